@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# `make help` lists the words. All that is built lies under $(BUILD). A word that needs Debian packages installs
+# what is missing, if it may (.ci/packages), and then calls make again: pkg-config and gcc may have just arrived.
+
+VERSION := 0.1.0
+
+# What the user may set
+BUILD ?= build
+CFLAGS ?= -O2 -g
+WERROR ?= -Werror
+SANITIZE ?=
+CONFIG ?=
+T ?=
+V ?=
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+
+Q := $(if $(V),,@)
+PYTHON := /usr/bin/python3
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+# As many jobs as there are processors, unless the command line says something else. The makes below share them.
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
+endif
+
+BUILD_PACKAGES := gcc libc6-dev make pkg-config libc-ares-dev libmicrohttpd-dev libyaml-dev zlib1g-dev
+LINT_PACKAGES := clang-tidy clang-format cppcheck python3
+TEST_PACKAGES := libcmocka-dev rbldnsd unbound prometheus python3 python3-prometheus-client curl
+LIBRARIES := libcares libmicrohttpd yaml-0.1 zlib
+
+# Asked for only by recipes (`=`), so that `make help` works before anything is installed.
+LIBRARY_FLAGS = $(shell pkg-config --cflags $(LIBRARIES))
+LIBS = $(shell pkg-config --libs $(LIBRARIES))
+MACHINE = $(shell $(CC) -dumpmachine)
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wno-sign-conversion \
+            -Wvla $(WERROR)
+LANGUAGE := -std=gnu11 -D_GNU_SOURCE -Iexporter
+ifdef SANITIZE
+PROTECTION := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+PROTECTION_LINK := -fsanitize=$(SANITIZE)
+export ASAN_OPTIONS := detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:allocator_may_return_null=1
+export UBSAN_OPTIONS := print_stacktrace=1
+else
+PROTECTION = -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 \
+             $(if $(filter x86_64-% i%86-%,$(MACHINE)),-fcf-protection)
+PROTECTION_LINK := -pie -Wl,-z,relro,-z,now
+endif
+COMPILE = $(CC) $(LANGUAGE) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(PROTECTION) $(LIBRARY_FLAGS) -MMD -MP
+LINK = $(CC) $(CFLAGS) $(PROTECTION_LINK) $(LDFLAGS)
+
+# Sources and what becomes of them
+object = $(patsubst exporter/%.c,$(BUILD)/obj/%.o,$(wildcard $(1)))
+test_object = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)))
+CORE := $(call object,exporter/core/*.c)
+EDGE := $(call object,exporter/edge/*.c)
+APP := $(call object,exporter/main.c exporter/app*.c)
+DRIVER := $(call test_object,tests/scenario/driver*.c)
+TEST_OBJECTS := $(call test_object,tests/unit/test_*.c)
+TESTS := $(TEST_OBJECTS:$(BUILD)/obj/tests/unit/%.o=$(BUILD)/tests/%)
+FUZZ_OBJECTS := $(call test_object,tests/fuzz/*.c)
+REPLAYS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/replay_%,$(wildcard tests/fuzz/fuzz_*.c))
+EDGE_TESTS := $(filter $(BUILD)/tests/test_edge_%,$(TESTS))
+CORE_TESTS := $(filter-out $(EDGE_TESTS),$(TESTS))
+
+.PHONY: all run test programs asan lint lint-layers lint-headers lint-purity lint-tidy lint-cppcheck lint-format \
+        format reference clean help FORCE
+.DELETE_ON_ERROR:
+
+all: $(BUILD)/rbl_exporter ## Builds build/rbl_exporter and nothing else
+
+run: ## Installs what the build needs, builds and starts it; CONFIG=file instead of the embedded configuration
+	$(Q)sh .ci/packages $(BUILD_PACKAGES)
+	$(Q)$(MAKE) all
+	$(Q)exec $(BUILD)/rbl_exporter $(if $(CONFIG),--config.file=$(CONFIG))
+
+# --- The program ---
+
+$(BUILD)/rbl_exporter: $(APP) $(CORE) $(EDGE)
+	@echo "  LINK  $@"
+	$(Q)$(LINK) -o $@ $^ $(LIBS)
+
+$(BUILD)/obj/%.o: exporter/%.c Makefile
+	@echo "  CC    $@"
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) -c -o $@ $<
+
+# The compiler does not see what the assembler reads.
+$(BUILD)/obj/edge/embedded.o: config/lists.yml config/default.yml
+
+# Outside of a checkout of its own (a tarball inside another project's tree) there is no revision.
+git = $(or $(shell [ ! -e .git ] || git $(1) 2>/dev/null),unknown)
+VERSION_FLAGS = -DVERSION_TEXT='"$(VERSION)"' -DVERSION_ARCH='"$(firstword $(subst -, ,$(MACHINE)))"' \
+                -DVERSION_REVISION='"$(call git,rev-parse --verify --quiet HEAD)"' \
+                -DVERSION_BRANCH='"$(call git,symbolic-ref --quiet --short HEAD)"'
+# `private`, or the prerequisites would inherit it.
+$(BUILD)/obj/edge/version.o: private CPPFLAGS += $(VERSION_FLAGS)
+$(BUILD)/obj/edge/version.o: $(BUILD)/version.flags
+$(BUILD)/version.flags: FORCE | $(BUILD)
+	$(file >$@.new,$(VERSION_FLAGS))
+	@if cmp -s $@ $@.new; then rm $@.new; else mv $@.new $@; fi
+
+$(BUILD):
+	@mkdir -p $@
+
+# --- Tests ---
+
+# A source that does not compile must neither hide the results of the rest nor leave an old program to pass for it:
+# make goes on as far as it can, and tests/run counts the failed build.
+KINDS ?= unit scenario e2e fuzz lint
+test: ## Installs the test tools, builds and runs all tests; T=text only those with it in their name
+	$(Q)sh .ci/packages $(BUILD_PACKAGES) $(TEST_PACKAGES) $(if $(filter lint,$(KINDS)),$(LINT_PACKAGES))
+	$(Q)$(MAKE) --keep-going programs || broken=--broken-build; \
+	$(PYTHON) tests/run --build=$(BUILD) --match='$(T)' $$broken $(KINDS)
+
+asan: ## The same tests but those of lint, with AddressSanitizer and UndefinedBehaviorSanitizer
+	$(Q)$(MAKE) test BUILD=$(BUILD)/asan SANITIZE=address,undefined CFLAGS="-O1 -g" KINDS="unit scenario e2e fuzz"
+
+programs: all $(TESTS) $(REPLAYS) $(if $(DRIVER),$(BUILD)/tests/scenario_driver)
+
+# What /* LINK: -Wl,--wrap=malloc */ near the top of a test asks for.
+link_flags = $(shell sed -n '1,20s|.*/\* LINK: \(.*\) \*/.*|\1|p' tests/unit/$(@F).c)
+$(CORE_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(CORE)
+	@echo "  LINK  $@"
+	@mkdir -p $(@D)
+	$(Q)$(LINK) -o $@ $^ $(link_flags) -lcmocka
+
+$(EDGE_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(CORE) $(EDGE)
+	@echo "  LINK  $@"
+	@mkdir -p $(@D)
+	$(Q)$(LINK) -o $@ $^ $(link_flags) -lcmocka $(LIBS)
+
+$(BUILD)/tests/scenario_driver: $(DRIVER) $(CORE)
+	@echo "  LINK  $@"
+	@mkdir -p $(@D)
+	$(Q)$(LINK) -o $@ $^
+
+$(REPLAYS): $(BUILD)/tests/replay_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o $(CORE)
+	@echo "  LINK  $@"
+	@mkdir -p $(@D)
+	$(Q)$(LINK) -o $@ $^
+
+# cmocka hands every test a `state` that few need, and what --wrap calls has no header.
+$(TEST_OBJECTS) $(FUZZ_OBJECTS): private WARNINGS += -Wno-unused-parameter -Wno-missing-prototypes
+$(BUILD)/obj/tests/%.o: tests/%.c Makefile
+	@echo "  CC    $@"
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) -c -o $@ $<
+
+# --- Checks that read the code ---
+
+lint: ## Layers, headers alone, purity of core, clang-tidy, cppcheck, clang-format
+	$(Q)sh .ci/packages $(BUILD_PACKAGES) $(LINT_PACKAGES)
+	$(Q)$(MAKE) --keep-going --output-sync \
+	    lint-layers lint-headers lint-purity lint-format lint-cppcheck lint-tidy
+	@echo "lint: nothing to complain about"
+
+lint-layers:
+	$(Q)$(PYTHON) tests/lint/layers.py exporter
+lint-headers:
+	$(Q)sh tests/lint/headers.sh exporter $(CC) $(LANGUAGE) $(WARNINGS) $(LIBRARY_FLAGS)
+lint-purity: $(CORE)
+	$(Q)$(PYTHON) tests/lint/purity.py $(CORE)
+lint-format:
+	$(Q)sh tests/lint/format.sh exporter tests
+lint-cppcheck:
+	$(Q)sh tests/lint/cppcheck.sh exporter $(BUILD)/lint/cppcheck
+lint-tidy:
+	$(Q)$(PYTHON) tests/lint/tidy.py --stamps=$(BUILD)/lint/tidy exporter -- $(LANGUAGE) $(LIBRARY_FLAGS) \
+	    $(foreach name,TEXT REVISION BRANCH ARCH,-DVERSION_$(name)='""')
+
+format: ## Formats the C files as lint wants them
+	$(Q)sh .ci/packages clang-format
+	$(Q)find exporter tests -name '*.[ch]' -exec clang-format -i {} +
+
+reference: all ## Writes the reference of keys and metrics into the README
+	$(Q)$(PYTHON) tests/lint/readme.py --update $(BUILD)/rbl_exporter
+
+clean: ## Removes what was built
+	$(Q)rm -rf $(BUILD)
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
+
+-include $(patsubst %.o,%.d,$(APP) $(CORE) $(EDGE) $(TEST_OBJECTS) $(FUZZ_OBJECTS) $(DRIVER))
