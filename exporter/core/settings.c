@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The schema: one table of all keys, by which files are read and from which the reference in the README is
+ * printed. The order of keys within a section is that in which they are read.
+ */
+#include "core/settings_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MS (SETTINGS_SECOND_NS / 1000)
+#define SECOND SETTINGS_SECOND_NS
+#define YEAR (366 * SETTINGS_DAY_NS)
+enum { MOST_QUERIES = 1000000000, MOST_BURST = 1000000, MOST_RATE = 1000000, URL_MAX = 1000 };
+
+#define A_DURATION "a duration such as 30s, 15m, 24h or 30d"
+#define A_NUMBER "a whole number"
+#define A_NAME "1 to 63 of letters, digits, _ . -"
+#define SERVERS "a list of addresses, each with :PORT if need be"
+#define PATTERNS "a list of answers: addresses, 127.0.0.[4..7], CIDR or bits 127.0.0.&4"
+
+static const char *const kinds[] = {"blocklist", "reputation", "allowlist", NULL};
+static const char *const tiers[] = {"page", "warn", "info", NULL};
+
+#define IN(type, member) .offset = offsetof(struct type, member)
+#define DURATION(function, low, high)                                                                        \
+    .type = A_DURATION, .read = settings_read_##function, .min = (low), .max = (high), .range = NULL
+#define COUNT(function, low, high)                                                                           \
+    .type = A_NUMBER, .read = settings_read_##function, .min = (low), .max = (high), .range = NULL
+#define SECTION_KEY(what, function)                                                                          \
+    .type = (what), .read = settings_read_##function, .default_text = "", .range = ""
+#define TEXT_KEY(member)                                                                                     \
+    .type = "a text", .read = settings_read_text, .default_text = "", .range = "",                           \
+    IN(settings_dead, member), .flags = SCHEMA_REQUIRED | SCHEMA_CATALOG
+#define LATER_KEY                                                                                            \
+    .flags = SCHEMA_LATER, .type = "", .default_text = "", .range = "", .read = settings_read_nothing
+
+/* clang-format off */
+const struct schema_key settings_schema[] = {
+    {SECTION_TOP, "resolver", SECTION_KEY("a mapping", resolver),
+     .help = "How names are looked up."},
+    {SECTION_TOP, "defaults", SECTION_KEY("a mapping", defaults),
+     .help = "What holds where a list or group says nothing else."},
+    {SECTION_TOP, "budgets", SECTION_KEY("a mapping of names to budgets", mapping), IN(settings_top, budgets),
+     .help = "Allowances that several lists share."},
+    {SECTION_TOP, "lists", SECTION_KEY("a list of DNS lists", sequence), IN(settings_top, lists), .flags = SCHEMA_REQUIRED,
+     .help = "The DNS lists that are asked."},
+    {SECTION_TOP, "groups", SECTION_KEY("a list of groups", sequence), IN(settings_top, groups), .flags = SCHEMA_REQUIRED,
+     .help = "The addresses that are watched."},
+    {SECTION_TOP, "safelists", LATER_KEY, .help = ""},
+    {SECTION_TOP, "bounces", LATER_KEY, .help = ""},
+    {SECTION_TOP, "storage", LATER_KEY, .help = ""},
+
+    {SECTION_RESOLVER, "nameservers", .type = SERVERS, .default_text = "those of /etc/resolv.conf",
+     .range = "1 to 4", .read = settings_read_resolver_nameservers,
+     .help = "Where queries go: `192.0.2.53`, `192.0.2.53:5353`, `2001:db8::53` or `[2001:db8::53]:5353`."},
+    {SECTION_RESOLVER, "timeout", DURATION(duration, 10 * MS, 60 * SECOND), .default_text = "2s",
+     IN(resolver_settings, timeout_ns), .help = "How long one query waits for its answer."},
+    {SECTION_RESOLVER, "attempts", COUNT(count, 1, 10), .default_text = "3", IN(resolver_settings, attempts),
+     .help = "Queries per check at most, the first included."},
+    {SECTION_RESOLVER, "max_in_flight", .type = "auto or a whole number", .default_text = "auto", .range = NULL,
+     .read = settings_read_count_or_auto, .min = 1, .max = 65535, IN(resolver_settings, max_in_flight),
+     .help = "Most queries at once to one nameserver; `auto` adapts to each, a number caps that."},
+
+    {SECTION_DEFAULTS, "interval", DURATION(duration, SECOND, YEAR), .default_text = "15m",
+     IN(default_settings, interval_ns), .help = "How often an address named one by one is checked."},
+    {SECTION_DEFAULTS, "sweep_interval", DURATION(duration, SECOND, YEAR), .default_text = "24h",
+     IN(default_settings, sweep_interval_ns), .help = "How often the ranges are swept, from start to start."},
+    {SECTION_DEFAULTS, "stale_after", .type = "auto or " A_DURATION, .default_text = "auto", .range = NULL,
+     .read = settings_read_duration_or_auto, .min = SECOND, .max = YEAR, IN(default_settings, stale_after_ns),
+     .help = "When a result is too old to be shown; `auto` is three times the interval really achieved, at least 6h."},
+    {SECTION_DEFAULTS, "confirm", COUNT(count, 1, 10), .default_text = "2", IN(default_settings, confirm),
+     .help = "Agreeing looks needed before a listing or a change is published; 1 is no second look."},
+    {SECTION_DEFAULTS, "series_limit", COUNT(count, 0, 1000000), .default_text = "5000", IN(default_settings, series_limit),
+     .help = "Most series of listed addresses per group, range and list; the rest is only counted."},
+
+    {SECTION_BUDGET, "queries", COUNT(queries, 1, MOST_QUERIES), .default_text = "",
+     .flags = SCHEMA_REQUIRED, IN(budget_settings, queries), .help = "Queries within any window of `per`."},
+    {SECTION_BUDGET, "per", DURATION(duration, SECOND, YEAR), .default_text = "1d", IN(budget_settings, per_ns),
+     .help = "The length of the rolling window."},
+
+    {SECTION_LIST, "use", SECTION_KEY("the name of a built-in list", nothing), .flags = SCHEMA_USER,
+     .help = "A built-in list (`rbl_exporter lists` shows them); every other key overrides what it says."},
+    {SECTION_LIST, "name", .type = A_NAME, .default_text = "the name in `use`", .range = "", .read = settings_read_name,
+     IN(list, name), .help = "The list's name in metrics; unique. Needed where there is no `use`."},
+    {SECTION_LIST, "zone", .type = "a DNS name", .default_text = "that of `use`", .range = "",
+     .read = settings_read_zone, .help = "The zone that is asked; may hold `{key}`, which is shown as that everywhere."},
+    {SECTION_LIST, "key_file", SECTION_KEY("the path of a file", nothing), .flags = SCHEMA_USER,
+     .help = "Its first line replaces `{key}` in the zone."},
+    {SECTION_LIST, "enabled", .type = "true or false", .default_text = "true", .range = "", .read = settings_read_bool,
+     IN(list, enabled), .help = "Whether the list is asked."},
+    {SECTION_LIST, "kind", .type = "blocklist, reputation or allowlist", .default_text = "blocklist", .range = "",
+     .read = settings_read_choice, .choices = kinds, IN(list, kind),
+     .help = "What an answer means: bad, a score of 0 to 100 in 127.0.4.SCORE, or good."},
+    {SECTION_LIST, "tier", .type = "page, warn or info", .default_text = "page", .range = "",
+     .read = settings_read_choice, .choices = tiers, IN(list, tier), .help = "How severe an alert about a listing is."},
+    {SECTION_LIST, "families", .type = "a list of ipv4 and ipv6", .default_text = "[ipv4]", .range = "",
+     .read = settings_read_families, .help = "What addresses the list knows; each family has its own self-test."},
+    {SECTION_LIST, "codes", .type = "a mapping of answers (127.0.0.2, 127.0.0.[4..7], CIDR, bits 127.0.0.&4) to names",
+     .default_text = "any answer in 127.0.0.0/8 but 127.0.0.1; reputation: 127.0.4.[0..100]", .range = "63 names",
+     .read = settings_read_codes, .help = "What the answers of the list are; with a table, others are unknown."},
+    {SECTION_LIST, "refused", .type = PATTERNS, .default_text = "[127.255.255.0/24]", .range = "",
+     .read = settings_read_refused, .help = "Answers that mean: you may not ask."},
+    {SECTION_LIST, "ignored", .type = PATTERNS, .default_text = "[]", .range = "", .read = settings_read_ignored,
+     .help = "Answers that are entries of another kind (white, neutral) and no listing."},
+    {SECTION_LIST, "allow_cname", .type = "none or a DNS name", .default_text = "none", .range = "",
+     .read = settings_read_cname, .help = "The suffix that an answer's CNAME may lead to."},
+    {SECTION_LIST, "budget", SECTION_KEY("a mapping", list_budget),
+     .help = "How many queries the list may be sent; of a built-in list, what is not said stays."},
+    {SECTION_LIST, "nameservers", .type = SERVERS, .default_text = "those of `resolver`", .range = "1 to 4",
+     .read = settings_read_list_nameservers, .help = "Where the queries of this list go."},
+    {SECTION_LIST, "self_test", SECTION_KEY("a mapping", self_test),
+     .help = "The entries that tell whether the list answers rightly (RFC 5782 section 5)."},
+    {SECTION_LIST, "interval", DURATION(duration, SECOND, YEAR), .default_text = "the group's", IN(list, interval_ns),
+     .help = "How often an address named one by one is checked on this list."},
+    {SECTION_LIST, "confirm", COUNT(count, 1, 10), .default_text = "that of `defaults`", IN(list, confirm),
+     .help = "As `confirm` of `defaults`."},
+    {SECTION_LIST, "delist_url", .type = "an http or https URL", .default_text = "none", .range = "",
+     .read = settings_read_url, .max = URL_MAX, IN(list, delist_url), .help = "The page about listings, for people."},
+    {SECTION_LIST, "limits", SECTION_KEY("a text", text), .flags = SCHEMA_CATALOG, IN(list, limits),
+     .help = "The limit that the operator has published, in words."},
+    {SECTION_LIST, "note", SECTION_KEY("a text", text), .flags = SCHEMA_CATALOG, IN(list, note),
+     .help = "What a user has to know."},
+    {SECTION_LIST, "source", SECTION_KEY("a text", text), .flags = SCHEMA_CATALOG, IN(list, source),
+     .help = "Where the facts are from."},
+
+    {SECTION_LIST_BUDGET, "share", SECTION_KEY("the name of a budget", share),
+     .help = "The shared budget that the queries count for; in place of `queries`."},
+    {SECTION_LIST_BUDGET, "queries", .type = "unlimited or a whole number", .default_text = "unlimited", .range = NULL,
+     .read = settings_read_queries_or_unlimited, .min = 1, .max = MOST_QUERIES, IN(list, budget.queries),
+     .help = "Queries within any window of `per`, retries and self-tests included. Built-in lists have one."},
+    {SECTION_LIST_BUDGET, "per", DURATION(duration, SECOND, YEAR), .default_text = "1d", IN(list, budget.per_ns),
+     .help = "The length of the rolling window."},
+    {SECTION_LIST_BUDGET, "rate", .type = "NUMBER/s, NUMBER/m, NUMBER/h or unlimited", .default_text = "5/s",
+     .range = "1/h to 1000000/s", .read = settings_read_rate, .min = 1, .max = MOST_RATE, IN(list, budget.rate),
+     .help = "Most queries in the long run."},
+    {SECTION_LIST_BUDGET, "burst", COUNT(burst, 1, MOST_BURST),
+     .default_text = "0.1 s of `rate`, at least 1", IN(list, budget.burst),
+     .help = "Queries that may go at once after a pause."},
+
+    {SECTION_SELF_TEST, "interval", DURATION(duration, SECOND, YEAR), .default_text = "30m",
+     IN(list, self_test.interval_ns), .help = "How often it is run; less often where the budget is small."},
+    {SECTION_SELF_TEST, "listed", .type = "an address, a list with one for each family, or none",
+     .default_text = "127.0.0.2, ::ffff:7f00:2", .range = "", .read = settings_read_test_addresses,
+     IN(list, self_test.listed), .help = "What must be listed. With `none`, results are marked unproven."},
+    {SECTION_SELF_TEST, "not_listed", .type = "an address, or a list with one for each family",
+     .default_text = "127.0.0.1, ::ffff:7f00:1", .range = "", .read = settings_read_test_addresses,
+     IN(list, self_test.not_listed), .help = "What must not be listed."},
+
+    {SECTION_GROUP, "name", SECTION_KEY(A_NAME, name), .flags = SCHEMA_REQUIRED, IN(group, name),
+     .help = "The group's name in metrics; unique."},
+    {SECTION_GROUP, "addresses", SECTION_KEY("a list of IPv4 and IPv6 addresses", addresses),
+     .help = "Watched one by one, each with series of its own."},
+    {SECTION_GROUP, "ranges", SECTION_KEY("a list of ranges: CIDR, a-b, 40.107.%.%, or an address", ranges),
+     .help = "Swept; series are per range, whatever its size. At most 2^24 addresses in one, 2^26 in all."},
+    {SECTION_GROUP, "ranges_date", SECTION_KEY("a date such as 2026-11-01", date), IN(group, ranges_date_days),
+     .help = "When the ranges were published; a warning says so when that is long ago."},
+    {SECTION_GROUP, "lists", .type = "a list of names of lists", .default_text = "every enabled list", .range = "",
+     .read = settings_read_group_lists, .help = "The lists that the group is checked on."},
+    {SECTION_GROUP, "interval", DURATION(duration, SECOND, YEAR), .default_text = "that of `defaults`",
+     IN(group, interval_ns), .help = "How often each of `addresses` is checked."},
+    {SECTION_GROUP, "sweep_interval", DURATION(duration, SECOND, YEAR), .default_text = "that of `defaults`",
+     IN(group, sweep_interval_ns), .help = "How often `ranges` are swept; as fast as the budgets allow."},
+    {SECTION_GROUP, "files", LATER_KEY, .help = ""},
+    {SECTION_GROUP, "spf", LATER_KEY, .help = ""},
+    {SECTION_GROUP, "only_ptr", LATER_KEY, .help = ""},
+
+    {SECTION_CATALOG, "budgets", SECTION_KEY("a mapping of names to budgets", mapping), IN(settings_top, budgets),
+     .help = "", .flags = SCHEMA_CATALOG},
+    {SECTION_CATALOG, "lists", SECTION_KEY("a list of DNS lists", sequence), IN(settings_top, lists),
+     .help = "", .flags = SCHEMA_CATALOG | SCHEMA_REQUIRED},
+    {SECTION_CATALOG, "dead", SECTION_KEY("a list of dead lists", sequence), IN(settings_top, dead),
+     .help = "", .flags = SCHEMA_CATALOG},
+    {SECTION_DEAD, "zone", TEXT_KEY(zone), .help = ""},
+    {SECTION_DEAD, "since", TEXT_KEY(since), .help = ""},
+    {SECTION_DEAD, "what", TEXT_KEY(what), .help = ""},
+    {SECTION_DEAD, "source", TEXT_KEY(source), .help = ""},
+};
+/* clang-format on */
+const size_t settings_schema_size = sizeof settings_schema / sizeof *settings_schema;
+
+void settings_free(struct settings *settings) {
+    if (!settings)
+        return;
+    arena_release(&settings->arena);
+    free(settings);
+}
+
+/* A cell of a table; a bar would end it, an underscore or asterisk is safe within words. */
+static void add_cell(struct buf *out, const char *text) {
+    buf_add_text(out, " ");
+    for (; *text; text++) {
+        if (*text == '|')
+            buf_add_char(out, '\\');
+        buf_add_char(out, *text);
+    }
+    buf_add_text(out, " |");
+}
+
+static void add_row(struct buf *out, const struct schema_key *key) {
+    char range[96];
+    bool required = key->flags & SCHEMA_REQUIRED;
+    buf_addf(out, "| `%s` |", key->name);
+    add_cell(out, key->type);
+    add_cell(out, required ? "(required)" : key->default_text);
+    add_cell(out, settings_range_text(key, range, sizeof range));
+    add_cell(out, key->help);
+    buf_add_char(out, '\n');
+}
+
+void settings_reference(struct buf *out) {
+    static const char *const titles[SECTIONS] = {
+        [SECTION_TOP] = "The file",
+        [SECTION_RESOLVER] = "`resolver`",
+        [SECTION_DEFAULTS] = "`defaults`",
+        [SECTION_BUDGET] = "Each of `budgets`",
+        [SECTION_LIST] = "Each of `lists`",
+        [SECTION_LIST_BUDGET] = "`budget` of a list",
+        [SECTION_SELF_TEST] = "`self_test` of a list",
+        [SECTION_GROUP] = "Each of `groups`",
+    };
+    for (size_t section = 0; section < SECTIONS; section++) {
+        if (!titles[section])
+            continue;
+        buf_addf(out, "%s### %s\n\n| key | takes | default | range | what it does |\n|---|---|---|---|---|\n",
+                 section > 0 ? "\n" : "", titles[section]);
+        for (size_t i = 0; i < settings_schema_size; i++)
+            if (settings_schema[i].section == section &&
+                !(settings_schema[i].flags & (SCHEMA_LATER | SCHEMA_CATALOG)))
+                add_row(out, &settings_schema[i]);
+    }
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * settings: a validated configuration, and the table that is its schema.
+ *
+ * settings_read() turns a tree of nodes into one `struct settings`, or reports every error it finds, each
+ * with its place and what was expected; nothing is half applied. Everything it points at lives in its arena.
+ * The schema is one table (section, key, type, default, range, help) that drives the reading and prints the
+ * reference in the README.
+ */
+#ifndef RBL_CORE_SETTINGS_H
+#define RBL_CORE_SETTINGS_H
+
+#include "core/arena.h"
+#include "core/buf.h"
+#include "core/ip.h"
+#include "core/list.h"
+#include "core/node.h"
+#include "core/problem.h"
+#include "core/status.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    SETTINGS_MAX_NAMESERVERS = 4,
+    SETTINGS_MAX_GROUPS = 1000,
+    SETTINGS_NAME_MAX = 63,
+    SETTINGS_MAX_RANGE = 1 << 24, /* addresses in one range */
+    SETTINGS_MAX_TOTAL = 1 << 26, /* addresses in all ranges together, overlaps counted twice */
+};
+
+struct resolver_settings {
+    struct endpoint nameservers[SETTINGS_MAX_NAMESERVERS];
+    size_t n_nameservers; /* 0: the system's */
+    int64_t timeout_ns;
+    unsigned attempts;
+    unsigned max_in_flight; /* 0: auto */
+};
+
+struct default_settings {
+    int64_t interval_ns;
+    int64_t sweep_interval_ns;
+    int64_t stale_after_ns; /* 0: auto */
+    unsigned confirm;
+    unsigned series_limit;
+};
+
+struct budget_settings {
+    const char *name;
+    uint64_t queries;
+    int64_t per_ns;
+};
+
+struct group_range {
+    struct ip_range range;
+    const char *label; /* canonical CIDR, else a-b */
+};
+
+struct group {
+    const char *name;
+    const struct ip *addresses; /* as configured, no duplicates */
+    size_t n_addresses;
+    const struct group_range *ranges; /* as configured, no duplicates */
+    size_t n_ranges;
+    const bool
+        *lists; /* by index of settings.lists: whether the group is checked on it (never a disabled one) */
+    int64_t interval_ns;
+    int64_t sweep_interval_ns;
+    int64_t ranges_date_days; /* when the ranges were published, in days since 1970-01-01; -1: not said */
+};
+
+struct settings {
+    struct arena arena;
+    struct resolver_settings resolver;
+    struct default_settings defaults;
+    const struct budget_settings *budgets;
+    size_t n_budgets;
+    const struct list *lists; /* disabled ones too, in the order of the file */
+    size_t n_lists;
+    const struct group *groups;
+    size_t n_groups;
+};
+
+struct catalog;
+/* Reads a key file for a list whose zone holds {key}: the first line without white space, in `arena`. Given
+ * by the edge; on failure NULL and a sentence in `error` (of `size` bytes). */
+typedef const char *settings_key_reader(void *context, const char *path, struct arena *arena, char *error,
+                                        size_t size);
+
+/* Reads `root` (NULL: an empty document, an error). Built-in lists are looked up in `catalog`.
+ * STATUS_INVALID: the reasons are in `problems`, sorted by place; warnings may be there on success as well.
+ * An error that was in `problems` before (a duplicate key) counts like one of its own. `*out` is the caller's
+ * to settings_free(). A disabled list whose zone holds {key} has no zone_name (its length is 0): its key is
+ * not read. */
+enum status settings_read(const struct node *root, const struct catalog *catalog,
+                          settings_key_reader *key_reader, void *key_context, struct problems *problems,
+                          struct settings **out) MUST_CHECK;
+void settings_free(struct settings *settings); /* NULL allowed */
+/* The reference of all keys as Markdown (the README's table is this text). */
+void settings_reference(struct buf *out);
+
+#endif
