@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The web server: start, end, and what it says to the log.
+ *
+ * libmicrohttpd runs in epoll mode with one thread of its own. A second would not help: sending large bodies
+ * never blocks, a ready buffer is written about as fast as the kernel copies it, and the one thing that
+ * computes, gzip, costs 15 ms for 100,000 lines, once per body. That is the longest that anybody waits for
+ * somebody else. A pool of two spreads connections at random (so a health check could still be behind a
+ * scrape), halves the limit of connections for each, and takes the second core from the checks. What will
+ * take 100 ms and more, password hashes, needs a thread of its own anyway.
+ *
+ * A request goes: httpd_request.c reads and judges it; httpd_question.c suspends the connection and queues a
+ * question for the loop; httpd_turn() hands it to the handler; httpd_answer() resumes; httpd_request.c sends
+ * the body (httpd_body.c) without a copy. httpd_reaper.c ends what takes too long: clients, and the loop.
+ *
+ * Nothing is ever sent to libmicrohttpd from another thread but "resume this". It is never told to quiesce:
+ * that races with its own thread over the listening socket, and the loser aborts the program. While we stop,
+ * an accept policy turns new clients away instead.
+ */
+#include "edge/httpd_internal.h"
+
+#include "edge/clock.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    DRAIN_MS = 300,
+    LINES_PER_MINUTE = 6,
+    /* Of a connection: the request as it came, parsed headers, and the header of the response. */
+    CONNECTION_MEMORY = HTTPD_MAX_HEADER_BYTES + 8 * 1024,
+};
+
+static const int64_t MS = 1000000;
+
+/* --- The log --- */
+
+void httpd_say(struct httpd *server, const char *message, const char *detail) {
+    pthread_mutex_lock(&server->log_lock);
+    const bool allowed = log_allowed(&server->log_limit, LINES_PER_MINUTE, clock_now_ns());
+    pthread_mutex_unlock(&server->log_lock);
+    if (allowed)
+        log_write(LOG_INFO, message, "detail", detail, NULL);
+}
+
+/* What libmicrohttpd says is mostly what clients did wrong, so it is neither a warning nor without a limit.
+ */
+static void mhd_says(void *context, const char *format, va_list args) PRINTF_LIKE(2, 0);
+static void mhd_says(void *context, const char *format, va_list args) {
+    char text[256];
+    vsnprintf(text, sizeof text, format, args);
+    text[strcspn(text, "\n")] = '\0';
+    httpd_say(context, "web server", text);
+}
+
+/* --- Small callbacks --- */
+
+static enum MHD_Result accept_client(void *context, const struct sockaddr *address, socklen_t len) {
+    (void)address;
+    (void)len;
+    struct httpd *server = context;
+    pthread_mutex_lock(&server->lock);
+    const bool stopping = server->stopping;
+    pthread_mutex_unlock(&server->lock);
+    return stopping ? MHD_NO : MHD_YES;
+}
+
+/* Paths stay as they came: "/metrics%00" and "/%6detrics" are not "/metrics". */
+static size_t keep_escapes(void *context, struct MHD_Connection *mhd, char *text) {
+    (void)context;
+    (void)mhd;
+    return strlen(text);
+}
+
+/* --- Start --- */
+
+static int64_t limit_ns(unsigned ms, int64_t seconds) {
+    return ms > 0 ? ms * MS : seconds * 1000 * MS;
+}
+
+static struct httpd *server_new(struct loop *loop, const struct httpd_options *options) {
+    struct httpd *server = calloc(1, sizeof *server);
+    if (!server)
+        return NULL;
+    server->loop = loop;
+    server->options = *options;
+    server->request_ns = limit_ns(options->request_ms, HTTPD_REQUEST_SECONDS);
+    server->idle_ns = limit_ns(options->idle_ms, HTTPD_IDLE_SECONDS);
+    server->answer_ns = limit_ns(options->answer_ms, HTTPD_ANSWER_SECONDS);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&server->reaper_wake, &monotonic);
+    pthread_cond_init(&server->went_idle, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    pthread_mutex_init(&server->lock, NULL);
+    pthread_mutex_init(&server->log_lock, NULL);
+    return server;
+}
+
+static void server_free(struct httpd *server) {
+    pthread_mutex_destroy(&server->log_lock);
+    pthread_mutex_destroy(&server->lock);
+    pthread_cond_destroy(&server->went_idle);
+    pthread_cond_destroy(&server->reaper_wake);
+    free(server);
+}
+
+/* The logger comes first, so that it hears of errors in the other options. The time-out of libmicrohttpd is
+ * only the second net under the reaper's. */
+static struct MHD_Daemon *start_daemon(struct httpd *server, int listen_fd) {
+    return MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0,
+        accept_client, server, httpd_request_serve, server, MHD_OPTION_EXTERNAL_LOGGER, mhd_says, server,
+        MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTPD_MAX_CONNECTIONS,
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)HTTPD_MAX_PER_ADDRESS,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)(HTTPD_IDLE_SECONDS + HTTPD_REQUEST_SECONDS), MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes,
+        NULL, MHD_OPTION_URI_LOG_CALLBACK, httpd_request_begin, server, MHD_OPTION_NOTIFY_CONNECTION,
+        httpd_connection_notify, server, MHD_OPTION_NOTIFY_COMPLETED, httpd_request_end, server,
+        MHD_OPTION_END);
+}
+
+static void end_reaper(struct httpd *server) {
+    pthread_mutex_lock(&server->lock);
+    server->reaper_ends = true;
+    pthread_cond_signal(&server->reaper_wake);
+    pthread_mutex_unlock(&server->lock);
+    pthread_join(server->reaper, NULL);
+}
+
+/* Starts both threads, with all signals blocked: those are the loop's. Takes `listen_fd`. */
+static bool start_threads(struct httpd *server, int listen_fd, char *error, size_t error_size) {
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const int cause = pthread_create(&server->reaper, NULL, httpd_reaper_run, server);
+    if (cause != 0) {
+        snprintf(error, error_size, "cannot start a thread for the web server: %s", strerror(cause));
+        close(listen_fd);
+    } else {
+        /* On failure the descriptor is not closed: libmicrohttpd may have done it, or not. */
+        server->daemon = start_daemon(server, listen_fd);
+        if (!server->daemon) {
+            snprintf(error, error_size, "cannot start the web server: see the line of the log before this");
+            end_reaper(server);
+        }
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return server->daemon != NULL;
+}
+
+struct httpd *httpd_new(struct loop *loop, const struct httpd_options *options, char *error,
+                        size_t error_size) {
+    assert(options->handler && options->max_requests > 0);
+    const int listen_fd = httpd_listen(options->listen_address, error, error_size);
+    if (listen_fd < 0)
+        return NULL;
+    struct httpd *server = server_new(loop, options);
+    if (!server) {
+        snprintf(error, error_size, "cannot start the web server: out of memory");
+        close(listen_fd);
+        return NULL;
+    }
+    httpd_name(listen_fd, server->address);
+    if (!start_threads(server, listen_fd, error, error_size)) {
+        server_free(server);
+        return NULL;
+    }
+    return server;
+}
+
+const char *httpd_address(const struct httpd *server) {
+    return server->address;
+}
+
+/* --- End --- */
+
+/* libmicrohttpd aborts when it is stopped with a connection suspended: so first nothing is asked any more,
+ * then all that waits is resumed and gets a moment to be sent its 503. */
+void httpd_free(struct httpd *server) {
+    if (!server)
+        return;
+    httpd_questions_stop(server);
+    httpd_connections_drain(server, DRAIN_MS);
+    MHD_stop_daemon(server->daemon);
+    end_reaper(server);
+    httpd_connections_release(server);
+    httpd_questions_release(server);
+    server_free(server);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * httpd: the web server (libmicrohttpd), in threads of its own, asking the loop.
+ *
+ * A request is read and checked in a server thread, then handed to the loop as a question; the connection is
+ * suspended meanwhile. The loop answers with a response (whose body is an immutable, counted buffer), or the
+ * server answers 503 when the answer takes too long. Compression, slow readers and time-outs never touch the
+ * loop. Answered without asking: 404, 405 (with Allow), 413, 414/431 and 400 for what is no HTTP, 503 over
+ * the limits. HEAD is answered as GET without a body; other methods by the table of routes.
+ *
+ * Limits (each an enum constant below): connections in all and per client address, header and body bytes,
+ * seconds until a request is complete, idle seconds, questions waiting at once.
+ */
+#ifndef RBL_EDGE_HTTPD_H
+#define RBL_EDGE_HTTPD_H
+
+#include "core/buf.h"
+#include "core/status.h"
+#include "edge/loop.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    HTTPD_MAX_CONNECTIONS = 512,
+    HTTPD_MAX_PER_ADDRESS = 64,
+    HTTPD_MAX_HEADER_BYTES = 16 * 1024, /* request line and headers together */
+    HTTPD_MAX_BODY_BYTES = 64 * 1024,
+    HTTPD_REQUEST_SECONDS = 10, /* from connect, or the first byte of a later request, until it is complete;
+                                   and for reading a response without progress */
+    HTTPD_IDLE_SECONDS = 60,    /* between a response and the first byte of the next request */
+    HTTPD_ANSWER_SECONDS = 10,  /* how long the loop may take */
+};
+
+enum httpd_method { HTTPD_GET, HTTPD_POST };
+
+/* What the loop sees of a request: valid until httpd_answer(). */
+struct httpd_request {
+    int route;                /* as given in the table */
+    enum httpd_method method; /* HEAD arrives as HTTPD_GET */
+    const char *query;        /* the raw text behind '?', "" if none */
+    const char *accept;       /* header Accept, "" if none */
+    const char *body;
+    size_t body_len;
+    void *ticket; /* for httpd_answer() */
+};
+
+/* One path, matched exactly (bytes; a NUL or percent-encoding in the path makes it another path). */
+struct httpd_route {
+    const char *path;
+    bool get;
+    bool post;
+    int route;
+};
+
+/* A body that several responses share, with its compressed form made once by whoever needs it first. */
+struct httpd_body;
+/* Takes the bytes of `from` (which is empty afterwards); the reference returned is the caller's. NULL: no
+ * memory. */
+struct httpd_body *httpd_body_new(struct buf *from) MUST_CHECK;
+struct httpd_body *httpd_body_ref(struct httpd_body *body);
+void httpd_body_unref(struct httpd_body *body); /* NULL allowed */
+
+struct httpd_response {
+    unsigned status;
+    const char *content_type; /* static text */
+    struct httpd_body *body;  /* reference is taken over; NULL: empty */
+    bool vary_accept;         /* the representation depends on Accept */
+};
+
+/* Called on the loop thread, once per request; it must lead to exactly one httpd_answer(), now or later. */
+typedef void httpd_handler(void *context, const struct httpd_request *request);
+
+struct httpd;
+struct httpd_options {
+    const char *listen_address; /* ":10554", "127.0.0.1:0", "[::1]:10554" */
+    const struct httpd_route *routes;
+    size_t n_routes;
+    httpd_handler *handler;
+    void *context;
+    unsigned max_requests; /* questions in work at once, the next one gets 503 */
+    unsigned request_ms; /* instead of HTTPD_REQUEST_SECONDS, HTTPD_IDLE_SECONDS and HTTPD_ANSWER_SECONDS; */
+    unsigned idle_ms;    /* 0: those */
+    unsigned answer_ms;
+};
+
+/* Starts listening and serving; the options' tables are borrowed for the life of the server. On failure NULL,
+ * with a sentence in `error`. */
+struct httpd *httpd_new(struct loop *loop, const struct httpd_options *options, char *error,
+                        size_t error_size) MUST_CHECK;
+/* Stops accepting, answers what waits with 503, ends the threads; takes at most half a second. Call it on the
+ * loop thread. Tickets that were never answered are void from then on. NULL allowed. */
+void httpd_free(struct httpd *server);
+/* The address bound, with the port the kernel chose: "127.0.0.1:43211" or "[::]:10554". */
+const char *httpd_address(const struct httpd *server);
+/* Loop thread: hands waiting questions to the handler. To be called every turn. */
+void httpd_turn(struct httpd *server, int64_t now_ns);
+/* Answers a request; `response` is copied. Without effect (but for taking over the body) when the client has
+ * already been told that the answer took too long. Loop thread only. */
+void httpd_answer(struct httpd *server, void *ticket, const struct httpd_response *response);
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * httpd_internal: what the files of the web server share. Nobody else includes it.
+ *
+ * Three kinds of thread meet here. The server thread (libmicrohttpd's) owns every `struct request`. The loop
+ * thread owns nothing: it holds a reference to each question until it has answered it. The reaper thread ends
+ * what takes too long. httpd.lock guards the list of connections with their phases, and the questions; it may
+ * be held while calling MHD_suspend_connection and MHD_resume_connection (which take locks of their own and
+ * call nobody back).
+ */
+#ifndef RBL_EDGE_HTTPD_INTERNAL_H
+#define RBL_EDGE_HTTPD_INTERNAL_H
+
+#include "core/buf.h"
+#include "core/status.h"
+#include "edge/httpd.h"
+#include "edge/log.h"
+#include "edge/loop.h"
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    HTTPD_THROW_AWAY_BYTES =
+        1024 * 1024, /* of a body that is refused while it streams: more ends the connection */
+    HTTPD_LEAST_PROGRESS = 16 * 1024, /* bytes of a response a client has to take per HTTPD_REQUEST_SECONDS */
+    HTTPD_LINGERING = 64, /* refused uploads whose rest is still read, so that the refusal arrives */
+    HTTPD_LINGER_MS = 1000,
+    HTTPD_LEAST_GZIP = 1400, /* bytes: what fits in one packet gains nothing */
+    HTTPD_ADDRESS_SIZE = 64,
+};
+
+/* --- One connection, and the request that it is working on --- */
+
+enum httpd_phase {
+    HTTPD_FIRST,   /* connected, no request line yet */
+    HTTPD_IDLE,    /* answered, nothing of a next request yet */
+    HTTPD_READING, /* some of a request has come */
+    HTTPD_ASKING,  /* suspended until the loop answers */
+    HTTPD_SENDING, /* a response is under way */
+    HTTPD_CUT,     /* shut down; libmicrohttpd will notice */
+    HTTPD_LINGER,  /* closed by libmicrohttpd, our copy of the descriptor swallows what the client still sends
+                    */
+};
+
+enum httpd_stage {
+    HTTPD_STAGE_LINE,  /* the request line has been read */
+    HTTPD_STAGE_BODY,  /* the headers too */
+    HTTPD_STAGE_READY, /* all of it */
+    HTTPD_STAGE_ASKED, /* `question` is set */
+};
+
+/* Why a request is answered without asking the loop; httpd_request.c has the texts. */
+enum httpd_refusal {
+    HTTPD_FINE,
+    HTTPD_MALFORMED,
+    HTTPD_BODY_UNWANTED,
+    HTTPD_NOT_FOUND,
+    HTTPD_METHOD_NOT_ALLOWED,
+    HTTPD_BODY_TOO_LARGE,
+    HTTPD_HEADERS_TOO_LARGE,
+    HTTPD_METHOD_UNKNOWN,
+    HTTPD_CODING_UNKNOWN,
+    HTTPD_BUSY,
+    HTTPD_TOO_SLOW,
+    HTTPD_STOPPING,
+    HTTPD_NO_MEMORY,
+};
+
+struct httpd_question;
+
+struct request {
+    enum httpd_stage stage;
+    enum httpd_refusal refusal;
+    const char *uri; /* as it came, in libmicrohttpd's memory */
+    size_t uri_len;
+    char *query;        /* NULL: none */
+    const char *accept; /* libmicrohttpd's memory; "" if none */
+    const char *allow;  /* for 405 */
+    int route;
+    enum httpd_method method;
+    bool gzip;
+    bool has_body;
+    struct buf body;
+    size_t thrown_away; /* bytes */
+    struct httpd_question *question;
+};
+
+struct connection {
+    unsigned magic;
+    struct httpd *server;
+    struct connection *next;
+    struct connection *prev;
+    int fd;
+    enum httpd_phase phase;
+    int64_t since_ns;   /* when the phase began; in HTTPD_SENDING, when progress was last seen */
+    uint64_t traffic;   /* bytes received (HTTPD_IDLE) or acknowledged (HTTPD_SENDING) at that time... */
+    bool measured;      /* ...if this is set */
+    bool upload_unread; /* answered before the body had come */
+    struct request request;
+};
+
+struct httpd {
+    struct httpd_options options;
+    struct loop *loop;
+    int64_t request_ns;
+    int64_t idle_ns;
+    int64_t answer_ns;
+    char address[HTTPD_ADDRESS_SIZE];
+    struct MHD_Daemon *daemon;
+    pthread_t reaper;
+
+    pthread_mutex_t lock;
+    pthread_cond_t reaper_wake; /* first connection, first to linger, or the end */
+    pthread_cond_t went_idle;   /* some connection has had its answer */
+    bool stopping;              /* nothing is asked any more */
+    bool reaper_ends;
+    struct connection *connections;
+    size_t n_lingering;
+    struct httpd_question *first; /* held by the loop, oldest first */
+    struct httpd_question *last;
+    unsigned n_questions;
+    unsigned n_queued; /* of them not yet handed over */
+
+    pthread_mutex_t log_lock;
+    struct log_limit log_limit;
+};
+
+/* --- httpd.c --- */
+
+/* A line to the log about what clients can provoke, a few a minute. */
+void httpd_say(struct httpd *server, const char *message, const char *detail);
+
+/* --- httpd_listen.c --- */
+
+/* A listening socket for an address in the forms of httpd_options, or -1 with a sentence in `error`. */
+int httpd_listen(const char *address, char *error, size_t error_size) MUST_CHECK;
+/* The address that `fd` is bound to, "127.0.0.1:43211" or "[::]:10554". */
+void httpd_name(int fd, char out[HTTPD_ADDRESS_SIZE]);
+
+/* --- httpd_body.c --- */
+
+/* What to send of `body`, and whether that is its compressed form (if wanted, and worth it). Borrowed from
+ * `body`. */
+struct httpd_view {
+    const char *data;
+    size_t len;
+    bool gzip;
+};
+struct httpd_view httpd_body_view(struct httpd_body *body, bool want_gzip);
+/* Whether the value of a header Accept-Encoding lets us send gzip (RFC 9110, 12.5.3). */
+bool httpd_accepts_gzip(const char *accept_encoding);
+
+/* --- httpd_question.c --- */
+
+/* Suspends the connection and puts its request to the loop: HTTPD_FINE, and the request holds a question; or
+ * why not. */
+enum httpd_refusal httpd_ask(struct connection *c, struct MHD_Connection *mhd) MUST_CHECK;
+/* After the connection has been resumed: the loop's answer (its body's reference goes to the caller), or
+ * HTTPD_TOO_SLOW, or HTTPD_STOPPING. */
+enum httpd_refusal httpd_take_answer(struct connection *c, struct httpd_response *out) MUST_CHECK;
+/* The request is over; NULL allowed. */
+void httpd_question_drop(struct httpd *server, struct httpd_question *question);
+/* Resumes what waits too long. The caller holds the lock. */
+void httpd_questions_expire(struct httpd *server, int64_t now_ns);
+/* Resumes all that waits, and from now on nothing is asked. */
+void httpd_questions_stop(struct httpd *server);
+/* Forgets what the loop has not answered; after the server thread has ended. */
+void httpd_questions_release(struct httpd *server);
+
+/* --- httpd_reaper.c --- */
+
+/* MHD_OPTION_NOTIFY_CONNECTION. */
+void httpd_connection_notify(void *context, struct MHD_Connection *mhd, void **socket_context,
+                             enum MHD_ConnectionNotificationCode code);
+/* The connection goes on to `phase`. */
+void httpd_connection_enter(struct connection *c, enum httpd_phase phase);
+/* The body of the reaper thread; `context` is the server. */
+void *httpd_reaper_run(void *context);
+/* Waits until no answer is under way, at most `limit_ms`. */
+void httpd_connections_drain(struct httpd *server, unsigned limit_ms);
+/* Closes the descriptors that linger; after all threads have ended. */
+void httpd_connections_release(struct httpd *server);
+
+/* --- httpd_request.c: libmicrohttpd's callbacks --- */
+
+/* MHD_OPTION_URI_LOG_CALLBACK: the start of a request; returns its connection. */
+void *httpd_request_begin(void *context, const char *uri, struct MHD_Connection *mhd);
+/* MHD_AccessHandlerCallback. */
+enum MHD_Result httpd_request_serve(void *context, struct MHD_Connection *mhd, const char *url,
+                                    const char *method, const char *version, const char *upload,
+                                    size_t *upload_size, void **request_context);
+/* MHD_OPTION_NOTIFY_COMPLETED. */
+void httpd_request_end(void *context, struct MHD_Connection *mhd, void **request_context,
+                       enum MHD_RequestTerminationCode code);
+
+#endif

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One request on the server thread: what is asked, whether it is allowed, the body, the question, the
+ * response.
+ *
+ * libmicrohttpd calls httpd_request_serve() once after the headers, once per piece of the body, and once when
+ * all has come; after a suspension once more. A response can be queued at the first call, which ends the
+ * connection, and at the last, not in between. So what has a body and is refused is refused at once,
+ * everything else at the end, where the connection can go on.
+ *
+ * A connection that is suspended while libmicrohttpd waits to read from it is read from when it is resumed,
+ * and closed if the client has said that it has no more to send, answer or not. So before it is suspended it
+ * is let go round once without an answer, after which libmicrohttpd no longer waits to read.
+ *
+ * Paths are compared as they came: nothing is decoded. A NUL in the request line is one libmicrohttpd does
+ * not see (it has C strings), but the version follows the target in its buffer, and is too far away then.
+ */
+#include "edge/httpd_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+struct refusal_text {
+    unsigned status;
+    const char *text;
+};
+
+static const struct refusal_text refusal_texts[] = {
+    [HTTPD_FINE] = {MHD_HTTP_OK, ""},
+    [HTTPD_MALFORMED] = {MHD_HTTP_BAD_REQUEST, "400 bad request\n"},
+    [HTTPD_BODY_UNWANTED] = {MHD_HTTP_BAD_REQUEST, "400 a body does not belong here\n"},
+    [HTTPD_NOT_FOUND] = {MHD_HTTP_NOT_FOUND, "404 page not found\n"},
+    [HTTPD_METHOD_NOT_ALLOWED] = {MHD_HTTP_METHOD_NOT_ALLOWED, "405 method not allowed\n"},
+    [HTTPD_BODY_TOO_LARGE] = {MHD_HTTP_CONTENT_TOO_LARGE, "413 body too large\n"},
+    [HTTPD_HEADERS_TOO_LARGE] = {MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "431 headers too large\n"},
+    [HTTPD_METHOD_UNKNOWN] = {MHD_HTTP_NOT_IMPLEMENTED, "501 unknown method\n"},
+    [HTTPD_CODING_UNKNOWN] = {MHD_HTTP_NOT_IMPLEMENTED, "501 unknown transfer coding\n"},
+    [HTTPD_BUSY] = {MHD_HTTP_SERVICE_UNAVAILABLE, "503 too many requests at once\n"},
+    [HTTPD_TOO_SLOW] = {MHD_HTTP_SERVICE_UNAVAILABLE, "503 no answer in time\n"},
+    [HTTPD_STOPPING] = {MHD_HTTP_SERVICE_UNAVAILABLE, "503 shutting down\n"},
+    [HTTPD_NO_MEMORY] = {MHD_HTTP_SERVICE_UNAVAILABLE, "503 out of memory\n"},
+};
+
+/* --- Responses --- */
+
+static bool add(struct MHD_Response *response, const char *name, const char *value) {
+    return MHD_add_response_header(response, name, value) == MHD_YES;
+}
+
+/* Takes `response` (NULL: no memory for one; the connection is closed). */
+static enum MHD_Result send_response(struct connection *c, struct MHD_Connection *mhd, unsigned status,
+                                     const char *content_type, struct MHD_Response *response) {
+    if (!response)
+        return MHD_NO;
+    enum MHD_Result result = MHD_NO;
+    if ((!content_type || add(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type)) &&
+        add(response, "X-Content-Type-Options", "nosniff") &&
+        add(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store")) {
+        httpd_connection_enter(c, HTTPD_SENDING);
+        result = MHD_queue_response(mhd, status, response);
+    }
+    MHD_destroy_response(response);
+    return result;
+}
+
+static enum MHD_Result send_refusal(struct connection *c, struct MHD_Connection *mhd,
+                                    enum httpd_refusal refusal) {
+    const struct refusal_text *with = &refusal_texts[refusal];
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(strlen(with->text), (void *)with->text, MHD_RESPMEM_PERSISTENT);
+    if (response &&
+        ((refusal == HTTPD_METHOD_NOT_ALLOWED && !add(response, MHD_HTTP_HEADER_ALLOW, c->request.allow)) ||
+         (with->status == MHD_HTTP_SERVICE_UNAVAILABLE &&
+          !add(response, MHD_HTTP_HEADER_RETRY_AFTER, "1")))) {
+        MHD_destroy_response(response);
+        return MHD_NO;
+    }
+    return send_response(c, mhd, with->status, "text/plain; charset=utf-8", response);
+}
+
+static void body_sent(void *context) {
+    httpd_body_unref(context);
+}
+
+/* Without a copy: the response holds the reference to the body until it is destroyed. */
+static struct MHD_Response *response_from_body(struct httpd_body *body, struct httpd_view view) {
+    struct MHD_Response *response;
+    if (view.len == 0) {
+        httpd_body_unref(body);
+        return MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
+    }
+    response =
+        MHD_create_response_from_buffer_with_free_callback_cls(view.len, (void *)view.data, body_sent, body);
+    if (!response)
+        httpd_body_unref(body);
+    return response;
+}
+
+static enum MHD_Result send_answer(struct connection *c, struct MHD_Connection *mhd) {
+    struct httpd_response answer = {0};
+    const enum httpd_refusal refusal = httpd_take_answer(c, &answer);
+    if (refusal != HTTPD_FINE)
+        return send_refusal(c, mhd, refusal);
+    struct httpd_view view = {0};
+    if (answer.body)
+        view = httpd_body_view(answer.body, c->request.gzip);
+    struct MHD_Response *response = response_from_body(answer.body, view);
+    const char *vary = answer.vary_accept ? "Accept, Accept-Encoding" : "Accept-Encoding";
+    if (response && view.len > 0 &&
+        (!add(response, MHD_HTTP_HEADER_VARY, vary) ||
+         (view.gzip && !add(response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip")))) {
+        MHD_destroy_response(response);
+        return MHD_NO;
+    }
+    return send_response(c, mhd, answer.status, answer.content_type, response);
+}
+
+/* --- Headers --- */
+
+struct headers {
+    bool malformed;
+    unsigned n_host;
+    unsigned n_length;
+    unsigned n_coding;
+    const char *length;
+    const char *coding;
+    const char *accept;
+    const char *encoding;
+};
+
+static bool is_token(const char *text, size_t len) {
+    static const char special[] = "!#$%&'*+-.^_`|~";
+    for (size_t i = 0; i < len; i++) {
+        const char c = text[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              (c != '\0' && strchr(special, c))))
+            return false;
+    }
+    return len > 0;
+}
+
+static bool is_named(const char *name, const char *wanted) {
+    return strcasecmp(name, wanted) == 0;
+}
+
+static enum MHD_Result note_header(void *context, enum MHD_ValueKind kind, const char *name, size_t name_len,
+                                   const char *value, size_t value_len) {
+    (void)kind;
+    (void)value_len;
+    struct headers *h = context;
+    /* "Content-Length : 5" is none to us and one to others: whoever sends such things means no good. */
+    if (!is_token(name, name_len))
+        h->malformed = true;
+    if (!value)
+        value = "";
+    if (is_named(name, MHD_HTTP_HEADER_HOST)) {
+        h->n_host++;
+    } else if (is_named(name, MHD_HTTP_HEADER_CONTENT_LENGTH)) {
+        h->n_length++;
+        h->length = value;
+    } else if (is_named(name, MHD_HTTP_HEADER_TRANSFER_ENCODING)) {
+        h->n_coding++;
+        h->coding = value;
+    } else if (is_named(name, MHD_HTTP_HEADER_ACCEPT) && !h->accept) {
+        h->accept = value;
+    } else if (is_named(name, MHD_HTTP_HEADER_ACCEPT_ENCODING) && !h->encoding) {
+        h->encoding = value;
+    }
+    return MHD_YES;
+}
+
+/* libmicrohttpd has refused what is no number. */
+static size_t body_length(const char *digits) {
+    size_t length = 0;
+    for (; *digits >= '0' && *digits <= '9' && length <= HTTPD_MAX_BODY_BYTES; digits++)
+        length = length * 10 + (size_t)(*digits - '0');
+    return length;
+}
+
+/* What RFC 9112 calls malformed, and shapes that two servers could understand differently. */
+static enum httpd_refusal judge_headers(const struct headers *h, bool http_1_0) {
+    if (h->malformed || h->n_host > 1 || (h->n_host == 0 && !http_1_0) || h->n_length > 1 ||
+        h->n_coding > 1 || (h->n_coding > 0 && (h->n_length > 0 || http_1_0)))
+        return HTTPD_MALFORMED;
+    if (h->coding && strcasecmp(h->coding, "chunked") != 0)
+        return HTTPD_CODING_UNKNOWN;
+    return HTTPD_FINE;
+}
+
+/* --- Path and method --- */
+
+static bool knows_method(const char *method) {
+    static const char *const known[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (strcmp(method, known[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* "http://host/path", as it is sent to a proxy, has to be understood by servers (RFC 9112, 3.2.2). */
+static const char *origin_form(const char *path) {
+    static const char scheme[] = "http://";
+    if (strncasecmp(path, scheme, sizeof scheme - 1) != 0)
+        return path;
+    const char *slash = strchr(path + sizeof scheme - 1, '/');
+    return slash ? slash : "/";
+}
+
+static const char *allow_text(bool get, bool post) {
+    if (get)
+        return post ? "GET, HEAD, POST" : "GET, HEAD";
+    return "POST";
+}
+
+static enum httpd_refusal find_route(struct httpd *server, const char *path, const char *method,
+                                     struct request *r) {
+    const bool get = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+    const bool post = strcmp(method, "POST") == 0;
+    bool takes_get = false;
+    bool takes_post = false;
+    if (!knows_method(method))
+        return HTTPD_METHOD_UNKNOWN;
+    for (size_t i = 0; i < server->options.n_routes; i++) {
+        const struct httpd_route *route = &server->options.routes[i];
+        if (strcmp(route->path, path) != 0)
+            continue;
+        takes_get = takes_get || route->get;
+        takes_post = takes_post || route->post;
+        if ((get && route->get) || (post && route->post)) {
+            r->route = route->route;
+            r->method = get ? HTTPD_GET : HTTPD_POST;
+            return HTTPD_FINE;
+        }
+    }
+    r->allow = allow_text(takes_get, takes_post);
+    return takes_get || takes_post ? HTTPD_METHOD_NOT_ALLOWED : HTTPD_NOT_FOUND;
+}
+
+static size_t header_size(struct MHD_Connection *mhd) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    return info ? info->header_size : 0;
+}
+
+/* All that is known before the body; sets what the request asks for. */
+static enum httpd_refusal examine(struct connection *c, struct MHD_Connection *mhd, const char *path,
+                                  const char *method, const char *version) {
+    struct request *r = &c->request;
+    struct headers h = {0};
+    MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, note_header, &h);
+    const size_t length = h.length ? body_length(h.length) : 0;
+    r->has_body = length > 0 || h.n_coding > 0;
+    r->accept = h.accept ? h.accept : "";
+    r->gzip = h.encoding && httpd_accepts_gzip(h.encoding);
+    if (header_size(mhd) > HTTPD_MAX_HEADER_BYTES)
+        return HTTPD_HEADERS_TOO_LARGE;
+    if (version != r->uri + r->uri_len + 1)
+        return HTTPD_MALFORMED;
+    enum httpd_refusal refusal = judge_headers(&h, strcmp(version, MHD_HTTP_VERSION_1_0) == 0);
+    if (refusal == HTTPD_FINE)
+        refusal = find_route(c->server, origin_form(path), method, r);
+    if (refusal == HTTPD_FINE && r->has_body && r->method != HTTPD_POST)
+        refusal = HTTPD_BODY_UNWANTED;
+    if (refusal == HTTPD_FINE && length > HTTPD_MAX_BODY_BYTES)
+        refusal = HTTPD_BODY_TOO_LARGE;
+    return refusal;
+}
+
+/* --- The calls --- */
+
+void *httpd_request_begin(void *context, const char *uri, struct MHD_Connection *mhd) {
+    (void)context;
+    struct connection *c = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    if (!c)
+        return NULL;
+    c->request =
+        (struct request){.stage = HTTPD_STAGE_LINE, .uri = uri, .uri_len = strlen(uri), .accept = ""};
+    buf_init(&c->request.body, HTTPD_MAX_BODY_BYTES);
+    const char *query = strchr(uri, '?');
+    if (query) {
+        c->request.query = strdup(query + 1); /* libmicrohttpd takes it apart in place */
+        if (!c->request.query)
+            c->request.refusal = HTTPD_NO_MEMORY;
+    }
+    httpd_connection_enter(c, HTTPD_READING);
+    return c;
+}
+
+/* Takes a piece of the body; a refusal has to wait for the end of it, which must not be too far away. */
+static enum MHD_Result take_body(struct request *r, const char *piece, size_t *len) {
+    if (r->refusal == HTTPD_FINE) {
+        buf_add(&r->body, piece, *len);
+        if (buf_status(&r->body) != STATUS_OK) {
+            r->refusal = buf_status(&r->body) == STATUS_FULL ? HTTPD_BODY_TOO_LARGE : HTTPD_NO_MEMORY;
+            buf_release(&r->body);
+            buf_init(&r->body, HTTPD_MAX_BODY_BYTES);
+        }
+    }
+    if (r->refusal != HTTPD_FINE)
+        r->thrown_away += *len;
+    *len = 0;
+    return r->thrown_away > HTTPD_THROW_AWAY_BYTES ? MHD_NO : MHD_YES;
+}
+
+static enum MHD_Result finish(struct connection *c, struct MHD_Connection *mhd) {
+    struct request *r = &c->request;
+    if (r->refusal == HTTPD_FINE && r->stage == HTTPD_STAGE_BODY) {
+        r->stage = HTTPD_STAGE_READY;
+        return MHD_YES;
+    }
+    if (r->refusal == HTTPD_FINE)
+        r->refusal = httpd_ask(c, mhd);
+    if (r->refusal != HTTPD_FINE)
+        return send_refusal(c, mhd, r->refusal);
+    r->stage = HTTPD_STAGE_ASKED;
+    return MHD_YES;
+}
+
+enum MHD_Result httpd_request_serve(void *context, struct MHD_Connection *mhd, const char *url,
+                                    const char *method, const char *version, const char *upload,
+                                    size_t *upload_size, void **request_context) {
+    (void)context;
+    struct connection *c = *request_context;
+    if (!c)
+        return MHD_NO;
+    struct request *r = &c->request;
+    switch (r->stage) {
+    case HTTPD_STAGE_LINE:
+        if (r->refusal == HTTPD_FINE)
+            r->refusal = examine(c, mhd, url, method, version);
+        r->stage = HTTPD_STAGE_BODY;
+        c->upload_unread = r->has_body && r->refusal != HTTPD_FINE;
+        return c->upload_unread ? send_refusal(c, mhd, r->refusal) : MHD_YES;
+    case HTTPD_STAGE_BODY:
+        if (*upload_size > 0)
+            return take_body(r, upload, upload_size);
+        return finish(c, mhd);
+    case HTTPD_STAGE_READY: return finish(c, mhd);
+    case HTTPD_STAGE_ASKED: break;
+    }
+    return send_answer(c, mhd);
+}
+
+void httpd_request_end(void *context, struct MHD_Connection *mhd, void **request_context,
+                       enum MHD_RequestTerminationCode code) {
+    (void)mhd;
+    (void)code;
+    struct connection *c = *request_context;
+    if (!c)
+        return;
+    *request_context = NULL;
+    struct request *r = &c->request;
+    httpd_question_drop(context, r->question);
+    r->question = NULL;
+    free(r->query);
+    r->query = NULL;
+    buf_release(&r->body);
+    buf_init(&r->body, HTTPD_MAX_BODY_BYTES);
+    httpd_connection_enter(c, HTTPD_IDLE);
+}
