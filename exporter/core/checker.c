@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Birth, reload and the way out: what is asked next. The way back is in checker_reply.c, self-tests in checker_test.c.
+ */
+#include "core/checker.h"
+
+#include "core/checker_internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECOND_NS INT64_C(1000000000)
+#define STALE_LEAST_NS (SECOND_NS * 6 * 3600)
+enum { SKIPS_PER_CALL = 4096, SCAN_SHARE = 64, SCAN_LEAST = 1024 };
+
+/* ---- birth ---- */
+
+static bool endpoint_equal(const struct endpoint *a, const struct endpoint *b) {
+    return a->port == b->port && ip_equal(&a->ip, &b->ip);
+}
+
+static enum status add_server(struct checker *c, const struct endpoint *endpoint, uint32_t *out) {
+    for (uint32_t i = 0; i < c->n_servers; i++) {
+        if (endpoint_equal(&c->servers[i].endpoint, endpoint)) {
+            *out = i;
+            return STATUS_OK;
+        }
+    }
+    if (c->n_servers == CHECKER_SERVERS)
+        return STATUS_RANGE;
+    c->servers[c->n_servers].endpoint = *endpoint;
+    window_init(&c->servers[c->n_servers].window, c->settings->resolver.max_in_flight);
+    *out = c->n_servers++;
+    return STATUS_OK;
+}
+
+static enum status add_servers(struct checker *c, struct checker_list *l, const struct endpoint *system,
+                               size_t n_system) {
+    const struct endpoint *from = l->list->nameservers;
+    size_t n = l->list->n_nameservers;
+    if (n == 0) {
+        from = c->settings->resolver.n_nameservers > 0 ? c->settings->resolver.nameservers : system;
+        n = c->settings->resolver.n_nameservers > 0 ? c->settings->resolver.n_nameservers : n_system;
+    }
+    for (size_t i = 0; i < n && l->n_servers < LIST_MAX_NAMESERVERS; i++) {
+        enum status status = add_server(c, &from[i], &l->servers[l->n_servers]);
+        if (status != STATUS_OK)
+            return status;
+        l->n_servers++;
+    }
+    return l->n_servers > 0 ? STATUS_OK : STATUS_RANGE;
+}
+
+/* The order of a sweep depends on the list alone, so that it is the same after every restart and reload. */
+static uint64_t sweep_seed(const struct list *list) {
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (const char *p = list->name; *p != '\0'; p++)
+        hash = (hash ^ (uint8_t)*p) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+static void init_quotas(struct checker *c, int64_t now_ns) {
+    const struct settings *s = c->settings;
+    for (size_t i = 0; i < s->n_budgets; i++)
+        quota_init(&c->quotas[i], s->budgets[i].queries, s->budgets[i].per_ns, now_ns);
+    for (size_t i = 0; i < s->n_lists; i++) {
+        const struct list_budget *b = &s->lists[i].budget;
+        struct quota *own = &c->quotas[s->n_budgets + i];
+        if (b->queries > 0)
+            quota_init(own, b->queries, b->per_ns, now_ns);
+        else
+            quota_init_rate(own, b->rate, b->burst, now_ns);
+    }
+}
+
+struct quota *checker_quota(const struct checker *c, uint32_t list) {
+    int share = c->settings->lists[list].budget.share;
+    return &c->quotas[share >= 0 ? (size_t)share : c->settings->n_budgets + list];
+}
+
+static enum status init_list(struct checker *c, uint32_t index, const struct endpoint *system, size_t n_system,
+                             int64_t now_ns) {
+    struct checker_list *l = &c->lists[index];
+    const struct list *list = &c->settings->lists[index];
+    l->state = HEALTH_UNKNOWN;
+    if (!list->enabled)
+        return STATUS_OK;
+    l->list = list;
+    enum status status = add_servers(c, l, system, n_system);
+    if (status != STATUS_OK)
+        return status;
+    for (int family = 0; family < IP_FAMILIES; family++) {
+        l->unproven = l->unproven || (list->families[family] && !list->self_test.positive[family]);
+        for (uint32_t t = 0; t < l->n_servers; t++) {
+            health_init(&l->tracks[t].health[family], list->self_test.positive[family], now_ns);
+            l->tracks[t].answered_ns[family] = INT64_MIN;
+        }
+    }
+    status = plan_init(&l->plan, c->targets, index, checker_quota(c, index), sweep_seed(list), now_ns);
+    if (status != STATUS_OK)
+        return status;
+    l->scan_ns = now_ns;
+    l->ring_stale_ns = calloc(l->plan.n_rings + 1, sizeof *l->ring_stale_ns);
+    return l->ring_stale_ns != NULL ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+enum status checker_new(const struct targets *targets, const struct endpoint *system, size_t n_system, int64_t epoch_ns,
+                        uint32_t generation, const struct checker_watch *watch, int64_t now_ns, struct checker **out) {
+    const struct settings *s = targets->settings;
+    struct checker *c = calloc(1, sizeof *c);
+    if (c == NULL)
+        return STATUS_NO_MEMORY;
+    c->settings = s;
+    c->targets = targets;
+    c->watch = *watch;
+    c->generation = generation;
+    c->free_slot = UINT32_MAX;
+    c->answers = 1;
+    c->lists = calloc(s->n_lists + 1, sizeof *c->lists);
+    c->quotas = calloc(s->n_budgets + s->n_lists + 1, sizeof *c->quotas);
+    c->reply = malloc(sizeof *c->reply);
+    enum status status = STATUS_NO_MEMORY;
+    if (c->lists != NULL && c->quotas != NULL && c->reply != NULL)
+        status = registry_new(targets, epoch_ns, now_ns, &c->registry);
+    if (status == STATUS_OK)
+        init_quotas(c, now_ns);
+    for (uint32_t i = 0; status == STATUS_OK && i < s->n_lists; i++)
+        status = init_list(c, i, system, n_system, now_ns);
+    if (status != STATUS_OK)
+        checker_free(c);
+    else
+        *out = c;
+    return status;
+}
+
+void checker_free(struct checker *c) {
+    if (c == NULL)
+        return;
+    for (size_t i = 0; c->lists != NULL && i < c->settings->n_lists; i++) {
+        plan_release(&c->lists[i].plan);
+        free(c->lists[i].ring_stale_ns);
+    }
+    registry_free(c->registry);
+    free(c->lists);
+    free(c->quotas);
+    free(c->slots);
+    free(c->reply);
+    free(c);
+}
+
+/* ---- reload ---- */
+
+static struct checker_list *find_list(struct checker *c, const struct list *wanted) {
+    for (size_t i = 0; i < c->settings->n_lists; i++)
+        if (c->lists[i].list != NULL && strcmp(c->lists[i].list->name, wanted->name) == 0 &&
+            qname_equal(&c->lists[i].list->zone_name, &wanted->zone_name))
+            return &c->lists[i];
+    return NULL;
+}
+
+static bool same_tests(const struct list *a, const struct list *b, int family) {
+    const struct list_self_test *x = &a->self_test;
+    const struct list_self_test *y = &b->self_test;
+    return a->families[family] == b->families[family] && x->positive[family] == y->positive[family] &&
+           ip_equal(&x->listed[family], &y->listed[family]) && ip_equal(&x->not_listed[family], &y->not_listed[family]);
+}
+
+static void carry_health(const struct checker *c, struct checker_list *l, const struct checker *old,
+                         const struct checker_list *from, int64_t now_ns) {
+    for (uint32_t t = 0; t < l->n_servers; t++) {
+        for (uint32_t u = 0; u < from->n_servers; u++) {
+            if (!endpoint_equal(&c->servers[l->servers[t]].endpoint, &old->servers[from->servers[u]].endpoint))
+                continue;
+            for (int family = 0; family < IP_FAMILIES; family++) {
+                if (!same_tests(l->list, from->list, family))
+                    continue;
+                struct health *h = &l->tracks[t].health[family];
+                *h = from->tracks[u].health[family];
+                l->tracks[t].case_kept[family] = from->tracks[u].case_kept[family];
+                if (h->running) { /* its questions were under way: begin again */
+                    h->running = false;
+                    h->due_ns = now_ns;
+                }
+            }
+        }
+    }
+}
+
+/* Entries carried over get their place in the plan: a ring for what is named one by one, re-checks for what a sweep found. */
+static enum status place_entries(struct checker *c, uint32_t list) {
+    struct checker_list *l = &c->lists[list];
+    struct registry_list *r = &c->registry->lists[list];
+    for (uint32_t i = 0; i < l->plan.n_rings; i++) {
+        for (uint32_t k = 0; k < l->plan.rings[i].n; k++) {
+            struct registry_entry *entry = registry_entry_find(c->registry, list, l->plan.rings[i].members[k]);
+            if (entry != NULL)
+                entry->ring = (uint16_t)i;
+        }
+    }
+    for (uint32_t i = 0; i < r->n_entries; i++) {
+        const struct registry_entry *entry = &r->entries[i];
+        if (!entry->used || entry->ring != REGISTRY_NO_RING || registry_verdict_of(r, entry->index) != REGISTRY_LISTED)
+            continue;
+        int64_t due_ns = registry_ns(c->registry, entry->checked) + l->plan.recheck_interval_ns;
+        if (plan_add_recheck(&l->plan, entry->index, due_ns) != STATUS_OK)
+            return STATUS_NO_MEMORY;
+    }
+    return STATUS_OK;
+}
+
+static void carry_budgets(struct checker *c, const struct checker *old, int64_t now_ns) {
+    const struct settings *s = c->settings;
+    const struct settings *o = old->settings;
+    for (size_t i = 0; i < s->n_budgets; i++)
+        for (size_t k = 0; k < o->n_budgets; k++)
+            if (strcmp(s->budgets[i].name, o->budgets[k].name) == 0)
+                quota_carry(&c->quotas[i], &old->quotas[k], now_ns);
+}
+
+enum status checker_carry(struct checker *c, struct checker *old, int64_t now_ns) {
+    enum status status = registry_carry(c->registry, old->registry);
+    if (status != STATUS_OK)
+        return status;
+    carry_budgets(c, old, now_ns);
+    for (uint32_t i = 0; i < c->settings->n_lists; i++) {
+        struct checker_list *l = &c->lists[i];
+        struct checker_list *from = l->list != NULL ? find_list(old, l->list) : NULL;
+        if (from == NULL)
+            continue;
+        uint32_t from_index = (uint32_t)(from - old->lists);
+        if (l->list->budget.share < 0 && from->list->budget.share < 0 && l->list->budget.queries > 0 &&
+            from->list->budget.queries > 0)
+            quota_carry(checker_quota(c, i), checker_quota(old, from_index), now_ns);
+        l->counters = from->counters;
+        l->state = from->state;
+        l->health_check_ns = from->health_check_ns;
+        l->last_failure = from->last_failure;
+        carry_health(c, l, old, from, now_ns);
+        plan_carry(&l->plan, &from->plan, l->list, now_ns);
+        status = place_entries(c, i);
+        if (status != STATUS_OK)
+            return status;
+        checker_update_state(c, i, NULL, now_ns);
+    }
+    for (uint32_t i = 0; i < c->n_servers; i++) {
+        for (uint32_t k = 0; k < old->n_servers; k++) {
+            struct window *w = &c->servers[i].window;
+            if (!endpoint_equal(&c->servers[i].endpoint, &old->servers[k].endpoint) ||
+                w->maximum != old->servers[k].window.maximum)
+                continue;
+            *w = old->servers[k].window;
+            w->in_flight = 0; /* what is under way belongs to the old generation */
+        }
+    }
+    return STATUS_OK;
+}
+
+/* ---- slots ---- */
+
+static struct checker_slot *slot_new(struct checker *c) {
+    if (c->free_slot != UINT32_MAX) {
+        struct checker_slot *slot = &c->slots[c->free_slot];
+        c->free_slot = slot->next_free;
+        return slot;
+    }
+    if (c->n_slots == c->slots_size) {
+        uint32_t size = c->slots_size == 0 ? 64 : c->slots_size * 2;
+        if (size > CHECKER_IN_FLIGHT)
+            return NULL;
+        struct checker_slot *slots = realloc(c->slots, size * sizeof *slots);
+        if (slots == NULL)
+            return NULL;
+        memset(slots + c->slots_size, 0, (size - c->slots_size) * sizeof *slots);
+        c->slots = slots;
+        c->slots_size = size;
+    }
+    return &c->slots[c->n_slots++];
+}
+
+void checker_slot_free(struct checker *c, struct checker_slot *slot) {
+    slot->list = UINT32_MAX;
+    slot->generation++;
+    slot->next_free = c->free_slot;
+    c->free_slot = (uint32_t)(slot - c->slots);
+}
+
+/* ---- asking ---- */
+
+/* Whether an offered question needs no query any more. */
+static bool is_moot(struct checker *c, uint32_t list, const struct plan_item *item, int64_t now_ns) {
+    const struct registry_list *r = &c->registry->lists[list];
+    const struct checker_list *l = &c->lists[list];
+    const struct registry_entry *entry = NULL;
+    if (item->purpose != PLAN_SELF_TEST && item->purpose != PLAN_SWEEP)
+        entry = registry_entry_find(c->registry, list, item->index);
+    switch ((enum plan_purpose)item->purpose) {
+    case PLAN_CONFIRM:
+        return entry == NULL || entry->pending == REGISTRY_UNKNOWN || entry->awaiting;
+    case PLAN_WATCHED:
+        return item->first_round && item->lane == LANES && registry_is_fresh(r, item->index);
+    case PLAN_RECHECK: /* gone, or its twin has asked lately */
+        return entry == NULL || entry->ring != REGISTRY_NO_RING ||
+               (item->attempt == 0 && !item->tcp &&
+                now_ns - registry_ns(c->registry, entry->checked) < l->plan.recheck_interval_ns / 2);
+    case PLAN_SWEEP:
+        if (item->lane != LANES)
+            return false;
+        if (l->plan.sweep.skip_since_ns != INT64_MAX && registry_is_fresh(r, item->index) &&
+            (r->states[item->index] & CELL_TRACKED) == 0 &&
+            r->stamps[item->index] > registry_stamp(c->registry, l->plan.sweep.skip_since_ns))
+            return true;
+        return registry_sample(c->registry, list, item->index, now_ns);
+    case PLAN_TXT:
+        return entry == NULL || entry->txt != NULL || registry_verdict_of(r, item->index) != REGISTRY_LISTED;
+    case PLAN_SELF_TEST:
+    case PLAN_PURPOSES:
+        break;
+    }
+    return false;
+}
+
+/* Whom to ask: the nameserver of a self-test; else the first that is right and has room, not `avoid` if there is another. */
+static uint32_t choose_track(const struct checker *c, const struct checker_list *l, const struct plan_item *item,
+                             enum ip_family family) {
+    uint32_t spare = UINT32_MAX;
+    for (uint32_t t = 0; t < l->n_servers; t++) {
+        bool room = window_room(&c->servers[l->servers[t]].window) > 0;
+        if (item->purpose == PLAN_SELF_TEST) {
+            if (t == item->server)
+                return room ? t : UINT32_MAX;
+            continue;
+        }
+        if (!room || l->tracks[t].health[family].state != HEALTH_OK)
+            continue;
+        if (t != item->server)
+            return t;
+        spare = t;
+    }
+    return spare;
+}
+
+static struct ip question_ip(const struct checker *c, uint32_t list, const struct plan_item *item) {
+    const struct list_self_test *test = &c->lists[list].list->self_test;
+    if (item->purpose != PLAN_SELF_TEST)
+        return target_ip(c->registry->lists[list].set, item->index);
+    return item->index == HEALTH_LISTED_ENTRY ? test->listed[item->family] : test->not_listed[item->family];
+}
+
+static enum checker_channel channel_of(const struct plan_item *item) {
+    if (item->tcp)
+        return CHECKER_TCP;
+    return item->purpose == PLAN_TXT ? CHECKER_UDP_TXT : CHECKER_UDP;
+}
+
+static void send(struct checker *c, uint32_t list, uint32_t track, struct checker_slot *slot,
+                 const struct plan_item *item, const struct ip *ip, uint64_t random, int64_t now_ns,
+                 struct checker_ask *ask) {
+    struct checker_list *l = &c->lists[list];
+    /* The configuration was refused if a name of this family did not fit. */
+    enum status status = qname_for_ip(ip, &l->list->zone_name, &slot->name);
+    assert(status == STATUS_OK);
+    qname_mix_case(&slot->name, random >> 16);
+    slot->item = *item;
+    slot->list = list;
+    slot->track = track;
+    slot->id = (uint16_t)random;
+    slot->exact_case = item->purpose != PLAN_SELF_TEST && l->tracks[track].case_kept[ip->family];
+    slot->sent_ns = now_ns;
+    plan_take(&l->plan, item, now_ns);
+    window_sent(&c->servers[l->servers[track]].window);
+    c->in_flight++;
+    l->counters.queries++;
+    if (item->attempt > 0 || item->tcp)
+        l->counters.retries++;
+    ask->cookie = ((uint64_t)c->generation << 48) | ((uint64_t)(slot->generation & 0xffff) << 32) |
+                  (uint32_t)(slot - c->slots);
+    ask->server = l->servers[track];
+    ask->channel = channel_of(item);
+    ask->timeout_ns = c->settings->resolver.timeout_ns;
+    ask->len = qname_query(&slot->name, item->purpose == PLAN_TXT ? QUERY_TXT : QUERY_A, slot->id, ask->message);
+}
+
+/* Offers of one list until one is sent, none is left, or its nameservers have no room. */
+static bool next_of_list(struct checker *c, uint32_t list, uint64_t random, int64_t now_ns, struct checker_ask *ask) {
+    struct checker_list *l = &c->lists[list];
+    const struct registry_list *r = &c->registry->lists[list];
+    l->blocked = 0;
+    const struct plan_gate gate = {
+        .checks = checker_is_believed(l),
+        .sweep = r->n_journal < REGISTRY_JOURNAL_MAX && checker_sweep_proven(c, list, now_ns),
+    };
+    for (int skips = 0; skips < SKIPS_PER_CALL; skips++) {
+        struct plan_item item;
+        if (!plan_next(&l->plan, &gate, now_ns, &item, &l->wake_ns))
+            return false;
+        if (is_moot(c, list, &item, now_ns)) {
+            plan_skip(&l->plan, &item, now_ns);
+            continue;
+        }
+        struct ip ip = question_ip(c, list, &item);
+        uint32_t track = choose_track(c, l, &item, ip.family);
+        struct checker_slot *slot = track != UINT32_MAX ? slot_new(c) : NULL;
+        if (slot == NULL) {
+            l->blocked = c->answers;
+            l->wake_ns = now_ns + SECOND_NS;
+            return false;
+        }
+        send(c, list, track, slot, &item, &ip, random, now_ns, ask);
+        l->wake_ns = now_ns;
+        return true;
+    }
+    l->wake_ns = now_ns;
+    return false;
+}
+
+bool checker_next(struct checker *c, uint64_t random, int64_t now_ns, struct checker_ask *ask) {
+    uint32_t n = (uint32_t)c->settings->n_lists;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t list = (c->turn_list + i) % n;
+        const struct checker_list *l = &c->lists[list];
+        if (l->list == NULL || (l->wake_ns > now_ns && (l->blocked == 0 || l->blocked == c->answers)))
+            continue;
+        if (next_of_list(c, list, random, now_ns, ask)) {
+            c->turn_list = (list + 1) % n;
+            return true;
+        }
+    }
+    return false;
+}
+
+int64_t checker_wake_ns(const struct checker *c) {
+    int64_t wake_ns = INT64_MAX;
+    for (size_t i = 0; i < c->settings->n_lists; i++)
+        if (c->lists[i].list != NULL && c->lists[i].wake_ns < wake_ns)
+            wake_ns = c->lists[i].wake_ns;
+    return wake_ns;
+}
+
+/* ---- turning ---- */
+
+struct registry_stale checker_stale(struct checker *c, uint32_t list, int64_t now_ns) {
+    struct checker_list *l = &c->lists[list];
+    int64_t fixed_ns = c->settings->defaults.stale_after_ns;
+    int64_t sweep_ns = plan_sweep_interval(&l->plan, now_ns);
+    if (sweep_ns < l->plan.sweep.interval_ns)
+        sweep_ns = l->plan.sweep.interval_ns;
+    for (uint32_t i = 0; i < l->plan.n_rings; i++) {
+        int64_t ring_ns = plan_ring_interval(&l->plan, i, now_ns);
+        if (ring_ns < l->plan.rings[i].interval_ns)
+            ring_ns = l->plan.rings[i].interval_ns;
+        ring_ns = 3 * ring_ns > STALE_LEAST_NS ? 3 * ring_ns : STALE_LEAST_NS;
+        l->ring_stale_ns[i] = fixed_ns != 0 ? fixed_ns : ring_ns;
+    }
+    sweep_ns = 3 * sweep_ns > STALE_LEAST_NS ? 3 * sweep_ns : STALE_LEAST_NS;
+    return (struct registry_stale){
+        .sweep_ns = fixed_ns != 0 ? fixed_ns : sweep_ns, .ring_ns = l->ring_stale_ns, .n_rings = l->plan.n_rings};
+}
+
+static void age(struct checker *c, uint32_t list, int64_t now_ns) {
+    struct checker_list *l = &c->lists[list];
+    if (now_ns < l->scan_ns)
+        return;
+    l->scan_ns = now_ns + SECOND_NS;
+    struct registry_stale stale = checker_stale(c, list, now_ns);
+    registry_scan(c->registry, list, &stale, c->registry->lists[list].set->n / SCAN_SHARE + SCAN_LEAST, now_ns);
+}
+
+int64_t checker_turn(struct checker *c, int64_t now_ns) {
+    int64_t wake_ns = INT64_MAX;
+    for (uint32_t i = 0; i < c->settings->n_lists; i++) {
+        struct checker_list *l = &c->lists[i];
+        if (l->list == NULL)
+            continue;
+        bool exhausted = quota_exhausted(checker_quota(c, i), now_ns);
+        if (exhausted != (l->state == HEALTH_QUOTA_EXHAUSTED))
+            checker_update_state(c, i, NULL, now_ns);
+        int64_t tests_ns = checker_begin_tests(c, i, now_ns);
+        age(c, i, now_ns);
+        if (tests_ns < wake_ns)
+            wake_ns = tests_ns;
+        if (l->scan_ns < wake_ns)
+            wake_ns = l->scan_ns;
+    }
+    return wake_ns;
+}
+
+/* ---- what is achieved ---- */
+
+bool checker_ready(const struct checker *c) {
+    for (size_t i = 0; i < c->settings->n_lists; i++) {
+        const struct checker_list *l = &c->lists[i];
+        for (int family = 0; l->list != NULL && family < IP_FAMILIES; family++) {
+            bool tested = !l->list->families[family];
+            for (uint32_t t = 0; t < l->n_servers; t++)
+                tested = tested || l->tracks[t].health[family].tested;
+            if (!tested)
+                return false;
+        }
+    }
+    return true;
+}
+
+int64_t checker_interval(const struct checker *c, uint32_t list, uint32_t group, int64_t now_ns) {
+    const struct checker_list *l = &c->lists[list];
+    const struct group *g = &c->settings->groups[group];
+    int64_t wanted_ns = l->list->interval_ns != 0 ? l->list->interval_ns : g->interval_ns;
+    int64_t interval_ns = 0;
+    for (uint32_t i = 0; g->n_addresses > 0 && i < l->plan.n_rings; i++) {
+        int64_t ring_ns = plan_ring_interval(&l->plan, i, now_ns);
+        if (l->plan.rings[i].interval_ns <= wanted_ns && ring_ns > interval_ns)
+            interval_ns = ring_ns;
+    }
+    int64_t sweep_ns = g->n_ranges > 0 ? plan_sweep_interval(&l->plan, now_ns) : 0;
+    return sweep_ns > interval_ns ? sweep_ns : interval_ns;
+}
+
+int64_t checker_lag(const struct checker *c, int64_t now_ns, uint64_t *n_due) {
+    int64_t lag_ns = 0;
+    *n_due = 0;
+    for (size_t i = 0; i < c->settings->n_lists; i++) {
+        if (c->lists[i].list == NULL || c->lists[i].state != HEALTH_OK)
+            continue;
+        uint64_t n = 0;
+        int64_t list_lag_ns = plan_lag(&c->lists[i].plan, now_ns, &n);
+        *n_due += n;
+        if (list_lag_ns > lag_ns)
+            lag_ns = list_lag_ns;
+    }
+    return lag_ns;
+}
+
+uint64_t checker_max_in_flight(const struct checker *c) {
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < c->n_servers; i++)
+        n += c->servers[i].window.in_flight + window_room(&c->servers[i].window);
+    return n;
+}

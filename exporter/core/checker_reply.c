@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What came back for a question, and what follows from it.
+ *
+ * A check is given up only after its attempts; while the list is not ok none is burnt: what was under way is asked again
+ * when the list is back.
+ */
+#include "core/checker.h"
+#include "core/checker_internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One question and what is known about it, for the length of one call. */
+struct answered {
+    struct checker *c;
+    uint32_t list;
+    struct checker_list *l;
+    struct plan_item item;
+    uint32_t track;
+    enum ip_family family;
+    struct health *health;
+    int64_t sent_ns;
+    int64_t now_ns;
+};
+
+/* ---- events of the registry ---- */
+
+void checker_changed(void *context, const struct registry_event *event) {
+    struct checker *c = context;
+    struct checker_list *l = &c->lists[event->list];
+    if (event->change == CHANGE_LISTED || event->change == CHANGE_FIRST_LISTED) {
+        const struct registry_entry *entry = registry_entry_find(c->registry, event->list, event->index);
+        /* Without memory for them the next sweep sees to it, or there is no reason text. */
+        if (entry->ring == REGISTRY_NO_RING)
+            (void)!plan_add_recheck(&l->plan, event->index, event->at_ns + l->plan.recheck_interval_ns);
+        /* The reason for each of a sweep's listings is worth no query of an allowance. */
+        if (entry->ring != REGISTRY_NO_RING || checker_quota(c, event->list)->limit == 0)
+            (void)!plan_add_txt(&l->plan, event->index, event->at_ns);
+    }
+    c->watch.changed(c->watch.context, event);
+}
+
+/* ---- self-tests ---- */
+
+static void test_answered(const struct answered *a, const struct verdict *verdict, const struct reply *reply) {
+    struct checker *c = a->c;
+    struct health *h = a->health;
+    if (!h->running)
+        return;
+    struct checker_track *track = &a->l->tracks[a->track];
+    if (reply != NULL && reply->form == REPLY_SOUND && !reply->case_kept)
+        track->case_lost[a->family] = true;
+    int64_t interval_ns = a->l->list->self_test.interval_ns * (a->track == 0 ? 1 : 8);
+    uint8_t server = checker_registry_server(a->track, a->family);
+    switch (health_answer(h, (enum health_entry)a->item.index, verdict, reply, interval_ns, a->now_ns)) {
+    case HEALTH_PENDING:
+        return;
+    case HEALTH_RIGHT:
+        track->case_kept[a->family] = !track->case_lost[a->family];
+        break;
+    case HEALTH_WRONG:
+        registry_wrong(c->registry, a->list, server);
+        break;
+    case HEALTH_UNANSWERED:
+        break;
+    }
+    a->l->health_check_ns = a->now_ns;
+    checker_update_state(c, a->list, verdict, a->now_ns);
+    if (h->state == HEALTH_OK && checker_is_believed(a->l))
+        registry_right(c->registry, a->list, server, track->mark[a->family], h->started_ns, a->now_ns, checker_changed,
+                       c);
+}
+
+/* ---- checks ---- */
+
+/* Whether asking again may give another answer. */
+static bool is_worth_retrying(const struct verdict *verdict) {
+    switch (verdict->reason) {
+    case REASON_TIMEOUT:
+    case REASON_SERVFAIL:
+    case REASON_NETWORK:
+        return true;
+    case REASON_INVALID_ANSWER:
+        return verdict->detail != DETAIL_OUTSIDE_127 && verdict->detail != DETAIL_UNKNOWN_CODE;
+    case REASON_REFUSED:
+    case REASON_BLOCKED_ANSWER:
+    case REASON_LABELS:
+        break;
+    }
+    return false;
+}
+
+/* Asks again after a pause; false if the attempts are used up. */
+static bool retry(const struct answered *a, bool counts) {
+    struct plan_item again = a->item;
+    if (counts && ++again.attempt >= a->c->settings->resolver.attempts)
+        return false;
+    if (again.purpose != PLAN_SELF_TEST)
+        again.server = (uint8_t)a->track;
+    return plan_add_retry(&a->l->plan, &again, a->now_ns) == STATUS_OK;
+}
+
+static void give_up(const struct answered *a) {
+    if (a->item.purpose == PLAN_SWEEP)
+        plan_sweep_answered(&a->l->plan, a->now_ns);
+    if (a->item.purpose == PLAN_CONFIRM)
+        registry_drop_pending(a->c->registry, a->list, a->item.index);
+    if (a->item.purpose == PLAN_RECHECK)
+        (void)!plan_add_recheck(&a->l->plan, a->item.index, a->now_ns + a->l->plan.recheck_interval_ns);
+}
+
+static enum look_source look_source(const struct plan_item *item) {
+    switch ((enum plan_purpose)item->purpose) {
+    case PLAN_WATCHED:
+        return LOOK_WATCHED;
+    case PLAN_SWEEP:
+        return LOOK_SWEEP;
+    case PLAN_RECHECK:
+        return LOOK_RECHECK;
+    case PLAN_CONFIRM:
+    case PLAN_SELF_TEST:
+    case PLAN_TXT:
+    case PLAN_PURPOSES:
+        break;
+    }
+    return LOOK_CONFIRM;
+}
+
+static void check_decided(const struct answered *a, const struct verdict *verdict) {
+    struct checker *c = a->c;
+    enum look_follow follow = LOOK_DONE;
+    uint16_t ring = a->item.purpose == PLAN_WATCHED ? a->item.ring : REGISTRY_NO_RING;
+    enum status status =
+        registry_look(c->registry, a->list, a->item.index, look_source(&a->item), ring,
+                      checker_registry_server(a->track, a->family), verdict, a->now_ns, &follow, checker_changed, c);
+    if (status != STATUS_OK) {
+        give_up(a);
+        return;
+    }
+    if (follow == LOOK_WANTS_CONFIRM &&
+        plan_add_confirm(&a->l->plan, a->item.index, (uint8_t)a->track, a->now_ns) != STATUS_OK)
+        registry_drop_pending(c->registry, a->list, a->item.index);
+    if (a->item.purpose == PLAN_SWEEP)
+        plan_sweep_answered(&a->l->plan, a->now_ns);
+    const struct registry_list *r = &c->registry->lists[a->list];
+    if (a->item.purpose == PLAN_RECHECK && registry_verdict_of(r, a->item.index) == REGISTRY_LISTED)
+        (void)!plan_add_recheck(&a->l->plan, a->item.index, a->now_ns + a->l->plan.recheck_interval_ns);
+}
+
+/* A silence says nothing about the list if the nameserver has answered something since the question: then a packet was lost, not the list. */
+static bool is_of_the_list(const struct answered *a, const struct verdict *verdict) {
+    return verdict->reason != REASON_TIMEOUT || a->l->tracks[a->track].answered_ns[a->family] < a->sent_ns;
+}
+
+static void check_answered(const struct answered *a, const struct verdict *verdict) {
+    if (is_of_the_list(a, verdict) && health_observe(a->health, verdict, a->now_ns))
+        checker_update_state(a->c, a->list, verdict, a->now_ns);
+    bool ok = checker_is_believed(a->l) && a->health->state == HEALTH_OK;
+    if (ok && verdict->kind != VERDICT_UNKNOWN) {
+        check_decided(a, verdict);
+        return;
+    }
+    bool again = !ok || is_worth_retrying(verdict);
+    if (!again || !retry(a, ok))
+        give_up(a);
+}
+
+/* ---- TXT ---- */
+
+static void txt_answered(const struct answered *a, const struct reply_question *question, const uint8_t *message,
+                         size_t len) {
+    char txt[CHECKER_TXT_SIZE];
+    struct registry_entry *entry = registry_entry_find(a->c->registry, a->list, a->item.index);
+    if (entry == NULL || message == NULL || !reply_read_txt(message, len, question, txt, sizeof txt))
+        return;
+    free(entry->txt);
+    entry->txt = strdup(txt);
+    a->c->watch.txt(a->c->watch.context, a->list, a->item.index, txt);
+}
+
+/* ---- the way in ---- */
+
+static void count(struct checker_list *l, const struct verdict *verdict) {
+    if (verdict->kind != VERDICT_UNKNOWN)
+        return;
+    l->counters.failures[verdict->reason]++;
+    l->last_failure = *verdict;
+}
+
+static void a_answered(const struct answered *a, const struct reply_question *question, enum checker_outcome outcome,
+                       const uint8_t *message, size_t len) {
+    struct reply *reply = NULL;
+    struct verdict verdict;
+    if (outcome == CHECKER_ANSWER) {
+        reply = a->c->reply;
+        reply_read(message, len, question, a->l->list->cname_allowed ? &a->l->list->cname_suffix : NULL, reply);
+        if (reply->form == REPLY_TRUNCATED && !a->item.tcp) {
+            struct answered over_tcp = *a;
+            over_tcp.item.tcp = true;
+            if (retry(&over_tcp, false))
+                return;
+        }
+        bool is_test = a->item.purpose == PLAN_SELF_TEST;
+        verdict = verdict_of_reply(a->l->list, reply, is_test ? NULL : health_lesson(a->health, a->now_ns));
+    } else {
+        verdict = verdict_of_silence(outcome == CHECKER_TIMEOUT ? REASON_TIMEOUT : REASON_NETWORK);
+    }
+    count(a->l, &verdict);
+    if (a->item.purpose != PLAN_SELF_TEST)
+        check_answered(a, &verdict);
+    else if (verdict.kind != VERDICT_UNKNOWN || !is_worth_retrying(&verdict) || !retry(a, true))
+        test_answered(a, &verdict, reply);
+}
+
+static void tell_window(struct window *w, enum checker_outcome outcome, int64_t sent_ns, int64_t took_ns,
+                        int64_t now_ns) {
+    switch (outcome) {
+    case CHECKER_ANSWER:
+        window_answered(w, took_ns);
+        return;
+    case CHECKER_TIMEOUT:
+        window_lost(w, sent_ns, now_ns);
+        return;
+    case CHECKER_NETWORK:
+        window_forgotten(w);
+        return;
+    }
+}
+
+void checker_reply(struct checker *c, uint64_t cookie, enum checker_outcome outcome, const uint8_t *message, size_t len,
+                   int64_t took_ns, int64_t now_ns) {
+    uint32_t number = (uint32_t)cookie;
+    if ((uint16_t)(cookie >> 48) != (uint16_t)c->generation || number >= c->n_slots)
+        return;
+    struct checker_slot *slot = &c->slots[number];
+    if (slot->list == UINT32_MAX || (uint16_t)slot->generation != (uint16_t)(cookie >> 32))
+        return;
+    struct checker_list *l = &c->lists[slot->list];
+    struct answered a = {.c = c,
+                         .list = slot->list,
+                         .l = l,
+                         .item = slot->item,
+                         .track = slot->track,
+                         .sent_ns = slot->sent_ns,
+                         .now_ns = now_ns};
+    bool is_test = slot->item.purpose == PLAN_SELF_TEST;
+    a.family = is_test ? (enum ip_family)slot->item.family
+                       : target_ip(c->registry->lists[slot->list].set, slot->item.index).family;
+    a.health = &l->tracks[slot->track].health[a.family];
+    tell_window(&c->servers[l->servers[slot->track]].window, outcome, slot->sent_ns, took_ns, now_ns);
+    c->in_flight--;
+    if (++c->answers == 0)
+        c->answers = 1;
+    struct qname name = slot->name;
+    const struct reply_question question = {
+        .name = &name,
+        .type = slot->item.purpose == PLAN_TXT ? QUERY_TXT : QUERY_A,
+        .id = slot->id,
+        .exact_case = slot->exact_case,
+    };
+    checker_slot_free(c, slot);
+    l->wake_ns = now_ns;
+    if (outcome == CHECKER_ANSWER) {
+        hist_add(&l->counters.duration, took_ns);
+        l->tracks[a.track].answered_ns[a.family] = now_ns;
+    }
+    if (question.type == QUERY_TXT)
+        txt_answered(&a, &question, outcome == CHECKER_ANSWER ? message : NULL, len);
+    else
+        a_answered(&a, &question, outcome, message, len);
+}

@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/plan.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define JITTER_SHARE 10 /* an address is asked at most a tenth of its interval early */
+
+/* ---- queues ---- */
+
+static enum status queue_push(struct plan_queue *q, const struct plan_item *item) {
+    if (q->n == q->size) {
+        uint32_t size = q->size == 0 ? 16 : q->size * 2;
+        struct plan_item *items = malloc(size * sizeof *items);
+        if (items == NULL)
+            return STATUS_NO_MEMORY;
+        for (uint32_t i = 0; i < q->n; i++)
+            items[i] = q->items[(q->head + i) % q->size];
+        free(q->items);
+        *q = (struct plan_queue){.items = items, .n = q->n, .size = size};
+    }
+    q->items[(q->head + q->n) % q->size] = *item;
+    q->n++;
+    return STATUS_OK;
+}
+
+static const struct plan_item *queue_front(const struct plan_queue *q) {
+    return q->n > 0 ? &q->items[q->head] : NULL;
+}
+
+static void queue_pop(struct plan_queue *q) {
+    assert(q->n > 0);
+    q->head = (q->head + 1) % q->size;
+    q->n--;
+}
+
+static enum budget_class lane_class(enum plan_lane lane) {
+    switch (lane) {
+    case LANE_TEST_URGENT:
+    case LANE_CONFIRM:
+    case LANE_RETRY_URGENT:
+        return BUDGET_URGENT;
+    case LANE_TEST:
+    case LANE_RETRY_TEST:
+        return BUDGET_SELF_TEST;
+    case LANE_RETRY_WATCHED:
+        return BUDGET_WATCHED;
+    case LANE_TXT:
+    case LANE_RETRY_SWEEP:
+    case LANE_RECHECK:
+    case LANES:
+        break;
+    }
+    return BUDGET_SWEEP;
+}
+
+/* ---- making ---- */
+
+static int64_t ring_interval_of(const struct list *list, const struct target_watch *watch) {
+    return list->interval_ns != 0 ? list->interval_ns : watch->interval_ns;
+}
+
+static struct plan_ring *find_ring(struct plan *p, int64_t interval_ns) {
+    for (uint32_t i = 0; i < p->n_rings; i++)
+        if (p->rings[i].interval_ns == interval_ns)
+            return &p->rings[i];
+    return NULL;
+}
+
+static struct plan_ring *make_ring(struct plan *p, int64_t interval_ns, int64_t now_ns) {
+    struct plan_ring *ring = find_ring(p, interval_ns);
+    if (ring != NULL)
+        return ring;
+    struct plan_ring *rings = realloc(p->rings, (p->n_rings + 1) * sizeof *rings);
+    if (rings == NULL)
+        return NULL;
+    p->rings = rings;
+    rings[p->n_rings] = (struct plan_ring){.interval_ns = interval_ns, .start_ns = now_ns};
+    return &rings[p->n_rings++];
+}
+
+/* Members of each ring, in an order that does not follow the addresses, so that neighbours are not asked in a row. */
+static enum status fill_rings(struct plan *p, const struct list *list, const struct target_set *set, uint64_t seed,
+                              int64_t now_ns) {
+    if (set->n_watched == 0)
+        return STATUS_OK;
+    p->members = calloc(set->n_watched, sizeof *p->members);
+    if (p->members == NULL)
+        return STATUS_NO_MEMORY;
+    for (uint32_t i = 0; i < set->n_watched; i++) {
+        struct plan_ring *ring = make_ring(p, ring_interval_of(list, &set->watched[i]), now_ns);
+        if (ring == NULL)
+            return STATUS_NO_MEMORY;
+        ring->n++;
+    }
+    uint32_t *next = p->members;
+    for (uint32_t r = 0; r < p->n_rings; r++) {
+        p->rings[r].members = next;
+        next += p->rings[r].n;
+        p->rings[r].n = 0;
+    }
+    struct permute order = permute_make(set->n_watched, seed);
+    for (uint32_t i = 0; i < set->n_watched; i++) {
+        const struct target_watch *watch = &set->watched[permute_at(&order, i)];
+        struct plan_ring *ring = find_ring(p, ring_interval_of(list, watch));
+        p->members[(ring->members - p->members) + ring->n++] = watch->index;
+    }
+    return STATUS_OK;
+}
+
+static int64_t recheck_interval(const struct settings *s, const struct list *list, uint32_t index) {
+    int64_t interval_ns = list->interval_ns;
+    for (size_t g = 0; list->interval_ns == 0 && g < s->n_groups; g++) {
+        const struct group *group = &s->groups[g];
+        if (group->lists[index] && group->n_ranges > 0 && (interval_ns == 0 || group->interval_ns < interval_ns))
+            interval_ns = group->interval_ns;
+    }
+    return interval_ns != 0 ? interval_ns : s->defaults.interval_ns;
+}
+
+enum status plan_init(struct plan *p, const struct targets *targets, uint32_t list, struct quota *quota, uint64_t seed,
+                      int64_t now_ns) {
+    const struct list *l = &targets->settings->lists[list];
+    const struct target_set *set = targets->sets[list];
+    *p = (struct plan){.quota = quota};
+    rate_init(&p->rate, l->budget.rate, l->budget.burst, now_ns);
+    p->recheck_interval_ns = recheck_interval(targets->settings, l, list);
+    p->sweep = (struct plan_sweep){
+        .n = set->n_swept,
+        .interval_ns = set->sweep_interval_ns,
+        .next_ns = now_ns,
+        .skip_since_ns = INT64_MAX,
+    };
+    if (set->n_swept > 0)
+        p->sweep.order = permute_make(set->n_swept, seed);
+    enum status status = fill_rings(p, l, set, seed, now_ns);
+    if (status != STATUS_OK)
+        plan_release(p);
+    return status;
+}
+
+void plan_release(struct plan *p) {
+    for (int i = 0; i < LANES; i++)
+        free(p->lanes[i].items);
+    free(p->rings);
+    free(p->members);
+    *p = (struct plan){.quota = NULL};
+}
+
+void plan_carry(struct plan *p, const struct plan *old, const struct list *list, int64_t now_ns) {
+    p->rate = old->rate;
+    rate_change(&p->rate, list->budget.rate, list->budget.burst, now_ns);
+    p->deferred = old->deferred;
+    if (p->sweep.n == 0 || old->sweep.n == 0)
+        return;
+    p->sweep.completed_ns = old->sweep.completed_ns;
+    p->sweep.duration_ns = old->sweep.duration_ns;
+    p->sweep.last_interval_ns = old->sweep.last_interval_ns;
+    p->sweep.started_ns = old->sweep.started_ns;
+    if (old->sweep.running && old->sweep.asked) {
+        p->sweep.running = true;
+        p->sweep.asked = true;
+        p->sweep.skip_since_ns = old->sweep.started_ns;
+    } else if (!old->sweep.running && p->sweep.n == old->sweep.n) {
+        p->sweep.next_ns = old->sweep.started_ns + p->sweep.interval_ns;
+    }
+}
+
+/* ---- rings ---- */
+
+static uint64_t mix(uint64_t x) {
+    x ^= x >> 31;
+    x *= UINT64_C(0x7fb5d329728ea185);
+    x ^= x >> 27;
+    x *= UINT64_C(0x81dadef4bc2dd44d);
+    return x ^ x >> 33;
+}
+
+/* When the ring's next address is due: its place in the round, less a jitter. */
+static int64_t ring_due(const struct plan_ring *ring) {
+    if (ring->round == 0)
+        return ring->start_ns;
+    int64_t place = (int64_t)((__int128)ring->interval_ns * (ring->position + 1) / ring->n);
+    int64_t step = ring->interval_ns / (ring->n > JITTER_SHARE ? ring->n : JITTER_SHARE);
+    uint64_t random = mix(((uint64_t)ring->round << 32) | ring->members[ring->position]);
+    return ring->start_ns + place - (int64_t)((__int128)step * (random >> 40) >> 24);
+}
+
+static void ring_advance(struct plan_ring *ring, int64_t now_ns) {
+    if (++ring->position < ring->n)
+        return;
+    ring->position = 0;
+    if (ring->round > 0) {
+        ring->last_ns = now_ns - ring->start_ns;
+        /* A round that took longer than its interval does not make the next one hurry. */
+        ring->start_ns = ring->last_ns > ring->interval_ns + ring->interval_ns / 4 ? now_ns
+                                                                                   : ring->start_ns + ring->interval_ns;
+    } else {
+        ring->start_ns = now_ns;
+    }
+    ring->round++;
+}
+
+/* The ring whose next address is due first. */
+static struct plan_ring *earliest_ring(const struct plan *p, int64_t *due_ns) {
+    struct plan_ring *best = NULL;
+    for (uint32_t i = 0; i < p->n_rings; i++) {
+        int64_t due = ring_due(&p->rings[i]);
+        if (best == NULL || due < *due_ns) {
+            best = &p->rings[i];
+            *due_ns = due;
+        }
+    }
+    return best;
+}
+
+/* ---- offering ---- */
+
+struct offer {
+    struct plan *p;
+    int64_t now_ns;
+    int64_t rate_ns; /* when the rate allows the next query */
+    int64_t wake_ns;
+};
+
+/* Whether something due at `due_ns` may be asked now at the cost of `class`; else remembers when. `mark`, never 0, tells
+ * it from what waited in the same place before. */
+static bool allowed(struct offer *o, int64_t due_ns, enum budget_class class, int source, uint64_t mark) {
+    int64_t at = due_ns > o->rate_ns ? due_ns : o->rate_ns;
+    if (due_ns <= o->now_ns) {
+        int64_t quota_ns = quota_ready_ns(o->p->quota, class, o->now_ns);
+        if (quota_ns > o->now_ns && o->p->quota->limit > 0 && mark != o->p->deferred_marks[source]) {
+            o->p->deferred++;
+            o->p->deferred_marks[source] = mark;
+        }
+        if (quota_ns > at)
+            at = quota_ns;
+    }
+    if (at <= o->now_ns)
+        return true;
+    if (at < o->wake_ns)
+        o->wake_ns = at;
+    return false;
+}
+
+static bool offer_lane(struct offer *o, enum plan_lane lane, struct plan_item *item) {
+    const struct plan_item *front = queue_front(&o->p->lanes[lane]);
+    if (front == NULL)
+        return false;
+    uint64_t mark = mix((uint64_t)front->due_ns << 1 | 1) ^ front->index;
+    if (!allowed(o, front->due_ns, (enum budget_class)front->class, lane, mark))
+        return false;
+    *item = *front;
+    item->lane = (uint8_t)lane;
+    return true;
+}
+
+static bool offer_ring(struct offer *o, struct plan_item *item) {
+    int64_t due_ns = 0;
+    struct plan_ring *ring = earliest_ring(o->p, &due_ns);
+    if (ring == NULL)
+        return false;
+    uint32_t index = ring->members[ring->position];
+    uint64_t mark = ((uint64_t)ring->round << 32 | index) + 1;
+    if (!allowed(o, due_ns, BUDGET_WATCHED, FROM_RING, mark))
+        return false;
+    *item = (struct plan_item){
+        .due_ns = due_ns,
+        .index = index,
+        .ring = (uint16_t)(ring - o->p->rings),
+        .purpose = PLAN_WATCHED,
+        .server = 255,
+        .class = BUDGET_WATCHED,
+        .lane = LANES,
+        .first_round = ring->round == 0,
+    };
+    return true;
+}
+
+static bool offer_sweep(struct offer *o, struct plan_item *item) {
+    struct plan_sweep *s = &o->p->sweep;
+    if (s->n == 0 || (s->running && s->position == s->n))
+        return false;
+    int64_t due_ns = s->running ? o->now_ns : s->next_ns;
+    if (!allowed(o, due_ns, BUDGET_SWEEP, FROM_SWEEP, (uint64_t)s->position + 1))
+        return false;
+    *item = (struct plan_item){
+        .due_ns = due_ns,
+        .index = permute_at(&s->order, s->running ? s->position : 0),
+        .ring = 0,
+        .purpose = PLAN_SWEEP,
+        .server = 255,
+        .class = BUDGET_SWEEP,
+        .lane = LANES,
+    };
+    return true;
+}
+
+static bool offer_ranges(struct offer *o, const struct plan_gate *gate, struct plan_item *item) {
+    if (offer_lane(o, LANE_TXT, item) || offer_lane(o, LANE_RETRY_SWEEP, item))
+        return true;
+    bool sweep_first = o->p->sweep_turn;
+    if (sweep_first && gate->sweep && offer_sweep(o, item))
+        return true;
+    if (offer_lane(o, LANE_RECHECK, item))
+        return true;
+    return !sweep_first && gate->sweep && offer_sweep(o, item);
+}
+
+bool plan_next(struct plan *p, const struct plan_gate *gate, int64_t now_ns, struct plan_item *item, int64_t *wake_ns) {
+    struct offer o = {p, now_ns, rate_ready_ns(&p->rate, now_ns), INT64_MAX};
+    static const enum plan_lane test_lanes[] = {LANE_TEST_URGENT, LANE_TEST, LANE_RETRY_TEST};
+    bool found = false;
+    if (!gate->checks) {
+        for (size_t i = 0; !found && i < sizeof test_lanes / sizeof *test_lanes; i++)
+            found = offer_lane(&o, test_lanes[i], item);
+    } else {
+        for (int lane = 0; !found && lane <= LANE_RETRY_TEST; lane++)
+            found = offer_lane(&o, (enum plan_lane)lane, item);
+        if (!found && quota_kept_waiting(p->quota, BUDGET_SWEEP, now_ns))
+            found = offer_ranges(&o, gate, item);
+        found = found || offer_lane(&o, LANE_RETRY_WATCHED, item) || offer_ring(&o, item) ||
+                offer_ranges(&o, gate, item);
+    }
+    *wake_ns = o.wake_ns;
+    return found;
+}
+
+/* ---- taking ---- */
+
+static void sweep_start(struct plan_sweep *s, int64_t now_ns) {
+    if (s->asked)
+        s->last_interval_ns = now_ns - s->started_ns;
+    s->running = true;
+    s->asked = false;
+    s->position = 0;
+    s->open = 0;
+    s->started_ns = now_ns;
+}
+
+static void sweep_check_end(struct plan_sweep *s, int64_t now_ns) {
+    if (!s->running || s->position < s->n || s->open > 0)
+        return;
+    s->running = false;
+    s->completed_ns = now_ns;
+    s->duration_ns = now_ns - s->started_ns;
+    s->next_ns = s->started_ns + s->interval_ns > now_ns ? s->started_ns + s->interval_ns : now_ns;
+    s->skip_since_ns = INT64_MAX;
+}
+
+static void leave(struct plan *p, const struct plan_item *item, bool asked, int64_t now_ns) {
+    struct plan_sweep *s = &p->sweep;
+    if (item->lane < LANES) {
+        queue_pop(&p->lanes[item->lane]);
+        p->sweep_turn = item->lane == LANE_RECHECK;
+    } else if (item->purpose == PLAN_WATCHED) {
+        ring_advance(&p->rings[item->ring], now_ns);
+    } else {
+        if (!s->running)
+            sweep_start(s, now_ns);
+        s->position++;
+        s->open += asked ? 1 : 0;
+        s->asked = s->asked || asked;
+        p->sweep_turn = false;
+        sweep_check_end(s, now_ns);
+    }
+}
+
+void plan_take(struct plan *p, const struct plan_item *item, int64_t now_ns) {
+    leave(p, item, true, now_ns);
+    rate_take(&p->rate, now_ns);
+    quota_take(p->quota, (enum budget_class)item->class, now_ns);
+}
+
+void plan_skip(struct plan *p, const struct plan_item *item, int64_t now_ns) {
+    leave(p, item, false, now_ns);
+}
+
+void plan_sweep_answered(struct plan *p, int64_t now_ns) {
+    assert(p->sweep.open > 0);
+    p->sweep.open--;
+    sweep_check_end(&p->sweep, now_ns);
+}
+
+/* ---- adding ---- */
+
+enum status plan_add_test(struct plan *p, uint8_t family, uint8_t server, uint8_t entry, bool urgent, int64_t now_ns) {
+    enum plan_lane lane = urgent ? LANE_TEST_URGENT : LANE_TEST;
+    return queue_push(&p->lanes[lane], &(struct plan_item){.due_ns = now_ns,
+                                                           .index = entry,
+                                                           .purpose = PLAN_SELF_TEST,
+                                                           .server = server,
+                                                           .family = family,
+                                                           .class = (uint8_t)lane_class(lane)});
+}
+
+enum status plan_add_confirm(struct plan *p, uint32_t index, uint8_t avoid_server, int64_t now_ns) {
+    return queue_push(&p->lanes[LANE_CONFIRM], &(struct plan_item){.due_ns = now_ns + PLAN_CONFIRM_PAUSE_NS,
+                                                                   .index = index,
+                                                                   .purpose = PLAN_CONFIRM,
+                                                                   .server = avoid_server,
+                                                                   .class = BUDGET_URGENT});
+}
+
+enum status plan_add_recheck(struct plan *p, uint32_t index, int64_t due_ns) {
+    return queue_push(&p->lanes[LANE_RECHECK], &(struct plan_item){.due_ns = due_ns,
+                                                                   .index = index,
+                                                                   .purpose = PLAN_RECHECK,
+                                                                   .server = 255,
+                                                                   .class = BUDGET_SWEEP});
+}
+
+enum status plan_add_txt(struct plan *p, uint32_t index, int64_t now_ns) {
+    if (p->lanes[LANE_TXT].n >= PLAN_TXT_MAX)
+        return STATUS_FULL;
+    return queue_push(&p->lanes[LANE_TXT], &(struct plan_item){.due_ns = now_ns,
+                                                               .index = index,
+                                                               .purpose = PLAN_TXT,
+                                                               .server = 255,
+                                                               .class = BUDGET_SWEEP});
+}
+
+static enum plan_lane retry_lane(const struct plan_item *item) {
+    if (item->purpose == PLAN_SELF_TEST)
+        return item->class == BUDGET_URGENT ? LANE_TEST_URGENT : LANE_RETRY_TEST;
+    switch ((enum budget_class)item->class) {
+    case BUDGET_URGENT:
+        return LANE_RETRY_URGENT;
+    case BUDGET_SELF_TEST:
+        return LANE_RETRY_TEST;
+    case BUDGET_WATCHED:
+        return LANE_RETRY_WATCHED;
+    case BUDGET_SWEEP:
+    case BUDGET_CLASSES:
+        break;
+    }
+    return LANE_RETRY_SWEEP;
+}
+
+enum status plan_add_retry(struct plan *p, const struct plan_item *item, int64_t now_ns) {
+    struct plan_item retry = *item;
+    retry.due_ns = now_ns + PLAN_RETRY_PAUSE_NS;
+    return queue_push(&p->lanes[retry_lane(item)], &retry);
+}
+
+/* ---- what is achieved ---- */
+
+int64_t plan_ring_interval(const struct plan *p, uint32_t ring, int64_t now_ns) {
+    const struct plan_ring *r = &p->rings[ring];
+    if (r->round == 0)
+        return 0;
+    int64_t running = now_ns - r->start_ns;
+    int64_t whole = r->last_ns > r->interval_ns ? r->last_ns : r->interval_ns;
+    return running > whole ? running : whole;
+}
+
+int64_t plan_sweep_interval(const struct plan *p, int64_t now_ns) {
+    const struct plan_sweep *s = &p->sweep;
+    if (s->n == 0 || !s->asked)
+        return 0;
+    int64_t known = s->last_interval_ns > s->interval_ns ? s->last_interval_ns : s->interval_ns;
+    if (!s->running || s->position == 0)
+        return known;
+    int64_t expected = (int64_t)((double)(now_ns - s->started_ns) * s->n / s->position);
+    return expected > known ? expected : known;
+}
+
+static void count_due(int64_t due_ns, uint64_t n, int64_t now_ns, int64_t *lag_ns, uint64_t *n_due) {
+    if (due_ns >= now_ns || n == 0)
+        return;
+    *n_due += n;
+    if (now_ns - due_ns > *lag_ns)
+        *lag_ns = now_ns - due_ns;
+}
+
+/* Without a quota its classes only share the rate, and what waits for that is late. */
+static bool waits_for_quota(const struct plan *p, enum budget_class class, int64_t now_ns) {
+    return p->quota->limit > 0 && quota_ready_ns(p->quota, class, now_ns) > now_ns;
+}
+
+int64_t plan_lag(const struct plan *p, int64_t now_ns, uint64_t *n_due) {
+    int64_t lag_ns = 0;
+    *n_due = 0;
+    for (int lane = 0; lane < LANES; lane++) {
+        const struct plan_item *front = queue_front(&p->lanes[lane]);
+        if (front != NULL && !waits_for_quota(p, (enum budget_class)front->class, now_ns))
+            count_due(front->due_ns, p->lanes[lane].n, now_ns, &lag_ns, n_due);
+    }
+    bool rings_wait = waits_for_quota(p, BUDGET_WATCHED, now_ns);
+    for (uint32_t i = 0; !rings_wait && i < p->n_rings; i++) {
+        const struct plan_ring *r = &p->rings[i];
+        int64_t due_ns = ring_due(r);
+        uint64_t n = r->round == 0 ? r->n - r->position
+                                   : (uint64_t)((__int128)(now_ns - due_ns) * r->n / r->interval_ns) + 1;
+        if (due_ns < now_ns)
+            count_due(due_ns, n < r->n ? n : r->n, now_ns, &lag_ns, n_due);
+    }
+    return lag_ns;
+}

@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Cells, entries, counts, and the slow scan. What looks and self-tests do to them is in registry_look.c.
+ *
+ * Rejected: an object per address (262,144 addresses on 20 lists would be 330 MB at 64 bytes each; cells are 26 MB), and
+ * a heap of expiry times (the scan costs nothing that can be measured, and its error is a share of `stale_after`).
+ */
+#include "core/registry.h"
+
+#include "core/registry_internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECOND_NS INT64_C(1000000000)
+#define EPOCH_BEFORE_NS (SECOND_NS * 3650 * 86400)
+
+int64_t registry_epoch(int64_t start_ns) {
+    return start_ns - EPOCH_BEFORE_NS;
+}
+
+uint32_t registry_stamp(const struct registry *r, int64_t ns) {
+    int64_t seconds = (ns - r->epoch_ns) / SECOND_NS;
+    if (seconds < 1)
+        return 1;
+    return seconds > UINT32_MAX ? UINT32_MAX : (uint32_t)seconds;
+}
+
+int64_t registry_ns(const struct registry *r, uint32_t stamp) {
+    return r->epoch_ns + (int64_t)stamp * SECOND_NS;
+}
+
+static void list_release(struct registry_list *l) {
+    for (uint32_t i = 0; i < l->n_entries; i++)
+        free(l->entries[i].txt);
+    free(l->states);
+    free(l->stamps);
+    free(l->scores);
+    free(l->counts);
+    free(l->group_flips);
+    free(l->range_flips);
+    free(l->entries);
+    free(l->table);
+    free(l->journal);
+}
+
+static void *zeroed(size_t n, size_t size) {
+    return calloc(n > 0 ? n : 1, size);
+}
+
+static enum status list_init(struct registry_list *l, const struct targets *targets, uint32_t index, int64_t now_ns) {
+    const struct settings *s = targets->settings;
+    l->list = &s->lists[index];
+    l->set = targets->sets[index];
+    l->frozen = true;
+    l->frozen_since_ns = now_ns;
+    l->free_entry = UINT32_MAX;
+    if (l->set == NULL)
+        return STATUS_OK;
+    l->states = zeroed(l->set->n, sizeof *l->states);
+    l->stamps = zeroed(l->set->n, sizeof *l->stamps);
+    l->counts = zeroed(targets->n_segments, sizeof *l->counts);
+    l->group_flips = zeroed(s->n_groups, sizeof *l->group_flips);
+    l->range_flips = zeroed(targets->n_ranges, sizeof *l->range_flips);
+    if (l->states == NULL || l->stamps == NULL || l->counts == NULL || l->group_flips == NULL ||
+        l->range_flips == NULL)
+        return STATUS_NO_MEMORY;
+    if (l->list->kind == LIST_REPUTATION) {
+        l->scores = malloc(l->set->n > 0 ? l->set->n : 1);
+        if (l->scores == NULL)
+            return STATUS_NO_MEMORY;
+        memset(l->scores, REGISTRY_NO_SCORE, l->set->n);
+    }
+    return STATUS_OK;
+}
+
+enum status registry_new(const struct targets *targets, int64_t epoch_ns, int64_t now_ns, struct registry **out) {
+    struct registry *r = calloc(1, sizeof *r);
+    if (r == NULL)
+        return STATUS_NO_MEMORY;
+    r->targets = targets;
+    r->epoch_ns = epoch_ns;
+    r->lists = zeroed(targets->settings->n_lists, sizeof *r->lists);
+    if (r->lists == NULL) {
+        free(r);
+        return STATUS_NO_MEMORY;
+    }
+    r->n_lists = targets->settings->n_lists;
+    for (uint32_t i = 0; i < r->n_lists; i++) {
+        if (list_init(&r->lists[i], targets, i, now_ns) != STATUS_OK) {
+            registry_free(r);
+            return STATUS_NO_MEMORY;
+        }
+    }
+    *out = r;
+    return STATUS_OK;
+}
+
+void registry_free(struct registry *r) {
+    if (r == NULL)
+        return;
+    for (size_t i = 0; i < r->n_lists; i++)
+        list_release(&r->lists[i]);
+    free(r->lists);
+    free(r);
+}
+
+/* ---- cells ---- */
+
+static unsigned band_of(uint8_t score) {
+    return score >= 90 ? REGISTRY_BANDS - 1 : score / 10u;
+}
+
+static void count_cell(struct registry_count *c, unsigned state, uint8_t score, uint32_t by) {
+    if ((state & CELL_FRESH) != 0) {
+        c->checked += by;
+        if ((state & CELL_VERDICT) == REGISTRY_LISTED)
+            c->listed += by;
+        if (score != REGISTRY_NO_SCORE)
+            c->bands[band_of(score)] += by;
+    }
+    if ((state & CELL_SAMPLED) != 0)
+        c->sample_checked += by;
+    if ((state & CELL_SAMPLE_LISTED) != 0)
+        c->sample_listed += by;
+}
+
+uint8_t registry_cell_score(const struct registry_list *l, uint32_t index) {
+    return l->scores != NULL ? l->scores[index] : (uint8_t)REGISTRY_NO_SCORE;
+}
+
+void registry_cell_set(struct registry_list *l, uint32_t index, unsigned state, uint8_t score) {
+    unsigned before = l->states[index];
+    state = (state & ~(unsigned)CELL_TRACKED) | (before & CELL_TRACKED);
+    if (index < l->set->n_swept) {
+        struct registry_count *c = &l->counts[target_span_of(l->set, index)->segment];
+        count_cell(c, before, registry_cell_score(l, index), (uint32_t)-1);
+        count_cell(c, state, score, 1);
+    }
+    l->states[index] = (uint8_t)state;
+    if (l->scores != NULL)
+        l->scores[index] = score;
+}
+
+uint32_t registry_cell_stamp(const struct registry *r, uint32_t list, uint32_t index) {
+    const struct registry_list *l = &r->lists[list];
+    return (l->states[index] & CELL_TRACKED) != 0 ? registry_entry_find(r, list, index)->checked : l->stamps[index];
+}
+
+void registry_cell_stamp_set(struct registry *r, uint32_t list, uint32_t index, uint32_t stamp) {
+    struct registry_list *l = &r->lists[list];
+    if ((l->states[index] & CELL_TRACKED) != 0)
+        registry_entry_find(r, list, index)->checked = stamp;
+    else
+        l->stamps[index] = stamp;
+}
+
+/* ---- entries: an array with a free list, and a table of open addressing over it ---- */
+
+static uint32_t slot_of(const struct registry_list *l, uint32_t index) {
+    return (uint32_t)((index * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (l->table_size - 1);
+}
+
+struct registry_entry *registry_entry_find(const struct registry *r, uint32_t list, uint32_t index) {
+    const struct registry_list *l = &r->lists[list];
+    if (l->table_size == 0)
+        return NULL;
+    for (uint32_t i = slot_of(l, index); l->table[i] != 0; i = (i + 1) & (l->table_size - 1)) {
+        struct registry_entry *entry = &l->entries[l->table[i] - 1];
+        if (entry->index == index)
+            return entry;
+    }
+    return NULL;
+}
+
+static void table_put(struct registry_list *l, uint32_t number) {
+    uint32_t i = slot_of(l, l->entries[number].index);
+    while (l->table[i] != 0)
+        i = (i + 1) & (l->table_size - 1);
+    l->table[i] = number + 1;
+}
+
+/* Takes a number out, moving back what it had pushed away (Knuth 6.4, algorithm R). */
+static void table_remove(struct registry_list *l, uint32_t index) {
+    uint32_t mask = l->table_size - 1;
+    uint32_t i = slot_of(l, index);
+    while (l->entries[l->table[i] - 1].index != index)
+        i = (i + 1) & mask;
+    for (uint32_t j = (i + 1) & mask; l->table[j] != 0; j = (j + 1) & mask) {
+        uint32_t home = slot_of(l, l->entries[l->table[j] - 1].index);
+        if (((j - home) & mask) >= ((j - i) & mask)) {
+            l->table[i] = l->table[j];
+            i = j;
+        }
+    }
+    l->table[i] = 0;
+}
+
+static bool table_grow(struct registry_list *l) {
+    uint32_t size = l->table_size == 0 ? 64 : l->table_size * 2;
+    uint32_t *table = calloc(size, sizeof *table);
+    if (table == NULL)
+        return false;
+    free(l->table);
+    l->table = table;
+    l->table_size = size;
+    for (uint32_t i = 0; i < l->n_entries; i++)
+        if (l->entries[i].used)
+            table_put(l, i);
+    return true;
+}
+
+static bool entries_grow(struct registry_list *l) {
+    uint32_t size = l->entries_size == 0 ? 32 : l->entries_size + l->entries_size / 2;
+    struct registry_entry *entries = realloc(l->entries, size * sizeof *entries);
+    if (entries == NULL)
+        return false;
+    l->entries = entries;
+    l->entries_size = size;
+    return true;
+}
+
+struct registry_entry *registry_entry_make(struct registry *r, uint32_t list, uint32_t index) {
+    struct registry_list *l = &r->lists[list];
+    struct registry_entry *found = registry_entry_find(r, list, index);
+    if (found != NULL)
+        return found;
+    if (l->free_entry == UINT32_MAX && l->n_entries == l->entries_size && !entries_grow(l))
+        return NULL;
+    if (l->n_entries + 1 >= l->table_size / 4 * 3 && !table_grow(l))
+        return NULL;
+    uint32_t number = l->free_entry;
+    if (number != UINT32_MAX)
+        l->free_entry = l->entries[number].index;
+    else
+        number = l->n_entries++;
+    l->entries[number] = (struct registry_entry){
+        .index = index, .used = true, .ring = REGISTRY_NO_RING, .checked = l->stamps[index]};
+    if ((l->states[index] & CELL_SAMPLED) != 0)
+        l->entries[number].sampled = l->stamps[index];
+    l->states[index] |= CELL_TRACKED;
+    table_put(l, number);
+    return &l->entries[number];
+}
+
+void registry_entry_drop(struct registry *r, uint32_t list, struct registry_entry *entry) {
+    struct registry_list *l = &r->lists[list];
+    table_remove(l, entry->index);
+    l->states[entry->index] &= (uint8_t)~CELL_TRACKED;
+    l->stamps[entry->index] = entry->checked;
+    if (entry->awaiting)
+        l->n_awaiting--;
+    free(entry->txt);
+    *entry = (struct registry_entry){.index = l->free_entry};
+    l->free_entry = (uint32_t)(entry - l->entries);
+}
+
+void registry_pending_clear(struct registry *r, uint32_t list, struct registry_entry *entry) {
+    struct registry_list *l = &r->lists[list];
+    if (entry->awaiting)
+        l->n_awaiting--;
+    entry->awaiting = false;
+    entry->pending = REGISTRY_UNKNOWN;
+    entry->looks = 0;
+    entry->pending_codes = 0;
+    entry->pending_sample = false;
+    if (entry->ring == REGISTRY_NO_RING && registry_verdict_of(l, entry->index) != REGISTRY_LISTED)
+        registry_entry_drop(r, list, entry);
+}
+
+void registry_drop_pending(struct registry *r, uint32_t list, uint32_t index) {
+    struct registry_entry *entry = registry_entry_find(r, list, index);
+    if (entry != NULL && entry->pending != REGISTRY_UNKNOWN)
+        registry_pending_clear(r, list, entry);
+}
+
+/* ---- age ---- */
+
+static void remember_freeze(struct registry_list *l, int64_t start_ns, int64_t end_ns) {
+    if (l->n_freezes == REGISTRY_FREEZES) {
+        /* Melt the two oldest into one of the same length, ending when the younger ended. */
+        int64_t length = l->freezes[0].end_ns - l->freezes[0].start_ns;
+        l->freezes[1].start_ns -= length;
+        memmove(&l->freezes[0], &l->freezes[1], (REGISTRY_FREEZES - 1) * sizeof l->freezes[0]);
+        l->n_freezes--;
+    }
+    l->freezes[l->n_freezes++] = (struct registry_period){start_ns, end_ns};
+}
+
+void registry_freeze(struct registry *r, uint32_t list, bool frozen, int64_t now_ns) {
+    struct registry_list *l = &r->lists[list];
+    if (frozen == l->frozen)
+        return;
+    l->frozen = frozen;
+    if (frozen)
+        l->frozen_since_ns = now_ns;
+    else
+        remember_freeze(l, l->frozen_since_ns, now_ns);
+}
+
+/* The moment since when the list has been ok for `stale_ns` in all. */
+static int64_t stale_before(const struct registry_list *l, int64_t stale_ns, int64_t now_ns) {
+    int64_t at = l->frozen ? l->frozen_since_ns : now_ns;
+    for (uint32_t i = l->n_freezes; i > 0; i--) {
+        int64_t ok = at - l->freezes[i - 1].end_ns;
+        if (ok >= stale_ns)
+            break;
+        stale_ns -= ok > 0 ? ok : 0;
+        at = l->freezes[i - 1].start_ns;
+    }
+    return at - stale_ns;
+}
+
+struct scan {
+    uint32_t sweep_before;  /* stamps below are stale */
+    uint32_t sample_before; /* ... are no longer of the sample */
+    bool frozen_long;       /* listed verdicts are not shown either */
+};
+
+static uint32_t ring_before(const struct registry *r, const struct registry_list *l,
+                            const struct registry_stale *stale, uint16_t ring, int64_t now_ns) {
+    int64_t ns = ring < stale->n_rings ? stale->ring_ns[ring] : stale->sweep_ns;
+    return registry_stamp(r, stale_before(l, ns, now_ns));
+}
+
+static void scan_cell(struct registry *r, uint32_t list, uint32_t index, const struct scan *scan,
+                      const struct registry_stale *stale, int64_t now_ns) {
+    struct registry_list *l = &r->lists[list];
+    unsigned state = l->states[index];
+    if ((state & (CELL_FRESH | CELL_SAMPLED)) == 0)
+        return;
+    struct registry_entry *entry = (state & CELL_TRACKED) != 0 ? registry_entry_find(r, list, index) : NULL;
+    uint32_t checked = entry != NULL ? entry->checked : l->stamps[index];
+    uint32_t sampled = entry != NULL ? entry->sampled : l->stamps[index];
+    uint32_t before = entry != NULL && entry->ring != REGISTRY_NO_RING
+                          ? ring_before(r, l, stale, entry->ring, now_ns)
+                          : scan->sweep_before;
+    unsigned after = state;
+    if (checked < before || (scan->frozen_long && (state & CELL_VERDICT) == REGISTRY_LISTED))
+        after &= ~(unsigned)CELL_FRESH;
+    if (sampled < scan->sample_before)
+        after &= ~(unsigned)(CELL_SAMPLED | CELL_SAMPLE_LISTED);
+    if (after != state)
+        registry_cell_set(l, index, after, registry_cell_score(l, index));
+    if ((after & CELL_FRESH) != 0 && index < l->set->n_swept) {
+        struct registry_count *c = &l->counts[target_span_of(l->set, index)->segment];
+        if (c->oldest_next == 0 || checked < c->oldest_next)
+            c->oldest_next = checked;
+    }
+}
+
+static void scan_wrap(const struct registry *r, struct registry_list *l) {
+    for (uint32_t i = 0; i < r->targets->n_segments; i++) {
+        l->counts[i].oldest = l->counts[i].oldest_next;
+        l->counts[i].oldest_next = 0;
+    }
+    l->scan_at = 0;
+}
+
+void registry_scan(struct registry *r, uint32_t list, const struct registry_stale *stale, uint32_t steps,
+                   int64_t now_ns) {
+    struct registry_list *l = &r->lists[list];
+    if (l->set == NULL || l->set->n == 0)
+        return;
+    const struct scan scan = {
+        .sweep_before = registry_stamp(r, stale_before(l, stale->sweep_ns, now_ns)),
+        .sample_before = registry_stamp(r, now_ns - REGISTRY_SAMPLE_NS),
+        .frozen_long = l->frozen && now_ns - l->frozen_since_ns > REGISTRY_FROZEN_NS,
+    };
+    if (steps > l->set->n)
+        steps = l->set->n;
+    for (; steps > 0; steps--) {
+        scan_cell(r, list, l->scan_at, &scan, stale, now_ns);
+        if (++l->scan_at == l->set->n)
+            scan_wrap(r, l);
+    }
+}
+
+uint32_t registry_next_listed(const struct registry_list *l, uint32_t from, uint32_t to) {
+    /* A segment without listings costs nothing here: the caller skips it by its count. */
+    const unsigned want = CELL_FRESH | REGISTRY_LISTED;
+    while (from < to && (l->states[from] & (CELL_FRESH | CELL_VERDICT)) != want)
+        from++;
+    return from;
+}
+
+/* ---- reload ---- */
+
+static uint32_t find_list(const struct registry *r, const struct list *wanted) {
+    for (uint32_t i = 0; i < r->n_lists; i++)
+        if (r->lists[i].set != NULL && strcmp(r->lists[i].list->name, wanted->name) == 0 &&
+            qname_equal(&r->lists[i].list->zone_name, &wanted->zone_name) && r->lists[i].list->kind == wanted->kind)
+            return i;
+    return UINT32_MAX;
+}
+
+static void carry_entry(struct registry *r, uint32_t list, uint32_t index, struct registry_entry *from,
+                        struct registry_entry *to) {
+    to->checked = from->checked;
+    to->sampled = from->sampled;
+    to->since = from->since;
+    to->changed = from->changed;
+    to->codes = from->codes;
+    to->txt = from->txt;
+    from->txt = NULL;
+    registry_cell_stamp_set(r, list, index, from->checked);
+}
+
+/* Pending flips are not carried: their looks were for the old codes and nameservers; they are seen again. */
+static enum status carry_cells(struct registry *r, uint32_t list, struct registry *old, uint32_t old_list,
+                               const struct target_span *span) {
+    struct registry_list *l = &r->lists[list];
+    const struct registry_list *o = &old->lists[old_list];
+    for (uint32_t i = 0; i < span->count; i++) {
+        struct ip ip = ip_add(span->first, i);
+        uint32_t from = target_index(o->set, &ip);
+        if (from == UINT32_MAX || (o->states[from] & CELL_VERDICT) == REGISTRY_UNKNOWN)
+            continue;
+        uint32_t index = span->base + i;
+        unsigned state = o->states[from];
+        if (index >= l->set->n_swept)
+            state &= ~(unsigned)(CELL_SAMPLED | CELL_SAMPLE_LISTED);
+        registry_cell_set(l, index, state, registry_cell_score(o, from));
+        struct registry_entry *entry = registry_entry_find(old, old_list, from);
+        if (entry == NULL) {
+            l->stamps[index] = o->stamps[from];
+            continue;
+        }
+        struct registry_entry *copy = registry_entry_make(r, list, index);
+        if (copy == NULL)
+            return STATUS_NO_MEMORY;
+        carry_entry(r, list, index, entry, copy);
+    }
+    return STATUS_OK;
+}
+
+static void carry_flips(struct registry *r, uint32_t list, const struct registry *old, uint32_t old_list) {
+    const struct targets *t = r->targets;
+    const struct targets *u = old->targets;
+    for (uint32_t g = 0; g < t->settings->n_groups; g++) {
+        for (uint32_t h = 0; h < u->settings->n_groups; h++) {
+            if (strcmp(t->settings->groups[g].name, u->settings->groups[h].name) != 0)
+                continue;
+            r->lists[list].group_flips[g] = old->lists[old_list].group_flips[h];
+            for (uint32_t a = t->group_ranges[g]; a < t->group_ranges[g + 1]; a++)
+                for (uint32_t b = u->group_ranges[h]; b < u->group_ranges[h + 1]; b++)
+                    if (strcmp(t->ranges[a].range->label, u->ranges[b].range->label) == 0)
+                        r->lists[list].range_flips[a] = old->lists[old_list].range_flips[b];
+        }
+    }
+}
+
+enum status registry_carry(struct registry *r, struct registry *old) {
+    for (uint32_t i = 0; i < r->n_lists; i++) {
+        struct registry_list *l = &r->lists[i];
+        uint32_t from = l->set != NULL ? find_list(old, l->list) : UINT32_MAX;
+        if (from == UINT32_MAX)
+            continue;
+        const struct registry_list *o = &old->lists[from];
+        l->frozen = o->frozen;
+        l->frozen_since_ns = o->frozen_since_ns;
+        memcpy(l->freezes, o->freezes, sizeof l->freezes);
+        l->n_freezes = o->n_freezes;
+        carry_flips(r, i, old, from);
+        for (uint32_t s = 0; s < l->set->n_spans; s++)
+            if (carry_cells(r, i, old, from, &l->set->spans[s]) != STATUS_OK)
+                return STATUS_NO_MEMORY;
+    }
+    return STATUS_OK;
+}

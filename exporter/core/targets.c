@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/targets.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct builder {
+    struct targets *targets;
+    const struct settings *settings;
+    bool *segment_wanted; /* by segment, for the set being made */
+};
+
+static int range_order(const void *a, const void *b) {
+    const struct ip_range *x = a;
+    const struct ip_range *y = b;
+    int order = ip_compare(&x->first, &y->first);
+    return order != 0 ? order : ip_compare(&x->last, &y->last);
+}
+
+static int ip_order(const void *a, const void *b) {
+    return ip_compare(a, b);
+}
+
+/* A boundary is the first address of a segment, or the one after its last. */
+struct boundary {
+    struct ip at;
+    bool wraps; /* behind the last address of the family: sorts after all of it */
+};
+
+static int boundary_order(const void *a, const void *b) {
+    const struct boundary *x = a;
+    const struct boundary *y = b;
+    if (x->at.family != y->at.family)
+        return x->at.family < y->at.family ? -1 : 1;
+    if (x->wraps != y->wraps)
+        return x->wraps ? 1 : -1;
+    return x->wraps ? 0 : ip_compare(&x->at, &y->at);
+}
+
+static bool is_last_of_family(const struct ip *ip) {
+    return ip->family == IP_V4 ? ip->lo == UINT32_MAX : ip->hi == UINT64_MAX && ip->lo == UINT64_MAX;
+}
+
+static struct boundary boundary_after(const struct ip *last) {
+    if (is_last_of_family(last))
+        return (struct boundary){.at = *last, .wraps = true};
+    return (struct boundary){.at = ip_add(*last, 1)};
+}
+
+static struct ip boundary_before(const struct boundary *b) {
+    if (b->wraps)
+        return b->at;
+    struct ip ip = b->at;
+    if (ip.lo == 0)
+        ip.hi--;
+    ip.lo--;
+    return ip;
+}
+
+static size_t count_ranges(const struct settings *settings) {
+    size_t n = 0;
+    for (size_t g = 0; g < settings->n_groups; g++)
+        n += settings->groups[g].n_ranges;
+    return n;
+}
+
+/* All boundaries of all ranges, sorted, without repetition. */
+static size_t collect_boundaries(const struct settings *settings, struct boundary *out) {
+    size_t n = 0;
+    for (size_t g = 0; g < settings->n_groups; g++) {
+        for (size_t r = 0; r < settings->groups[g].n_ranges; r++) {
+            const struct ip_range *range = &settings->groups[g].ranges[r].range;
+            out[n++] = (struct boundary){.at = range->first};
+            out[n++] = boundary_after(&range->last);
+        }
+    }
+    qsort(out, n, sizeof *out, boundary_order);
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (kept == 0 || boundary_order(&out[kept - 1], &out[i]) != 0)
+            out[kept++] = out[i];
+    return kept;
+}
+
+/* The configured ranges sorted by first address and merged where they touch or overlap, into `out`. */
+static size_t merge_ranges(const struct settings *settings, struct ip_range *out) {
+    size_t n = 0;
+    for (size_t g = 0; g < settings->n_groups; g++)
+        for (size_t r = 0; r < settings->groups[g].n_ranges; r++)
+            out[n++] = settings->groups[g].ranges[r].range;
+    qsort(out, n, sizeof *out, range_order);
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (kept > 0 && out[kept - 1].last.family == out[i].first.family &&
+            ip_compare(&out[i].first, &out[kept - 1].last) <= 0) {
+            if (ip_compare(&out[i].last, &out[kept - 1].last) > 0)
+                out[kept - 1].last = out[i].last;
+        } else {
+            out[kept++] = out[i];
+        }
+    }
+    return kept;
+}
+
+/* Cuts the merged ranges at every boundary. */
+static enum status build_segments(struct builder *b) {
+    size_t n_ranges = count_ranges(b->settings);
+    if (n_ranges == 0)
+        return STATUS_OK;
+    enum status status = STATUS_NO_MEMORY;
+    struct boundary *boundaries = calloc(2 * n_ranges, sizeof *boundaries);
+    struct ip_range *merged = calloc(n_ranges, sizeof *merged);
+    struct ip_range *segments = arena_array(&b->targets->arena, 2 * n_ranges, sizeof *segments);
+    if (boundaries == NULL || merged == NULL || segments == NULL)
+        goto out;
+    size_t n_boundaries = collect_boundaries(b->settings, boundaries);
+    size_t n_merged = merge_ranges(b->settings, merged);
+    size_t m = 0;
+    uint32_t n = 0;
+    for (size_t i = 0; i + 1 < n_boundaries && m < n_merged; i++) {
+        struct boundary end = boundary_after(&merged[m].last);
+        if (boundary_order(&boundaries[i], &(struct boundary){.at = merged[m].first}) < 0)
+            continue; /* between two merged ranges */
+        segments[n++] = (struct ip_range){boundaries[i].at, boundary_before(&boundaries[i + 1])};
+        if (boundary_order(&boundaries[i + 1], &end) == 0)
+            m++;
+    }
+    b->targets->segments = segments;
+    b->targets->n_segments = n;
+    status = STATUS_OK;
+out:
+    free(boundaries);
+    free(merged);
+    return status;
+}
+
+/* The segment that begins at `first`; there is one for every configured range. */
+static uint32_t segment_at(const struct targets *t, const struct ip *first) {
+    uint32_t lo = 0;
+    uint32_t hi = t->n_segments;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (ip_compare(&t->segments[mid].first, first) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+static enum status build_ranges(struct builder *b) {
+    struct targets *t = b->targets;
+    const struct settings *s = b->settings;
+    struct target_range *ranges = arena_array(&t->arena, count_ranges(s), sizeof *ranges);
+    uint32_t *starts = arena_array(&t->arena, s->n_groups + 1, sizeof *starts);
+    if (ranges == NULL || starts == NULL)
+        return STATUS_NO_MEMORY;
+    uint32_t n = 0;
+    for (uint32_t g = 0; g < s->n_groups; g++) {
+        starts[g] = n;
+        for (size_t r = 0; r < s->groups[g].n_ranges; r++) {
+            const struct group_range *range = &s->groups[g].ranges[r];
+            uint32_t first = segment_at(t, &range->range.first);
+            uint32_t end = first;
+            while (end < t->n_segments && ip_compare(&t->segments[end].last, &range->range.last) <= 0 &&
+                   t->segments[end].last.family == range->range.last.family)
+                end++;
+            ranges[n++] = (struct target_range){.group = g,
+                                                .range = range,
+                                                .first_segment = first,
+                                                .n_segments = end - first,
+                                                .n_addresses = ip_range_count(&range->range)};
+        }
+    }
+    starts[s->n_groups] = n;
+    t->ranges = ranges;
+    t->n_ranges = n;
+    t->group_ranges = starts;
+    return STATUS_OK;
+}
+
+static enum status sort_addresses(struct builder *b) {
+    const struct settings *s = b->settings;
+    const struct ip **sorted = arena_array(&b->targets->arena, s->n_groups, sizeof *sorted);
+    if (sorted == NULL)
+        return STATUS_NO_MEMORY;
+    for (size_t g = 0; g < s->n_groups; g++) {
+        struct ip *copy = arena_array(&b->targets->arena, s->groups[g].n_addresses, sizeof *copy);
+        if (copy == NULL)
+            return STATUS_NO_MEMORY;
+        for (size_t i = 0; i < s->groups[g].n_addresses; i++)
+            copy[i] = s->groups[g].addresses[i];
+        qsort(copy, s->groups[g].n_addresses, sizeof *copy, ip_order);
+        sorted[g] = copy;
+    }
+    b->targets->group_sorted = sorted;
+    return STATUS_OK;
+}
+
+static bool same_coverage(const struct settings *s, uint32_t a, uint32_t b) {
+    const struct list *x = &s->lists[a];
+    const struct list *y = &s->lists[b];
+    if (x->families[IP_V4] != y->families[IP_V4] || x->families[IP_V6] != y->families[IP_V6])
+        return false;
+    for (size_t g = 0; g < s->n_groups; g++)
+        if (s->groups[g].lists[a] != s->groups[g].lists[b])
+            return false;
+    return true;
+}
+
+/* Which segments `list` sweeps, and how often. */
+static int64_t mark_segments(struct builder *b, uint32_t list) {
+    const struct targets *t = b->targets;
+    int64_t interval = 0;
+    if (t->n_segments > 0)
+        memset(b->segment_wanted, 0, t->n_segments * sizeof *b->segment_wanted);
+    for (uint32_t r = 0; r < t->n_ranges; r++) {
+        const struct target_range *range = &t->ranges[r];
+        const struct group *group = &b->settings->groups[range->group];
+        if (!group->lists[list] || !b->settings->lists[list].families[range->range->range.first.family])
+            continue;
+        memset(b->segment_wanted + range->first_segment, 1, range->n_segments * sizeof *b->segment_wanted);
+        if (interval == 0 || group->sweep_interval_ns < interval)
+            interval = group->sweep_interval_ns;
+    }
+    return interval;
+}
+
+struct named {
+    struct ip ip;
+    int64_t interval_ns;
+};
+
+static int named_order(const void *a, const void *b) {
+    const struct named *x = a;
+    const struct named *y = b;
+    int order = ip_order(&x->ip, &y->ip);
+    if (order != 0)
+        return order;
+    return x->interval_ns < y->interval_ns ? -1 : x->interval_ns > y->interval_ns;
+}
+
+/* The addresses that groups name one by one for `list`, sorted, each once with its shortest interval. */
+static enum status collect_named(const struct settings *s, uint32_t list, struct named **out, uint32_t *n_out) {
+    size_t n = 0;
+    for (size_t g = 0; g < s->n_groups; g++)
+        if (s->groups[g].lists[list])
+            n += s->groups[g].n_addresses;
+    struct named *named = calloc(n > 0 ? n : 1, sizeof *named);
+    if (named == NULL)
+        return STATUS_NO_MEMORY;
+    n = 0;
+    for (size_t g = 0; g < s->n_groups; g++) {
+        const struct group *group = &s->groups[g];
+        for (size_t i = 0; group->lists[list] && i < group->n_addresses; i++)
+            if (s->lists[list].families[group->addresses[i].family])
+                named[n++] = (struct named){group->addresses[i], group->interval_ns};
+    }
+    qsort(named, n, sizeof *named, named_order);
+    uint32_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (kept == 0 || !ip_equal(&named[kept - 1].ip, &named[i].ip))
+            named[kept++] = named[i];
+    *out = named;
+    *n_out = kept;
+    return STATUS_OK;
+}
+
+/* Spans of the wanted segments, joined with nothing: one each. */
+static uint64_t add_segment_spans(const struct builder *b, struct target_span *spans, uint32_t *n_spans) {
+    uint64_t base = 0;
+    for (uint32_t i = 0; i < b->targets->n_segments; i++) {
+        if (!b->segment_wanted[i])
+            continue;
+        uint64_t count = ip_range_count(&b->targets->segments[i]);
+        if (base + count > INT32_MAX)
+            return UINT64_MAX;
+        spans[(*n_spans)++] = (struct target_span){.first = b->targets->segments[i].first,
+                                                   .count = (uint32_t)count,
+                                                   .base = (uint32_t)base,
+                                                   .segment = (int32_t)i};
+        base += count;
+    }
+    return base;
+}
+
+static uint32_t find_in_spans(const struct target_span *spans, uint32_t from, uint32_t to, const struct ip *ip) {
+    while (from < to) {
+        uint32_t mid = from + (to - from) / 2;
+        if (ip_compare(&spans[mid].first, ip) <= 0)
+            from = mid + 1;
+        else
+            to = mid;
+    }
+    if (from == 0)
+        return UINT32_MAX;
+    const struct target_span *span = &spans[from - 1];
+    if (span->first.family != ip->family || ip_compare(&span->first, ip) > 0)
+        return UINT32_MAX;
+    uint64_t offset = ip_distance(&span->first, ip);
+    return offset < span->count ? span->base + (uint32_t)offset : UINT32_MAX;
+}
+
+/* Gives each named address its index: in a range, or behind all ranges, neighbours joined into one span. */
+static bool add_single_spans(struct target_set *set, struct target_span *spans, const struct named *named, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++) {
+        if (find_in_spans(spans, 0, set->n_segment_spans, &named[i].ip) != UINT32_MAX)
+            continue;
+        if (set->n == INT32_MAX)
+            return false;
+        struct target_span *last = set->n_spans > set->n_segment_spans ? &spans[set->n_spans - 1] : NULL;
+        if (last != NULL && last->first.family == named[i].ip.family &&
+            ip_distance(&last->first, &named[i].ip) == last->count)
+            last->count++;
+        else
+            spans[set->n_spans++] = (struct target_span){
+                .first = named[i].ip, .count = 1, .base = set->n, .segment = TARGET_NO_SEGMENT};
+        set->n++;
+    }
+    return true;
+}
+
+static int watch_order(const void *a, const void *b) {
+    const struct target_watch *x = a;
+    const struct target_watch *y = b;
+    return x->index < y->index ? -1 : x->index > y->index;
+}
+
+static enum status build_set(struct builder *b, uint32_t list, const struct target_set **out) {
+    struct arena *arena = &b->targets->arena;
+    struct named *named = NULL;
+    uint32_t n_named = 0;
+    enum status status = collect_named(b->settings, list, &named, &n_named);
+    if (status != STATUS_OK)
+        return status;
+    status = STATUS_NO_MEMORY;
+    struct target_set *set = arena_alloc(arena, sizeof *set);
+    struct target_span *spans = arena_array(arena, (size_t)b->targets->n_segments + n_named, sizeof *spans);
+    struct target_watch *watched = arena_array(arena, n_named, sizeof *watched);
+    if (set == NULL || spans == NULL || watched == NULL)
+        goto out;
+    status = STATUS_RANGE;
+    set->sweep_interval_ns = mark_segments(b, list);
+    uint64_t swept = add_segment_spans(b, spans, &set->n_spans);
+    if (swept == UINT64_MAX)
+        goto out;
+    set->n_segment_spans = set->n_spans;
+    set->n_swept = (uint32_t)swept;
+    set->n = set->n_swept;
+    if (!add_single_spans(set, spans, named, n_named))
+        goto out;
+    set->spans = spans;
+    for (uint32_t i = 0; i < n_named; i++)
+        watched[i] = (struct target_watch){target_index(set, &named[i].ip), named[i].interval_ns};
+    qsort(watched, n_named, sizeof *watched, watch_order);
+    set->watched = watched;
+    set->n_watched = n_named;
+    *out = set;
+    status = STATUS_OK;
+out:
+    free(named);
+    return status;
+}
+
+static enum status build_sets(struct builder *b) {
+    const struct settings *s = b->settings;
+    const struct target_set **sets = arena_array(&b->targets->arena, s->n_lists, sizeof *sets);
+    b->segment_wanted = calloc(b->targets->n_segments + 1, sizeof *b->segment_wanted);
+    if (sets == NULL || b->segment_wanted == NULL)
+        return STATUS_NO_MEMORY;
+    for (uint32_t l = 0; l < s->n_lists; l++) {
+        for (uint32_t other = 0; s->lists[l].enabled && other < l && sets[l] == NULL; other++)
+            if (sets[other] != NULL && same_coverage(s, l, other))
+                sets[l] = sets[other];
+        if (s->lists[l].enabled && sets[l] == NULL) {
+            enum status status = build_set(b, l, &sets[l]);
+            if (status != STATUS_OK)
+                return status;
+        }
+    }
+    b->targets->sets = sets;
+    return STATUS_OK;
+}
+
+enum status targets_build(const struct settings *settings, struct targets **out) {
+    struct targets *targets = calloc(1, sizeof *targets);
+    if (targets == NULL)
+        return STATUS_NO_MEMORY;
+    arena_init(&targets->arena);
+    targets->settings = settings;
+    struct builder b = {.targets = targets, .settings = settings};
+    enum status status = build_segments(&b);
+    if (status == STATUS_OK)
+        status = build_ranges(&b);
+    if (status == STATUS_OK)
+        status = sort_addresses(&b);
+    if (status == STATUS_OK)
+        status = build_sets(&b);
+    free(b.segment_wanted);
+    if (status != STATUS_OK)
+        targets_free(targets);
+    else
+        *out = targets;
+    return status;
+}
+
+void targets_free(struct targets *targets) {
+    if (targets == NULL)
+        return;
+    arena_release(&targets->arena);
+    free(targets);
+}
+
+const struct target_span *target_span_of(const struct target_set *set, uint32_t index) {
+    assert(index < set->n);
+    uint32_t lo = 0;
+    uint32_t hi = set->n_spans;
+    while (hi - lo > 1) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (set->spans[mid].base <= index)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return &set->spans[lo];
+}
+
+struct ip target_ip(const struct target_set *set, uint32_t index) {
+    const struct target_span *span = target_span_of(set, index);
+    return ip_add(span->first, index - span->base);
+}
+
+uint32_t target_index(const struct target_set *set, const struct ip *ip) {
+    uint32_t index = find_in_spans(set->spans, 0, set->n_segment_spans, ip);
+    if (index != UINT32_MAX || set->n_spans == set->n_segment_spans)
+        return index;
+    return find_in_spans(set->spans + set->n_segment_spans, 0, set->n_spans - set->n_segment_spans, ip);
+}
+
+bool target_group_covers(const struct targets *targets, uint32_t group, uint32_t list) {
+    const struct group *g = &targets->settings->groups[group];
+    const struct list *l = &targets->settings->lists[list];
+    if (!g->lists[list])
+        return false;
+    for (size_t i = 0; i < g->n_addresses; i++)
+        if (l->families[g->addresses[i].family])
+            return true;
+    for (size_t i = 0; i < g->n_ranges; i++)
+        if (l->families[g->ranges[i].range.first.family])
+            return true;
+    return false;
+}
+
+bool target_group_names(const struct targets *targets, uint32_t group, const struct ip *ip) {
+    return bsearch(ip, targets->group_sorted[group], targets->settings->groups[group].n_addresses, sizeof *ip,
+                   ip_order) != NULL;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * targets: every address that is to be checked, once, as numbers instead of objects.
+ *
+ * All ranges of all groups are cut at each other's ends into disjoint segments, so that each configured range is a run
+ * of whole segments and counts kept per segment add up to counts per range, however ranges overlap. What one list checks is a
+ * `struct target_set`: its addresses have the indexes 0..n-1, first those of ranges (0..n_swept-1, the sweep), then
+ * single addresses outside all ranges. An address named one by one that lies in a range has its index there. Lists
+ * that check the same groups and families share one set. Immutable once built; lives in its own arena.
+ */
+#ifndef RBL_CORE_TARGETS_H
+#define RBL_CORE_TARGETS_H
+
+#include "core/settings.h"
+
+#include <stdint.h>
+
+enum { TARGET_NO_SEGMENT = -1 };
+
+/* A run of addresses with consecutive indexes. */
+struct target_span {
+    struct ip first;
+    uint32_t count;
+    uint32_t base;   /* index of `first` */
+    int32_t segment; /* TARGET_NO_SEGMENT: single addresses outside all ranges */
+};
+
+/* An address named one by one. */
+struct target_watch {
+    uint32_t index;
+    int64_t interval_ns; /* the shortest of the groups that name it */
+};
+
+struct target_set {
+    const struct target_span *spans; /* those of segments, in order of address; then those of single addresses, in order */
+    uint32_t n_spans;
+    uint32_t n_segment_spans;
+    uint32_t n;       /* addresses */
+    uint32_t n_swept; /* of them in ranges */
+    const struct target_watch *watched; /* in order of index */
+    uint32_t n_watched;
+    int64_t sweep_interval_ns; /* the shortest of the groups with ranges; 0 without ranges */
+};
+
+/* A configured range as a view: the counts of segments first_segment .. first_segment + n_segments - 1. */
+struct target_range {
+    uint32_t group;
+    const struct group_range *range;
+    uint32_t first_segment;
+    uint32_t n_segments;
+    uint64_t n_addresses;
+};
+
+struct targets {
+    struct arena arena;
+    const struct settings *settings; /* borrowed: outlives this */
+    const struct ip_range *segments; /* in order of address */
+    uint32_t n_segments;
+    const struct target_range *ranges; /* of all groups, in the order of the configuration */
+    uint32_t n_ranges;
+    const uint32_t *group_ranges; /* [n_groups + 1]: where each group's ranges begin in `ranges` */
+    const struct ip *const *group_sorted; /* by group: its single addresses in order */
+    const struct target_set *const *sets; /* by list; NULL for a disabled list */
+};
+
+/* Builds the targets of `settings`; STATUS_NO_MEMORY, or STATUS_RANGE if a list would get more than 2^31 - 1 addresses. */
+enum status targets_build(const struct settings *settings, struct targets **out) MUST_CHECK;
+void targets_free(struct targets *targets); /* NULL allowed */
+/* The address with `index` < set->n. */
+struct ip target_ip(const struct target_set *set, uint32_t index);
+/* The index of `ip`, or UINT32_MAX if the set does not hold it. */
+uint32_t target_index(const struct target_set *set, const struct ip *ip);
+/* The span that holds `index`. */
+const struct target_span *target_span_of(const struct target_set *set, uint32_t index);
+/* Whether `group`, being checked on `list`, has any address of a family that the list is asked about. */
+bool target_group_covers(const struct targets *targets, uint32_t group, uint32_t list);
+/* Whether `group` names `ip` one by one (not by a range). */
+bool target_group_names(const struct targets *targets, uint32_t group, const struct ip *ip);
+
+#endif

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the scenarios do not see: how questions are numbered and shared out between lists. What comes of answers is played in
+ * tests/scenario.
+ */
+#include "fixture.h"
+#include "wire.h"
+
+#include "core/checker.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+static struct {
+    unsigned states, changes;
+} told;
+
+static void on_change(void *context, const struct registry_event *event) {
+    (void)context;
+    (void)event;
+    told.changes++;
+}
+
+static void on_state(void *context, uint32_t list, enum health_state from, enum health_state to,
+                     const struct verdict *because) {
+    (void)context;
+    (void)list;
+    (void)from;
+    (void)to;
+    (void)because;
+    told.states++;
+}
+
+static void on_txt(void *context, uint32_t list, uint32_t index, const char *txt) {
+    (void)context;
+    (void)list;
+    (void)index;
+    (void)txt;
+}
+
+struct world {
+    struct fixture f;
+    struct checker *c;
+    uint64_t random;
+    uint64_t asked[FIXTURE_LISTS];
+};
+
+static void world_init(struct world *w, size_t n_lists) {
+    static const char *const names[] = {"a", "b", "c", "d"};
+    static const char *const zones[] = {"a.example.net", "b.example.net", "c.example.net", "d.example.net"};
+    memset(w, 0, sizeof *w);
+    told.states = told.changes = 0;
+    fixture_init(&w->f);
+    for (size_t i = 0; i < n_lists; i++)
+        (void)fixture_list(&w->f, names[i], zones[i]);
+}
+
+static void world_start(struct world *w, uint32_t generation) {
+    const struct checker_watch watch = {on_change, on_state, on_txt, w};
+    const struct endpoint system = {.ip = ip_v4(0x7f000001), .port = 53};
+    const struct targets *t = w->f.targets != NULL ? w->f.targets : fixture_targets(&w->f);
+    assert_int_equal(checker_new(t, &system, 1, registry_epoch(0), generation, &watch, 0, &w->c), STATUS_OK);
+}
+
+static void world_release(struct world *w) {
+    checker_free(w->c);
+    fixture_release(&w->f);
+}
+
+static bool next(struct world *w, int64_t now, struct checker_ask *ask) {
+    w->random = w->random * UINT64_C(6364136223846793005) + 1442695040888963407u;
+    return checker_next(w->c, w->random, now, ask);
+}
+
+/* Which list an ask is for: the first letter of its zone, which follows the reversed address. */
+static size_t list_of(const struct checker_ask *ask) {
+    size_t at = 12;
+    for (int label = 0; label < 4; label++)
+        at += 1u + ask->message[at];
+    return (ask->message[at + 1] | 0x20u) - 'a';
+}
+
+/* The answer of a list on which only 127.0.0.2 is listed. */
+static void answer(struct world *w, const struct checker_ask *ask, int64_t now) {
+    static struct wire m;
+    static const uint8_t test_entry[] = {1, '2', 1, '0', 1, '0', 3, '1', '2', '7'};
+    bool listed = memcmp(ask->message + 12, test_entry, sizeof test_entry) == 0;
+    m.len = 0;
+    wire_bytes(&m, ask->message, ask->len);
+    m.bytes[2] = 0x85;
+    m.bytes[3] = listed ? 0x80 : 0x83;
+    size_t zone = 12;
+    if (listed) {
+        m.bytes[7] = 1;
+        wire_u16(&m, 0xc00c);
+        wire_a(&m, 0x7f000002);
+    } else {
+        for (int label = 0; label < 4; label++)
+            zone += 1u + ask->message[zone];
+        m.bytes[9] = 1;
+        wire_u16(&m, 0xc000 | (unsigned)zone);
+        wire_soa(&m);
+    }
+    checker_reply(w->c, ask->cookie, CHECKER_ANSWER, m.bytes, m.len, now > 0 ? 1000000 : 0, now);
+}
+
+/* Answers everything at once until there is nothing more to ask now. */
+static void play_at(struct world *w, int64_t now) {
+    for (bool any = true; any;) {
+        struct checker_ask ask;
+        any = false;
+        (void)checker_turn(w->c, now);
+        while (next(w, now, &ask)) {
+            w->asked[list_of(&ask)]++;
+            answer(w, &ask, now);
+            any = true;
+        }
+    }
+}
+
+static void is_ready_after_the_first_round_of_self_tests(void **state) {
+    (void)state;
+    struct world w;
+    world_init(&w, 2);
+    fixture_address(&w.f, fixture_group(&w.f, "g"), "192.0.2.1");
+    world_start(&w, 1);
+    assert_false(checker_ready(w.c));
+    struct checker_ask ask;
+    (void)checker_turn(w.c, 0);
+    for (int i = 0; i < 4; i++) { /* nothing but test entries before the lists are believed */
+        assert_true(next(&w, 0, &ask));
+        assert_int_equal(ask.message[12], 1);
+        answer(&w, &ask, 0);
+    }
+    assert_true(checker_ready(w.c));
+    assert_int_equal(told.states, 2);
+    play_at(&w, 1);
+    const struct registry_list *l = &w.c->registry->lists[1];
+    assert_int_equal(registry_verdict_of(l, 0), REGISTRY_NOT_LISTED);
+    world_release(&w);
+}
+
+static void a_cookie_is_good_for_one_answer_of_its_own_generation(void **state) {
+    (void)state;
+    struct world w;
+    world_init(&w, 1);
+    fixture_address(&w.f, fixture_group(&w.f, "g"), "192.0.2.1");
+    world_start(&w, 7);
+    (void)checker_turn(w.c, 0);
+    struct checker_ask ask;
+    assert_true(next(&w, 0, &ask));
+    const struct checker_ask first = ask;
+    ask.cookie ^= UINT64_C(1) << 48; /* of the configuration before a reload */
+    answer(&w, &ask, 0);
+    assert_int_equal(w.c->in_flight, 1);
+    answer(&w, &first, 0);
+    assert_int_equal(w.c->in_flight, 0);
+    answer(&w, &first, 0); /* a second answer to the same question */
+    assert_int_equal(w.c->in_flight, 0);
+    static const uint64_t strange[] = {0, UINT64_MAX, 0xffffffff, UINT64_C(7) << 48 | 12345};
+    for (size_t i = 0; i < sizeof strange / sizeof *strange; i++)
+        checker_reply(w.c, strange[i], CHECKER_TIMEOUT, NULL, 0, 0, 0);
+    assert_int_equal(w.c->in_flight, 0);
+    world_release(&w);
+}
+
+static void ids_and_letter_case_come_from_the_random_bits(void **state) {
+    (void)state;
+    struct world w;
+    world_init(&w, 1);
+    fixture_range(&w.f, fixture_group(&w.f, "g"), "10.0.0.0/24");
+    world_start(&w, 1);
+    struct checker_ask ask;
+    (void)checker_turn(w.c, 0);
+    while (next(&w, 0, &ask) && ask.message[13] != 0 && w.asked[0]++ < 2)
+        answer(&w, &ask, 0);
+    unsigned spellings = 0;
+    char last[QNAME_MAX] = "";
+    for (int i = 0; i < 20 && next(&w, 0, &ask); i++) {
+        assert_int_equal((unsigned)ask.message[0] << 8 | ask.message[1], w.random & 0xffff);
+        const char *zone = (const char *)ask.message + ask.len - 4 - 15;
+        spellings += memcmp(zone, last, 15) != 0;
+        memcpy(last, zone, 15);
+    }
+    assert_true(spellings > 10);
+    world_release(&w);
+}
+
+static void lists_share_a_nameserver_fairly(void **state) {
+    (void)state;
+    struct world w;
+    world_init(&w, 3);
+    struct group *g = fixture_group(&w.f, "g");
+    fixture_range(&w.f, g, "10.0.0.0/16");
+    world_start(&w, 1);
+    (void)checker_turn(w.c, 0);
+    struct checker_ask ask;
+    uint64_t asked[3] = {0};
+    struct checker_ask open[4096];
+    size_t n = 0;
+    for (int round = 0; round < 300; round++) {
+        while (n < 4096 && next(&w, round * 1000, &ask)) {
+            asked[list_of(&ask)]++;
+            open[n++] = ask;
+        }
+        assert_true(n > 0);
+        /* The answers of list c are slow: they come only when nothing else is open. */
+        size_t kept = 0;
+        for (size_t i = 0; i < n; i++) {
+            if (list_of(&open[i]) == 2 && round % 4 != 3)
+                open[kept++] = open[i];
+            else
+                answer(&w, &open[i], round * 1000);
+        }
+        n = kept;
+        (void)checker_turn(w.c, round * 1000);
+    }
+    print_message("# %llu %llu %llu\n", (unsigned long long)asked[0], (unsigned long long)asked[1],
+                  (unsigned long long)asked[2]);
+    assert_true(asked[0] > 1000 && asked[0] < 2 * asked[1] && asked[1] < 2 * asked[0]);
+    assert_true(asked[2] > 100);
+    world_release(&w);
+}
+
+static void never_more_is_open_than_the_window_allows(void **state) {
+    (void)state;
+    struct world w;
+    world_init(&w, 2);
+    w.f.settings.resolver.max_in_flight = 5;
+    fixture_range(&w.f, fixture_group(&w.f, "g"), "10.0.0.0/16");
+    world_start(&w, 1);
+    (void)checker_turn(w.c, 0);
+    struct checker_ask ask;
+    unsigned n = 0;
+    while (next(&w, 0, &ask))
+        n++;
+    assert_true(n <= 4); /* the self-tests of two lists */
+    assert_true(checker_max_in_flight(w.c) <= 5);
+    world_release(&w);
+}
+
+static void more_nameservers_than_it_has_place_for_are_refused(void **state) {
+    (void)state;
+    struct world w;
+    world_init(&w, 0);
+    static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q"};
+    for (size_t i = 0; i < 17; i++) {
+        struct list *list = fixture_list(&w.f, names[i], "x.example.net");
+        list->n_nameservers = 4;
+        for (uint16_t k = 0; k < 4; k++)
+            list->nameservers[k] = (struct endpoint){ip_v4(0x7f000001), (uint16_t)(1000 + 4 * i + k)};
+    }
+    fixture_address(&w.f, fixture_group(&w.f, "g"), "192.0.2.1");
+    const struct checker_watch watch = {on_change, on_state, on_txt, &w};
+    struct checker *c = NULL;
+    assert_int_equal(checker_new(fixture_targets(&w.f), NULL, 0, registry_epoch(0), 1, &watch, 0, &c), STATUS_RANGE);
+    assert_null(c);
+    fixture_release(&w.f);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(is_ready_after_the_first_round_of_self_tests),
+        cmocka_unit_test(a_cookie_is_good_for_one_answer_of_its_own_generation),
+        cmocka_unit_test(ids_and_letter_case_come_from_the_random_bits),
+        cmocka_unit_test(lists_share_a_nameserver_fairly),
+        cmocka_unit_test(never_more_is_open_than_the_window_allows),
+        cmocka_unit_test(more_nameservers_than_it_has_place_for_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
