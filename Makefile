@@ -132,10 +132,10 @@ $(EDGE_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(CORE) $(EDGE)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $^ $(link_flags) -lcmocka $(LIBS)
 
-$(BUILD)/tests/scenario_driver: $(DRIVER) $(CORE)
+$(BUILD)/tests/scenario_driver: $(DRIVER) $(CORE) $(BUILD)/obj/edge/yaml.o
 	@echo "  LINK  $@"
 	@mkdir -p $(@D)
-	$(Q)$(LINK) -o $@ $^
+	$(Q)$(LINK) -o $@ $^ $(shell pkg-config --libs yaml-0.1)
 
 $(REPLAYS): $(BUILD)/tests/replay_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o $(CORE)
 	@echo "  LINK  $@"

@@ -45,8 +45,8 @@ static enum budget_class lane_class(enum plan_lane lane) {
     case LANE_RETRY_TEST:
         return BUDGET_SELF_TEST;
     case LANE_RETRY_WATCHED:
-        return BUDGET_WATCHED;
     case LANE_TXT:
+        return BUDGET_WATCHED;
     case LANE_RETRY_SWEEP:
     case LANE_RECHECK:
     case LANES:
@@ -298,7 +298,7 @@ static bool offer_sweep(struct offer *o, struct plan_item *item) {
 }
 
 static bool offer_ranges(struct offer *o, const struct plan_gate *gate, struct plan_item *item) {
-    if (offer_lane(o, LANE_TXT, item) || offer_lane(o, LANE_RETRY_SWEEP, item))
+    if (offer_lane(o, LANE_RETRY_SWEEP, item))
         return true;
     bool sweep_first = o->p->sweep_turn;
     if (sweep_first && gate->sweep && offer_sweep(o, item))
@@ -321,7 +321,7 @@ bool plan_next(struct plan *p, const struct plan_gate *gate, int64_t now_ns, str
         if (!found && quota_kept_waiting(p->quota, BUDGET_SWEEP, now_ns))
             found = offer_ranges(&o, gate, item);
         found = found || offer_lane(&o, LANE_RETRY_WATCHED, item) || offer_ring(&o, item) ||
-                offer_ranges(&o, gate, item);
+                offer_lane(&o, LANE_TXT, item) || offer_ranges(&o, gate, item);
     }
     *wake_ns = o.wake_ns;
     return found;
@@ -418,7 +418,7 @@ enum status plan_add_txt(struct plan *p, uint32_t index, int64_t now_ns) {
                                                                .index = index,
                                                                .purpose = PLAN_TXT,
                                                                .server = 255,
-                                                               .class = BUDGET_SWEEP});
+                                                               .class = BUDGET_WATCHED});
 }
 
 static enum plan_lane retry_lane(const struct plan_item *item) {

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app_web.h"
+
+#include "app_config.h"
+
+#include "core/metrics.h"
+#include "core/page.h"
+
+#include "edge/clock.h"
+#include "edge/log.h"
+#include "edge/process.h"
+#include "edge/version.h"
+
+#include <stdlib.h>
+
+enum route { ROUTE_METRICS, ROUTE_STATUS, ROUTE_HEALTHY, ROUTE_READY, ROUTE_RELOAD };
+enum { BODY_CAP = 1 << 30, STATUS_TEXT_CAP = 1 << 20 };
+
+static const char plain[] = "text/plain; charset=utf-8";
+
+/* Answers with what is in `body` (emptied); without memory with a bare 503. */
+static void answer(const struct app_web *web, const struct httpd_request *request, unsigned status, const char *type,
+                   struct buf *body) {
+    struct httpd_response response = {.status = status, .content_type = type};
+    if (buf_status(body) == STATUS_OK)
+        response.body = httpd_body_new(body);
+    if (response.body == NULL)
+        response.status = 503;
+    httpd_answer(web->server, request->ticket, &response);
+    buf_release(body);
+}
+
+static void answer_text(const struct app_web *web, const struct httpd_request *request, unsigned status,
+                        const char *text) {
+    struct buf body;
+    buf_init(&body, STATUS_TEXT_CAP);
+    buf_add_text(&body, text);
+    answer(web, request, status, plain, &body);
+}
+
+static void describe_process(const struct app_web *web, struct metrics_process *p) {
+    struct process_usage usage;
+    process_read(&usage);
+    *p = (struct metrics_process){
+        .version = version_text,
+        .revision = version_revision,
+        .branch = version_branch,
+        .compiler = version_compiler,
+        .arch = version_arch,
+        .reload_ok = web->reload_ok,
+        .reload_ns = web->reload_wall_ns,
+        .log_levels = log_level_text,
+        .cpu_ns = usage.cpu_ns,
+        .open_fds = usage.open_fds,
+        .max_fds = usage.max_fds,
+        .virtual_bytes = usage.virtual_bytes,
+        .virtual_max_bytes = usage.virtual_max_bytes,
+        .resident_bytes = usage.resident_bytes,
+        .start_ns = web->options.start_wall_ns,
+        .threads = usage.threads,
+    };
+    for (int level = 0; level < METRICS_LOG_LEVELS; level++)
+        p->log_messages[level] = log_count((enum log_level)level);
+}
+
+static int64_t wall_offset(int64_t now_ns) {
+    return clock_wall_ns() - now_ns;
+}
+
+static void answer_metrics(struct app_web *web, const struct httpd_request *request, int64_t now_ns) {
+    enum promtext_format format = promtext_negotiate(request->accept);
+    struct app_web_shared *shared = &web->shared[format];
+    if (shared->body == NULL || shared->turn_ns != now_ns) {
+        struct metrics_process process;
+        struct buf text;
+        describe_process(web, &process);
+        buf_init(&text, BODY_CAP);
+        metrics_render(&text, format, web->checker, &process, now_ns, wall_offset(now_ns));
+        httpd_body_unref(shared->body);
+        shared->body = buf_status(&text) == STATUS_OK ? httpd_body_new(&text) : NULL;
+        shared->turn_ns = now_ns;
+        buf_release(&text);
+    }
+    const struct httpd_response response = {
+        .status = shared->body != NULL ? 200 : 503,
+        .content_type = shared->body != NULL ? promtext_content_type(format) : plain,
+        .body = shared->body != NULL ? httpd_body_ref(shared->body) : NULL,
+        .vary_accept = true,
+    };
+    httpd_answer(web->server, request->ticket, &response);
+}
+
+static void answer_status(const struct app_web *web, const struct httpd_request *request, int64_t now_ns) {
+    const struct page_links links = {web->options.cli->telemetry_path, version_text};
+    struct buf page;
+    buf_init(&page, BODY_CAP);
+    page_render(&page, web->checker, &links, now_ns, wall_offset(now_ns));
+    answer(web, request, 200, "text/html; charset=utf-8", &page);
+}
+
+static void answer_reload(struct app_web *web, const struct httpd_request *request) {
+    struct buf text;
+    struct problems *problems = malloc(sizeof *problems);
+    if (problems == NULL) {
+        answer_text(web, request, 500, "out of memory: the old configuration keeps running\n");
+        return;
+    }
+    problems_init(problems);
+    buf_init(&text, STATUS_TEXT_CAP);
+    bool ok = web->options.reload(web->options.context, problems);
+    if (!ok)
+        buf_add_text(&text, "the configuration was not reloaded; the old one keeps running\n");
+    app_problems_text(&text, app_config_name(web->options.cli->config_file), problems);
+    answer(web, request, ok ? 200 : 500, plain, &text);
+    problems_release(problems);
+    free(problems);
+}
+
+static void on_request(void *context, const struct httpd_request *request) {
+    struct app_web *web = context;
+    int64_t now_ns = loop_now_ns(web->options.loop);
+    switch ((enum route)request->route) {
+    case ROUTE_METRICS:
+        answer_metrics(web, request, now_ns);
+        return;
+    case ROUTE_STATUS:
+        answer_status(web, request, now_ns);
+        return;
+    case ROUTE_HEALTHY:
+        answer_text(web, request, 200, "rbl_exporter is healthy.\n");
+        return;
+    case ROUTE_READY:
+        if (checker_ready(web->checker))
+            answer_text(web, request, 200, "rbl_exporter is ready.\n");
+        else
+            answer_text(web, request, 503, "rbl_exporter is not ready: the first round of self-tests is not done.\n");
+        return;
+    case ROUTE_RELOAD:
+        answer_reload(web, request);
+        return;
+    }
+}
+
+bool app_web_start(struct app_web *web, const struct app_web_options *options, char *error, size_t size) {
+    web->options = *options;
+    const struct httpd_route routes[APP_WEB_ROUTES] = {
+        {options->cli->telemetry_path, true, false, ROUTE_METRICS},
+        {"/", true, false, ROUTE_STATUS},
+        {"/-/healthy", true, false, ROUTE_HEALTHY},
+        {"/-/ready", true, false, ROUTE_READY},
+        {"/-/reload", false, true, ROUTE_RELOAD},
+    };
+    for (int i = 0; i < APP_WEB_ROUTES; i++)
+        web->routes[i] = routes[i];
+    const struct httpd_options server = {
+        .listen_address = options->cli->listen_address,
+        .routes = web->routes,
+        .n_routes = APP_WEB_ROUTES,
+        .handler = on_request,
+        .context = web,
+        .max_requests = options->cli->max_requests,
+    };
+    app_web_reloaded(web, true, options->start_wall_ns);
+    web->server = httpd_new(options->loop, &server, error, size);
+    return web->server != NULL;
+}
+
+void app_web_stop(struct app_web *web) {
+    httpd_free(web->server);
+    web->server = NULL;
+    for (int i = 0; i <= PROMTEXT_OPENMETRICS; i++)
+        httpd_body_unref(web->shared[i].body);
+}
+
+void app_web_use(struct app_web *web, const struct checker *checker) {
+    web->checker = checker;
+}
+
+void app_web_reloaded(struct app_web *web, bool ok, int64_t wall_ns) {
+    web->reload_ok = ok;
+    if (ok)
+        web->reload_wall_ns = wall_ns;
+}
+
+void app_web_turn(struct app_web *web, int64_t now_ns) {
+    httpd_turn(web->server, now_ns);
+}
+
+const char *app_web_address(const struct app_web *web) {
+    return httpd_address(web->server);
+}
