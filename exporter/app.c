@@ -55,7 +55,8 @@ static void codes_text(struct buf *out, const struct list *list, uint64_t codes)
             buf_addf(out, "%s%s", out->len > 0 ? "," : "", list_code_name(list, bit));
 }
 
-/* What a sweep finds listed when it first looks can be thousands of addresses: counted on /metrics, not worth a line each. */
+/* What a sweep finds listed when it first looks can be thousands of addresses: counted on /metrics, not worth
+ * a line each. */
 static enum log_level change_level(const struct list *list, const struct registry_event *event) {
     if (!event->named)
         return event->change == CHANGE_FIRST_LISTED ? LOG_DEBUG : LOG_INFO;
@@ -78,9 +79,10 @@ static void log_change(void *context, const struct registry_event *event) {
     buf_init(&codes, 4096);
     (void)ip_format(&event->ip, ip);
     codes_text(&codes, list, event->codes);
-    log_write(change_level(list, event), texts[event->change], "list",
-              list->name, "ip", ip, "codes", codes.len > 0 ? buf_text(&codes) : NULL, "delisting_page",
-              event->change != CHANGE_DELISTED && list->delist_url[0] != '\0' ? list->delist_url : NULL, NULL);
+    log_write(change_level(list, event), texts[event->change], "list", list->name, "ip", ip, "codes",
+              codes.len > 0 ? buf_text(&codes) : NULL, "delisting_page",
+              event->change != CHANGE_DELISTED && list->delist_url[0] != '\0' ? list->delist_url : NULL,
+              NULL);
     buf_release(&codes);
 }
 
@@ -94,11 +96,11 @@ static void log_state(void *context, uint32_t index, enum health_state from, enu
         (void)ip_format(&ip, answer);
     }
     log_write(to == HEALTH_OK ? LOG_INFO : LOG_WARN,
-              to == HEALTH_OK ? "list can be believed" : "list cannot be believed, its verdicts are frozen", "list",
-              list->name, "zone", list->zone, "from", health_state_text[from], "state", health_state_text[to],
-              "answer", answer[0] != '\0' ? answer : NULL, "detail",
-              because != NULL && because->detail != DETAIL_NONE ? verdict_detail_text[because->detail] : NULL, "advice",
-              to != HEALTH_OK ? health_state_advice[to] : NULL, "note",
+              to == HEALTH_OK ? "list can be believed" : "list cannot be believed, its verdicts are frozen",
+              "list", list->name, "zone", list->zone, "from", health_state_text[from], "state",
+              health_state_text[to], "answer", answer[0] != '\0' ? answer : NULL, "detail",
+              because != NULL && because->detail != DETAIL_NONE ? verdict_detail_text[because->detail] : NULL,
+              "advice", to != HEALTH_OK ? health_state_advice[to] : NULL, "note",
               to == HEALTH_REFUSED && list->note[0] != '\0' ? list->note : NULL, NULL);
 }
 
@@ -121,14 +123,16 @@ static void generation_free(struct generation *g) {
 }
 
 /* The nameservers of the system, when the settings leave them to it. */
-static size_t system_servers(const struct settings *settings, struct endpoint out[3], struct problems *problems) {
+static size_t system_servers(const struct settings *settings, struct endpoint out[3],
+                             struct problems *problems) {
     size_t n = 0;
     if (settings->resolver.n_nameservers > 0)
         return 0;
     enum status status = resolver_system_servers(RESOLV_CONF, out, &n);
     if (status == STATUS_OK)
         return n;
-    problems_error(problems, 0, 0, "cannot take nameservers from " RESOLV_CONF " (%s): set resolver.nameservers",
+    problems_error(problems, 0, 0,
+                   "cannot take nameservers from " RESOLV_CONF " (%s): set resolver.nameservers",
                    status == STATUS_IO ? strerror(errno) : "it is no text file");
     return 0;
 }
@@ -144,10 +148,11 @@ static enum status generation_build(const struct app *app, struct settings *sett
     if (status == STATUS_OK)
         status = checker_new(g.targets, system, n_system, app->epoch_ns, number, &watch, now_ns, &g.checker);
     if (status == STATUS_RANGE)
-        problems_error(problems, 0, 0,
-                       "too large: a list has more than 2147483647 addresses, or there are more than %d different "
-                       "nameservers; make it smaller",
-                       CHECKER_SERVERS);
+        problems_error(
+            problems, 0, 0,
+            "too large: a list has more than 2147483647 addresses, or there are more than %d different "
+            "nameservers; make it smaller",
+            CHECKER_SERVERS);
     else if (status == STATUS_NO_MEMORY)
         problems_error(problems, 0, 0, "not enough memory for this configuration");
     if (status == STATUS_OK)
@@ -224,8 +229,8 @@ static void on_signal(void *context, int signal) {
     free(problems);
 }
 
-static void on_answer(void *context, uint64_t cookie, enum resolver_outcome outcome, const uint8_t *message, size_t len,
-                      int64_t took_ns) {
+static void on_answer(void *context, uint64_t cookie, enum resolver_outcome outcome, const uint8_t *message,
+                      size_t len, int64_t took_ns) {
     const struct app *app = context;
     static const enum checker_outcome outcomes[] = {
         [RESOLVER_ANSWER] = CHECKER_ANSWER,
@@ -298,12 +303,16 @@ static bool start(struct app *app, struct problems *problems) {
     enum status status = generation_load(app, problems, false);
     app_problems_log(name, problems);
     if (status != STATUS_OK) {
-        log_write(LOG_ERROR, "the configuration cannot be used", "file", name, "error", status_text(status), NULL);
+        log_write(LOG_ERROR, "the configuration cannot be used", "file", name, "error", status_text(status),
+                  NULL);
         return false;
     }
     app_config_age(app->now.settings, clock_wall_ns());
-    const struct app_web_options web = {
-        .loop = app->loop, .cli = app->cli, .reload = reload, .context = app, .start_wall_ns = clock_wall_ns()};
+    const struct app_web_options web = {.loop = app->loop,
+                                        .cli = app->cli,
+                                        .reload = reload,
+                                        .context = app,
+                                        .start_wall_ns = clock_wall_ns()};
     if (!app_web_start(&app->web, &web, error, sizeof error)) {
         log_write(LOG_ERROR, "cannot serve", "error", error, NULL);
         return false;
@@ -320,8 +329,10 @@ static int run_daemon(const struct cli *cli, struct catalog *catalog) {
         return code;
     problems_init(problems);
     if (entropy_check() != STATUS_OK) {
-        log_write(LOG_ERROR, "the kernel gives no random numbers: DNS answers could be forged, so this program does not run",
-                  "error", strerror(errno), NULL);
+        log_write(
+            LOG_ERROR,
+            "the kernel gives no random numbers: DNS answers could be forged, so this program does not run",
+            "error", strerror(errno), NULL);
     } else if (start(&app, problems)) {
         loop_on_signal(app.loop, on_signal, &app);
         loop_on_turn(app.loop, on_turn, &app);
@@ -373,8 +384,8 @@ static int run_with_settings(const struct cli *cli, const struct catalog *catalo
     enum status status = app_config_load(cli->config_file, catalog, problems, &settings);
     print_problems(name, problems);
     if (status == STATUS_OK && cli->config_check)
-        buf_addf(&text, "%s: OK, %zu lists, %zu groups, %zu warnings\n", name, settings->n_lists, settings->n_groups,
-                 problems->n_warnings);
+        buf_addf(&text, "%s: OK, %zu lists, %zu groups, %zu warnings\n", name, settings->n_lists,
+                 settings->n_groups, problems->n_warnings);
     else if (status == STATUS_OK && cli->command == CLI_LISTS)
         app_text_lists(&text, catalog, settings);
     else if (status == STATUS_OK)
@@ -415,18 +426,14 @@ int app_main(int argc, char **argv) {
         return EXIT_USAGE;
     log_setup(cli.log_level, cli.log_format);
     switch (cli.command) {
-    case CLI_HELP:
-        cli_print_help();
-        return EXIT_OK;
+    case CLI_HELP: cli_print_help(); return EXIT_OK;
     case CLI_VERSION:
         cli_print_version(version_text, version_branch, version_revision, version_compiler, version_arch);
         return EXIT_OK;
-    case CLI_REFERENCE:
-        return run_reference();
+    case CLI_REFERENCE: return run_reference();
     case CLI_DAEMON:
     case CLI_LISTS:
-    case CLI_RANGES:
-        return run(&cli);
+    case CLI_RANGES: return run(&cli);
     }
     return EXIT_USAGE;
 }

@@ -5,7 +5,8 @@
 #ifndef RBL_APP_H
 #define RBL_APP_H
 
-/* The whole program; returns its exit code: 0 done, 1 it cannot run or the configuration is bad, 2 bad usage. */
+/* The whole program; returns its exit code: 0 done, 1 it cannot run or the configuration is bad, 2 bad usage.
+ */
 int app_main(int argc, char **argv);
 
 #endif

@@ -46,9 +46,9 @@ enum status app_config_load(const char *file, const struct catalog *catalog, str
     struct arena arena;
     arena_init(&arena);
     const struct node *root = NULL;
-    enum status status = file != NULL
-                             ? yaml_load(file, &arena, problems, &root)
-                             : yaml_parse(embedded_default_yml, embedded_default_yml_size, &arena, problems, &root);
+    enum status status =
+        file != NULL ? yaml_load(file, &arena, problems, &root)
+                     : yaml_parse(embedded_default_yml, embedded_default_yml_size, &arena, problems, &root);
     if (status == STATUS_OK)
         status = settings_read(root, catalog, read_key, NULL, problems, out);
     problems_sort(problems);
@@ -59,7 +59,8 @@ enum status app_config_load(const char *file, const struct catalog *catalog, str
 void app_problems_text(struct buf *out, const char *file, const struct problems *problems) {
     for (size_t i = 0; i < problems->n_shown; i++) {
         const struct problem *p = &problems->shown[i];
-        buf_addf(out, "%s:%u:%u: %s: %s\n", file, p->line, p->column, p->warning ? "warning" : "error", p->text);
+        buf_addf(out, "%s:%u:%u: %s: %s\n", file, p->line, p->column, p->warning ? "warning" : "error",
+                 p->text);
     }
     size_t all = problems->n_errors + problems->n_warnings;
     if (all > problems->n_shown)
@@ -73,7 +74,8 @@ void app_problems_log(const char *file, const struct problems *problems) {
         const struct problem *p = &problems->shown[i];
         char place[32];
         (void)snprintf(place, sizeof place, "%u:%u", p->line, p->column);
-        log_write(p->warning ? LOG_WARN : LOG_ERROR, p->text, "file", file, "place", p->line > 0 ? place : NULL, NULL);
+        log_write(p->warning ? LOG_WARN : LOG_ERROR, p->text, "file", file, "place",
+                  p->line > 0 ? place : NULL, NULL);
     }
     if (problems->no_memory)
         log_write(LOG_ERROR, "out of memory while reading the configuration", "file", file, NULL);
@@ -88,7 +90,8 @@ void app_config_age(const struct settings *settings, int64_t wall_ns) {
         char days[24];
         (void)snprintf(days, sizeof days, "%lld", (long long)age);
         log_write(LOG_WARN,
-                  "the ranges of this group are old: compare them with what their owner publishes today, and correct "
+                  "the ranges of this group are old: compare them with what their owner publishes today, and "
+                  "correct "
                   "them and ranges_date",
                   "group", group->name, "age_days", days, NULL);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * app_config: from the file that was named (or the embedded default) to settings, with problems told to a person.
+ * app_config: from the file that was named (or the embedded default) to settings, with problems told to a
+ * person.
  */
 #ifndef RBL_APP_CONFIG_H
 #define RBL_APP_CONFIG_H
@@ -15,15 +16,16 @@
 struct catalog *app_catalog(void) MUST_CHECK;
 /* How the configuration in `file` (NULL: the embedded default) is called in messages. */
 const char *app_config_name(const char *file);
-/* Reads the configuration in `file` (NULL: the embedded default). `problems` is initialised by the caller and gets errors and
- * warnings, sorted by place. */
+/* Reads the configuration in `file` (NULL: the embedded default). `problems` is initialised by the caller and
+ * gets errors and warnings, sorted by place. */
 enum status app_config_load(const char *file, const struct catalog *catalog, struct problems *problems,
                             struct settings **out) MUST_CHECK;
 /* Appends every problem as `file:line:column: error|warning: text`, one a line. */
 void app_problems_text(struct buf *out, const char *file, const struct problems *problems);
 /* Writes every problem to the log. */
 void app_problems_log(const char *file, const struct problems *problems);
-/* Logs warnings that depend on today's date: ranges of a group older than 180 days. `wall_ns` is the wall clock. */
+/* Logs warnings that depend on today's date: ranges of a group older than 180 days. `wall_ns` is the wall
+ * clock. */
 void app_config_age(const struct settings *settings, int64_t wall_ns);
 
 #endif

@@ -51,10 +51,11 @@ static const struct list *configured(const struct settings *settings, const char
 }
 
 void app_text_lists(struct buf *out, const struct catalog *catalog, const struct settings *settings) {
-    buf_addf(out, "%-28s %-10s %-40s %-10s %-4s %-3s %-34s %s\n", "NAME", "STATUS", "ZONE", "KIND", "TIER", "IP",
-             "BUDGET", "DELISTING");
+    buf_addf(out, "%-28s %-10s %-40s %-10s %-4s %-3s %-34s %s\n", "NAME", "STATUS", "ZONE", "KIND", "TIER",
+             "IP", "BUDGET", "DELISTING");
     for (size_t i = 0; i < settings->n_lists; i++)
-        list_line(out, settings->lists[i].enabled ? "enabled" : "disabled", &settings->lists[i], settings->budgets);
+        list_line(out, settings->lists[i].enabled ? "enabled" : "disabled", &settings->lists[i],
+                  settings->budgets);
     for (size_t i = 0; i < catalog->n_lists; i++)
         if (configured(settings, catalog->lists[i].zone) == NULL)
             list_line(out, "built-in", &catalog->lists[i], catalog->budgets);
@@ -67,14 +68,16 @@ void app_text_lists(struct buf *out, const struct catalog *catalog, const struct
     }
     buf_add_text(out, "\nDead or harmful, not to be used\n");
     for (size_t i = 0; i < catalog->n_dead; i++)
-        buf_addf(out, "%-28s %-10s %s\n", catalog->dead[i].zone, catalog->dead[i].since, catalog->dead[i].what);
+        buf_addf(out, "%-28s %-10s %s\n", catalog->dead[i].zone, catalog->dead[i].since,
+                 catalog->dead[i].what);
 }
 
 static void range_line(struct buf *out, const char *group, const struct ip_range *range, const char *label) {
     char percent[IP_RANGE_TEXT_SIZE];
     if (!ip_range_percent(range, percent))
         (void)snprintf(percent, sizeof percent, "-");
-    buf_addf(out, "%-24s %-34s %10llu  %s\n", group, label, (unsigned long long)ip_range_count(range), percent);
+    buf_addf(out, "%-24s %-34s %10llu  %s\n", group, label, (unsigned long long)ip_range_count(range),
+             percent);
 }
 
 void app_text_ranges(struct buf *out, const struct settings *settings) {

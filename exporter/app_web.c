@@ -19,9 +19,10 @@ enum { BODY_CAP = 1 << 30, STATUS_TEXT_CAP = 1 << 20 };
 static const char plain[] = "text/plain; charset=utf-8";
 
 /* Answers with what is in `body` (emptied); without memory with a bare 503. */
-static void answer(const struct app_web *web, const struct httpd_request *request, unsigned status, const char *type,
-                   struct buf *body) {
-    struct httpd_response response = {.status = status, .content_type = type};
+static void answer(const struct app_web *web, const struct httpd_request *request, unsigned status,
+                   const char *type, struct buf *body) {
+    struct httpd_response response = {
+        .status = status, .content_type = type, .security_policy = PAGE_SECURITY_POLICY};
     if (buf_status(body) == STATUS_OK)
         response.body = httpd_body_new(body);
     if (response.body == NULL)
@@ -120,24 +121,17 @@ static void on_request(void *context, const struct httpd_request *request) {
     struct app_web *web = context;
     int64_t now_ns = loop_now_ns(web->options.loop);
     switch ((enum route)request->route) {
-    case ROUTE_METRICS:
-        answer_metrics(web, request, now_ns);
-        return;
-    case ROUTE_STATUS:
-        answer_status(web, request, now_ns);
-        return;
-    case ROUTE_HEALTHY:
-        answer_text(web, request, 200, "rbl_exporter is healthy.\n");
-        return;
+    case ROUTE_METRICS: answer_metrics(web, request, now_ns); return;
+    case ROUTE_STATUS: answer_status(web, request, now_ns); return;
+    case ROUTE_HEALTHY: answer_text(web, request, 200, "rbl_exporter is healthy.\n"); return;
     case ROUTE_READY:
         if (checker_ready(web->checker))
             answer_text(web, request, 200, "rbl_exporter is ready.\n");
         else
-            answer_text(web, request, 503, "rbl_exporter is not ready: the first round of self-tests is not done.\n");
+            answer_text(web, request, 503,
+                        "rbl_exporter is not ready: the first round of self-tests is not done.\n");
         return;
-    case ROUTE_RELOAD:
-        answer_reload(web, request);
-        return;
+    case ROUTE_RELOAD: answer_reload(web, request); return;
     }
 }
 

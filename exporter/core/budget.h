@@ -78,8 +78,8 @@ void quota_carry(struct quota *q, const struct quota *old, int64_t now_ns);
 /* When a query of `class` may go: now_ns if now, else later than that. An estimate from below: ask again
  * then. */
 int64_t quota_ready_ns(struct quota *q, enum budget_class class, int64_t now_ns);
-/* Whether the class has saved up all that it may: it has been kept waiting, and its further share goes to others. Whoever is asked
- * first must then let it go before itself. Never for what has no limit. */
+/* Whether the class has saved up all that it may: it has been kept waiting, and its further share goes to
+ * others. Whoever is asked first must then let it go before itself. Never for what has no limit. */
 bool quota_kept_waiting(struct quota *q, enum budget_class class, int64_t now_ns);
 /* Counts one query of `class`; only when it is ready. */
 void quota_take(struct quota *q, enum budget_class class, int64_t now_ns);

@@ -16,10 +16,10 @@
 #include <stdint.h>
 
 struct buf {
-    char *data; /* NULL until the first append */
-    size_t len; /* bytes in use, without the NUL */
+    char *data;  /* NULL until the first append */
+    size_t len;  /* bytes in use, without the NUL */
     size_t size; /* bytes allocated */
-    size_t cap; /* len never exceeds it */
+    size_t cap;  /* len never exceeds it */
     enum status status;
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Birth, reload and the way out: what is asked next. The way back is in checker_reply.c, self-tests in checker_test.c.
+ * Birth, reload and the way out: what is asked next. The way back is in checker_reply.c, self-tests in
+ * checker_test.c.
  */
 #include "core/checker.h"
 
@@ -79,8 +80,8 @@ struct quota *checker_quota(const struct checker *c, uint32_t list) {
     return &c->quotas[share >= 0 ? (size_t)share : c->settings->n_budgets + list];
 }
 
-static enum status init_list(struct checker *c, uint32_t index, const struct endpoint *system, size_t n_system,
-                             int64_t now_ns) {
+static enum status init_list(struct checker *c, uint32_t index, const struct endpoint *system,
+                             size_t n_system, int64_t now_ns) {
     struct checker_list *l = &c->lists[index];
     const struct list *list = &c->settings->lists[index];
     l->state = HEALTH_UNKNOWN;
@@ -105,8 +106,9 @@ static enum status init_list(struct checker *c, uint32_t index, const struct end
     return l->ring_stale_ns != NULL ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
-enum status checker_new(const struct targets *targets, const struct endpoint *system, size_t n_system, int64_t epoch_ns,
-                        uint32_t generation, const struct checker_watch *watch, int64_t now_ns, struct checker **out) {
+enum status checker_new(const struct targets *targets, const struct endpoint *system, size_t n_system,
+                        int64_t epoch_ns, uint32_t generation, const struct checker_watch *watch,
+                        int64_t now_ns, struct checker **out) {
     const struct settings *s = targets->settings;
     struct checker *c = calloc(1, sizeof *c);
     if (c == NULL)
@@ -163,14 +165,16 @@ static bool same_tests(const struct list *a, const struct list *b, int family) {
     const struct list_self_test *x = &a->self_test;
     const struct list_self_test *y = &b->self_test;
     return a->families[family] == b->families[family] && x->positive[family] == y->positive[family] &&
-           ip_equal(&x->listed[family], &y->listed[family]) && ip_equal(&x->not_listed[family], &y->not_listed[family]);
+           ip_equal(&x->listed[family], &y->listed[family]) &&
+           ip_equal(&x->not_listed[family], &y->not_listed[family]);
 }
 
 static void carry_health(const struct checker *c, struct checker_list *l, const struct checker *old,
                          const struct checker_list *from, int64_t now_ns) {
     for (uint32_t t = 0; t < l->n_servers; t++) {
         for (uint32_t u = 0; u < from->n_servers; u++) {
-            if (!endpoint_equal(&c->servers[l->servers[t]].endpoint, &old->servers[from->servers[u]].endpoint))
+            if (!endpoint_equal(&c->servers[l->servers[t]].endpoint,
+                                &old->servers[from->servers[u]].endpoint))
                 continue;
             for (int family = 0; family < IP_FAMILIES; family++) {
                 if (!same_tests(l->list, from->list, family))
@@ -187,20 +191,23 @@ static void carry_health(const struct checker *c, struct checker_list *l, const 
     }
 }
 
-/* Entries carried over get their place in the plan: a ring for what is named one by one, re-checks for what a sweep found. */
+/* Entries carried over get their place in the plan: a ring for what is named one by one, re-checks for what a
+ * sweep found. */
 static enum status place_entries(struct checker *c, uint32_t list) {
     struct checker_list *l = &c->lists[list];
     struct registry_list *r = &c->registry->lists[list];
     for (uint32_t i = 0; i < l->plan.n_rings; i++) {
         for (uint32_t k = 0; k < l->plan.rings[i].n; k++) {
-            struct registry_entry *entry = registry_entry_find(c->registry, list, l->plan.rings[i].members[k]);
+            struct registry_entry *entry =
+                registry_entry_find(c->registry, list, l->plan.rings[i].members[k]);
             if (entry != NULL)
                 entry->ring = (uint16_t)i;
         }
     }
     for (uint32_t i = 0; i < r->n_entries; i++) {
         const struct registry_entry *entry = &r->entries[i];
-        if (!entry->used || entry->ring != REGISTRY_NO_RING || registry_verdict_of(r, entry->index) != REGISTRY_LISTED)
+        if (!entry->used || entry->ring != REGISTRY_NO_RING ||
+            registry_verdict_of(r, entry->index) != REGISTRY_LISTED)
             continue;
         int64_t due_ns = registry_ns(c->registry, entry->checked) + l->plan.recheck_interval_ns;
         if (plan_add_recheck(&l->plan, entry->index, due_ns) != STATUS_OK)
@@ -295,10 +302,8 @@ static bool is_moot(struct checker *c, uint32_t list, const struct plan_item *it
     if (item->purpose != PLAN_SELF_TEST && item->purpose != PLAN_SWEEP)
         entry = registry_entry_find(c->registry, list, item->index);
     switch ((enum plan_purpose)item->purpose) {
-    case PLAN_CONFIRM:
-        return entry == NULL || entry->pending == REGISTRY_UNKNOWN || entry->awaiting;
-    case PLAN_WATCHED:
-        return item->first_round && item->lane == LANES && registry_is_fresh(r, item->index);
+    case PLAN_CONFIRM: return entry == NULL || entry->pending == REGISTRY_UNKNOWN || entry->awaiting;
+    case PLAN_WATCHED: return item->first_round && item->lane == LANES && registry_is_fresh(r, item->index);
     case PLAN_RECHECK: /* gone, or its twin has asked lately */
         return entry == NULL || entry->ring != REGISTRY_NO_RING ||
                (item->attempt == 0 && !item->tcp &&
@@ -314,15 +319,15 @@ static bool is_moot(struct checker *c, uint32_t list, const struct plan_item *it
     case PLAN_TXT:
         return entry == NULL || entry->txt != NULL || registry_verdict_of(r, item->index) != REGISTRY_LISTED;
     case PLAN_SELF_TEST:
-    case PLAN_PURPOSES:
-        break;
+    case PLAN_PURPOSES: break;
     }
     return false;
 }
 
-/* Whom to ask: the nameserver of a self-test; else the first that is right and has room, not `avoid` if there is another. */
-static uint32_t choose_track(const struct checker *c, const struct checker_list *l, const struct plan_item *item,
-                             enum ip_family family) {
+/* Whom to ask: the nameserver of a self-test; else the first that is right and has room, not `avoid` if there
+ * is another. */
+static uint32_t choose_track(const struct checker *c, const struct checker_list *l,
+                             const struct plan_item *item, enum ip_family family) {
     uint32_t spare = UINT32_MAX;
     for (uint32_t t = 0; t < l->n_servers; t++) {
         bool room = window_room(&c->servers[l->servers[t]].window) > 0;
@@ -378,11 +383,13 @@ static void send(struct checker *c, uint32_t list, uint32_t track, struct checke
     ask->server = l->servers[track];
     ask->channel = channel_of(item);
     ask->timeout_ns = c->settings->resolver.timeout_ns;
-    ask->len = qname_query(&slot->name, item->purpose == PLAN_TXT ? QUERY_TXT : QUERY_A, slot->id, ask->message);
+    ask->len =
+        qname_query(&slot->name, item->purpose == PLAN_TXT ? QUERY_TXT : QUERY_A, slot->id, ask->message);
 }
 
 /* Offers of one list until one is sent, none is left, or its nameservers have no room. */
-static bool next_of_list(struct checker *c, uint32_t list, uint64_t random, int64_t now_ns, struct checker_ask *ask) {
+static bool next_of_list(struct checker *c, uint32_t list, uint64_t random, int64_t now_ns,
+                         struct checker_ask *ask) {
     struct checker_list *l = &c->lists[list];
     const struct registry_list *r = &c->registry->lists[list];
     l->blocked = 0;
@@ -453,8 +460,9 @@ struct registry_stale checker_stale(struct checker *c, uint32_t list, int64_t no
         l->ring_stale_ns[i] = fixed_ns != 0 ? fixed_ns : ring_ns;
     }
     sweep_ns = 3 * sweep_ns > STALE_LEAST_NS ? 3 * sweep_ns : STALE_LEAST_NS;
-    return (struct registry_stale){
-        .sweep_ns = fixed_ns != 0 ? fixed_ns : sweep_ns, .ring_ns = l->ring_stale_ns, .n_rings = l->plan.n_rings};
+    return (struct registry_stale){.sweep_ns = fixed_ns != 0 ? fixed_ns : sweep_ns,
+                                   .ring_ns = l->ring_stale_ns,
+                                   .n_rings = l->plan.n_rings};
 }
 
 static void age(struct checker *c, uint32_t list, int64_t now_ns) {
@@ -463,7 +471,8 @@ static void age(struct checker *c, uint32_t list, int64_t now_ns) {
         return;
     l->scan_ns = now_ns + SECOND_NS;
     struct registry_stale stale = checker_stale(c, list, now_ns);
-    registry_scan(c->registry, list, &stale, c->registry->lists[list].set->n / SCAN_SHARE + SCAN_LEAST, now_ns);
+    registry_scan(c->registry, list, &stale, c->registry->lists[list].set->n / SCAN_SHARE + SCAN_LEAST,
+                  now_ns);
 }
 
 int64_t checker_turn(struct checker *c, int64_t now_ns) {

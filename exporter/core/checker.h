@@ -6,10 +6,11 @@
  *   checker_reply() <-  the raw answer, or that none came            (the caller brings it)
  *   checker_turn()  ->  self-tests that are due, ageing; when to come back
  *
- * Time, random numbers and bytes are arguments, so a test can play months in milliseconds. Each list has one plan and, per address
- * family and nameserver, one health; a check goes to the first nameserver of the list's that its self-tests show to be right,
- * a confirmation or retry to another such one if there is one. Verdicts come only from core/verdict. While a list is
- * not ok nothing but self-tests is asked, and answers that were under way count for nothing.
+ * Time, random numbers and bytes are arguments, so a test can play months in milliseconds. Each list has one
+ * plan and, per address family and nameserver, one health; a check goes to the first nameserver of the list's
+ * that its self-tests show to be right, a confirmation or retry to another such one if there is one. Verdicts
+ * come only from core/verdict. While a list is not ok nothing but self-tests is asked, and answers that were
+ * under way count for nothing.
  *
  * What happened is told to `struct checker_watch` at once; handlers must not call back into the checker.
  */
@@ -27,9 +28,9 @@
 #include <stdint.h>
 
 enum {
-    CHECKER_SERVERS = 64,          /* different nameservers in one configuration */
-    CHECKER_IN_FLIGHT = 65536,     /* questions open at once, over all nameservers */
-    CHECKER_TXT_SIZE = 256,        /* bytes kept of a list's reason */
+    CHECKER_SERVERS = 64,      /* different nameservers in one configuration */
+    CHECKER_IN_FLIGHT = 65536, /* questions open at once, over all nameservers */
+    CHECKER_TXT_SIZE = 256,    /* bytes kept of a list's reason */
 };
 
 enum checker_channel { CHECKER_UDP, CHECKER_UDP_TXT, CHECKER_TCP };
@@ -57,7 +58,7 @@ struct checker_counters {
 /* One nameserver of one list. */
 struct checker_track {
     struct health health[IP_FAMILIES];
-    uint32_t mark[IP_FAMILIES]; /* of the registry's journal when the running self-test began */
+    uint32_t mark[IP_FAMILIES];       /* of the registry's journal when the running self-test began */
     int64_t answered_ns[IP_FAMILIES]; /* when it last answered anything; INT64_MIN: never */
     bool case_kept[IP_FAMILIES]; /* its last self-test came back as it was spelled: 0x20 may be demanded */
     bool case_lost[IP_FAMILIES]; /* of the running one: an answer came back in another spelling */
@@ -71,9 +72,9 @@ struct checker_list {
     struct checker_track tracks[LIST_MAX_NAMESERVERS];
     enum health_state state; /* of the list as a whole */
     int64_t health_check_ns; /* when the last self-test ended; 0: none yet */
-    bool unproven; /* self_test.listed: none */
+    bool unproven;           /* self_test.listed: none */
     struct checker_counters counters;
-    int64_t wake_ns; /* nothing to ask before */
+    int64_t wake_ns;  /* nothing to ask before */
     uint32_t blocked; /* value of checker.answers when its nameservers had no room; 0: they had */
     bool sweep_was_running;
     struct verdict last_failure; /* the last verdict that was unknown, for people */
@@ -112,7 +113,7 @@ struct checker {
     const struct targets *targets;   /* borrowed */
     struct registry *registry;       /* owned */
     struct checker_list *lists;      /* [settings->n_lists] */
-    struct quota *quotas; /* one per settings->budgets, then one per list */
+    struct quota *quotas;            /* one per settings->budgets, then one per list */
     struct checker_server servers[CHECKER_SERVERS];
     uint32_t n_servers;
     struct checker_slot *slots;
@@ -125,24 +126,25 @@ struct checker {
     struct reply *reply; /* scratch */
 };
 
-/* A checker for `targets`; `system` are the nameservers for lists without their own when the settings name none.
- * `epoch_ns` as registry_epoch(). `generation` tells its cookies from those of an earlier checker. STATUS_RANGE: more than CHECKER_SERVERS
- * nameservers. The registry in it is its own. */
-enum status checker_new(const struct targets *targets, const struct endpoint *system, size_t n_system, int64_t epoch_ns,
-                        uint32_t generation, const struct checker_watch *watch, int64_t now_ns, struct checker **out)
-    MUST_CHECK;
+/* A checker for `targets`; `system` are the nameservers for lists without their own when the settings name
+ * none. `epoch_ns` as registry_epoch(). `generation` tells its cookies from those of an earlier checker.
+ * STATUS_RANGE: more than CHECKER_SERVERS nameservers. The registry in it is its own. */
+enum status checker_new(const struct targets *targets, const struct endpoint *system, size_t n_system,
+                        int64_t epoch_ns, uint32_t generation, const struct checker_watch *watch,
+                        int64_t now_ns, struct checker **out) MUST_CHECK;
 void checker_free(struct checker *c); /* NULL allowed */
-/* After a reload: takes over what still applies (verdicts, health, counters, budgets, progress). What was under way is asked again. `old` is of
- * no use afterwards but to be freed. */
+/* After a reload: takes over what still applies (verdicts, health, counters, budgets, progress). What was
+ * under way is asked again. `old` is of no use afterwards but to be freed. */
 enum status checker_carry(struct checker *c, struct checker *old, int64_t now_ns) MUST_CHECK;
 
-/* The next question that may be sent now; `random` is 64 fresh random bits. False: none; see checker_turn(). */
+/* The next question that may be sent now; `random` is 64 fresh random bits. False: none; see checker_turn().
+ */
 bool checker_next(struct checker *c, uint64_t random, int64_t now_ns, struct checker_ask *ask);
 /* What came of a question: once per cookie; cookies of another generation are ignored. */
-void checker_reply(struct checker *c, uint64_t cookie, enum checker_outcome outcome, const uint8_t *message, size_t len,
-                   int64_t took_ns, int64_t now_ns);
-/* Begins self-tests that are due, ages results. Call it before checker_next(), and again at the time it returns at the latest
- * or whenever an answer has come. */
+void checker_reply(struct checker *c, uint64_t cookie, enum checker_outcome outcome, const uint8_t *message,
+                   size_t len, int64_t took_ns, int64_t now_ns);
+/* Begins self-tests that are due, ages results. Call it before checker_next(), and again at the time it
+ * returns at the latest or whenever an answer has come. */
 int64_t checker_turn(struct checker *c, int64_t now_ns);
 /* When checker_next() may have something, after it said no. */
 int64_t checker_wake_ns(const struct checker *c);

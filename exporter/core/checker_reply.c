@@ -2,8 +2,8 @@
  *
  * What came back for a question, and what follows from it.
  *
- * A check is given up only after its attempts; while the list is not ok none is burnt: what was under way is asked again
- * when the list is back.
+ * A check is given up only after its attempts; while the list is not ok none is burnt: what was under way is
+ * asked again when the list is back.
  */
 #include "core/checker.h"
 #include "core/checker_internal.h"
@@ -44,7 +44,8 @@ void checker_changed(void *context, const struct registry_event *event) {
 
 /* ---- self-tests ---- */
 
-static void test_answered(const struct answered *a, const struct verdict *verdict, const struct reply *reply) {
+static void test_answered(const struct answered *a, const struct verdict *verdict,
+                          const struct reply *reply) {
     struct checker *c = a->c;
     struct health *h = a->health;
     if (!h->running)
@@ -55,22 +56,16 @@ static void test_answered(const struct answered *a, const struct verdict *verdic
     int64_t interval_ns = a->l->list->self_test.interval_ns * (a->track == 0 ? 1 : 8);
     uint8_t server = checker_registry_server(a->track, a->family);
     switch (health_answer(h, (enum health_entry)a->item.index, verdict, reply, interval_ns, a->now_ns)) {
-    case HEALTH_PENDING:
-        return;
-    case HEALTH_RIGHT:
-        track->case_kept[a->family] = !track->case_lost[a->family];
-        break;
-    case HEALTH_WRONG:
-        registry_wrong(c->registry, a->list, server);
-        break;
-    case HEALTH_UNANSWERED:
-        break;
+    case HEALTH_PENDING: return;
+    case HEALTH_RIGHT: track->case_kept[a->family] = !track->case_lost[a->family]; break;
+    case HEALTH_WRONG: registry_wrong(c->registry, a->list, server); break;
+    case HEALTH_UNANSWERED: break;
     }
     a->l->health_check_ns = a->now_ns;
     checker_update_state(c, a->list, verdict, a->now_ns);
     if (h->state == HEALTH_OK && checker_is_believed(a->l))
-        registry_right(c->registry, a->list, server, track->mark[a->family], h->started_ns, a->now_ns, checker_changed,
-                       c);
+        registry_right(c->registry, a->list, server, track->mark[a->family], h->started_ns, a->now_ns,
+                       checker_changed, c);
 }
 
 /* ---- checks ---- */
@@ -80,14 +75,12 @@ static bool is_worth_retrying(const struct verdict *verdict) {
     switch (verdict->reason) {
     case REASON_TIMEOUT:
     case REASON_SERVFAIL:
-    case REASON_NETWORK:
-        return true;
+    case REASON_NETWORK: return true;
     case REASON_INVALID_ANSWER:
         return verdict->detail != DETAIL_OUTSIDE_127 && verdict->detail != DETAIL_UNKNOWN_CODE;
     case REASON_REFUSED:
     case REASON_BLOCKED_ANSWER:
-    case REASON_LABELS:
-        break;
+    case REASON_LABELS: break;
     }
     return false;
 }
@@ -113,17 +106,13 @@ static void give_up(const struct answered *a) {
 
 static enum look_source look_source(const struct plan_item *item) {
     switch ((enum plan_purpose)item->purpose) {
-    case PLAN_WATCHED:
-        return LOOK_WATCHED;
-    case PLAN_SWEEP:
-        return LOOK_SWEEP;
-    case PLAN_RECHECK:
-        return LOOK_RECHECK;
+    case PLAN_WATCHED: return LOOK_WATCHED;
+    case PLAN_SWEEP: return LOOK_SWEEP;
+    case PLAN_RECHECK: return LOOK_RECHECK;
     case PLAN_CONFIRM:
     case PLAN_SELF_TEST:
     case PLAN_TXT:
-    case PLAN_PURPOSES:
-        break;
+    case PLAN_PURPOSES: break;
     }
     return LOOK_CONFIRM;
 }
@@ -132,9 +121,9 @@ static void check_decided(const struct answered *a, const struct verdict *verdic
     struct checker *c = a->c;
     enum look_follow follow = LOOK_DONE;
     uint16_t ring = a->item.purpose == PLAN_WATCHED ? a->item.ring : REGISTRY_NO_RING;
-    enum status status =
-        registry_look(c->registry, a->list, a->item.index, look_source(&a->item), ring,
-                      checker_registry_server(a->track, a->family), verdict, a->now_ns, &follow, checker_changed, c);
+    enum status status = registry_look(c->registry, a->list, a->item.index, look_source(&a->item), ring,
+                                       checker_registry_server(a->track, a->family), verdict, a->now_ns,
+                                       &follow, checker_changed, c);
     if (status != STATUS_OK) {
         give_up(a);
         return;
@@ -149,7 +138,8 @@ static void check_decided(const struct answered *a, const struct verdict *verdic
         (void)!plan_add_recheck(&a->l->plan, a->item.index, a->now_ns + a->l->plan.recheck_interval_ns);
 }
 
-/* A silence says nothing about the list if the nameserver has answered something since the question: then a packet was lost, not the list. */
+/* A silence says nothing about the list if the nameserver has answered something since the question: then a
+ * packet was lost, not the list. */
 static bool is_of_the_list(const struct answered *a, const struct verdict *verdict) {
     return verdict->reason != REASON_TIMEOUT || a->l->tracks[a->track].answered_ns[a->family] < a->sent_ns;
 }
@@ -169,8 +159,8 @@ static void check_answered(const struct answered *a, const struct verdict *verdi
 
 /* ---- TXT ---- */
 
-static void txt_answered(const struct answered *a, const struct reply_question *question, const uint8_t *message,
-                         size_t len) {
+static void txt_answered(const struct answered *a, const struct reply_question *question,
+                         const uint8_t *message, size_t len) {
     char txt[CHECKER_TXT_SIZE];
     struct registry_entry *entry = registry_entry_find(a->c->registry, a->list, a->item.index);
     if (entry == NULL || message == NULL || !reply_read_txt(message, len, question, txt, sizeof txt))
@@ -189,13 +179,14 @@ static void count(struct checker_list *l, const struct verdict *verdict) {
     l->last_failure = *verdict;
 }
 
-static void a_answered(const struct answered *a, const struct reply_question *question, enum checker_outcome outcome,
-                       const uint8_t *message, size_t len) {
+static void a_answered(const struct answered *a, const struct reply_question *question,
+                       enum checker_outcome outcome, const uint8_t *message, size_t len) {
     struct reply *reply = NULL;
     struct verdict verdict;
     if (outcome == CHECKER_ANSWER) {
         reply = a->c->reply;
-        reply_read(message, len, question, a->l->list->cname_allowed ? &a->l->list->cname_suffix : NULL, reply);
+        reply_read(message, len, question, a->l->list->cname_allowed ? &a->l->list->cname_suffix : NULL,
+                   reply);
         if (reply->form == REPLY_TRUNCATED && !a->item.tcp) {
             struct answered over_tcp = *a;
             over_tcp.item.tcp = true;
@@ -217,20 +208,14 @@ static void a_answered(const struct answered *a, const struct reply_question *qu
 static void tell_window(struct window *w, enum checker_outcome outcome, int64_t sent_ns, int64_t took_ns,
                         int64_t now_ns) {
     switch (outcome) {
-    case CHECKER_ANSWER:
-        window_answered(w, took_ns);
-        return;
-    case CHECKER_TIMEOUT:
-        window_lost(w, sent_ns, now_ns);
-        return;
-    case CHECKER_NETWORK:
-        window_forgotten(w);
-        return;
+    case CHECKER_ANSWER: window_answered(w, took_ns); return;
+    case CHECKER_TIMEOUT: window_lost(w, sent_ns, now_ns); return;
+    case CHECKER_NETWORK: window_forgotten(w); return;
     }
 }
 
-void checker_reply(struct checker *c, uint64_t cookie, enum checker_outcome outcome, const uint8_t *message, size_t len,
-                   int64_t took_ns, int64_t now_ns) {
+void checker_reply(struct checker *c, uint64_t cookie, enum checker_outcome outcome, const uint8_t *message,
+                   size_t len, int64_t took_ns, int64_t now_ns) {
     uint32_t number = (uint32_t)cookie;
     if ((uint16_t)(cookie >> 48) != (uint16_t)c->generation || number >= c->n_slots)
         return;

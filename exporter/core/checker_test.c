@@ -2,9 +2,10 @@
  *
  * When a list is tested, and what its tests make of its state.
  *
- * A self-test of a (family, nameserver) begins when it is due by its own schedule; when flips wait for one; when many results
- * are unproven; and around a sweep: at its start and end, and every SWEEP_TEST_NS of it where no quota is
- * spent. Nameservers behind the first are tested at the start and then rarely: they are only needed when the first fails.
+ * A self-test of a (family, nameserver) begins when it is due by its own schedule; when flips wait for one;
+ * when many results are unproven; and around a sweep: at its start and end, and every SWEEP_TEST_NS of it
+ * where no quota is spent. Nameservers behind the first are tested at the start and then rarely: they are
+ * only needed when the first fails.
  */
 #include "core/checker.h"
 #include "core/checker_internal.h"
@@ -21,7 +22,8 @@ static bool sweep_is_due(const struct plan_sweep *s, int64_t now_ns) {
     return s->n > 0 && !s->running && s->next_ns <= now_ns;
 }
 
-/* The right self-test that a sweep needs at its start: a recent one, or with a quota, whichever made the list ok. */
+/* The right self-test that a sweep needs at its start: a recent one, or with a quota, whichever made the list
+ * ok. */
 bool checker_sweep_proven(const struct checker *c, uint32_t list, int64_t now_ns) {
     const struct checker_list *l = &c->lists[list];
     if (l->plan.sweep.running || has_quota(c, list))
@@ -53,8 +55,9 @@ static enum want wanted_early(const struct checker *c, uint32_t list, uint32_t t
         return WANT_NOTHING;
     bool ended = l->sweep_was_running && !l->plan.sweep.running;
     bool long_ago = now_ns - h->started_ns >= SWEEP_TEST_NS;
-    return ended || ((l->plan.sweep.running || sweep_is_due(&l->plan.sweep, now_ns)) && long_ago) ? WANT_TEST
-                                                                                                 : WANT_NOTHING;
+    return ended || ((l->plan.sweep.running || sweep_is_due(&l->plan.sweep, now_ns)) && long_ago)
+               ? WANT_TEST
+               : WANT_NOTHING;
 }
 
 static void begin(struct checker *c, uint32_t list, uint32_t track, enum ip_family family, bool urgent,
@@ -63,9 +66,11 @@ static void begin(struct checker *c, uint32_t list, uint32_t track, enum ip_fami
     struct health *h = &l->tracks[track].health[family];
     enum status status = STATUS_OK;
     if (h->positive)
-        status = plan_add_test(&l->plan, (uint8_t)family, (uint8_t)track, HEALTH_LISTED_ENTRY, urgent, now_ns);
+        status =
+            plan_add_test(&l->plan, (uint8_t)family, (uint8_t)track, HEALTH_LISTED_ENTRY, urgent, now_ns);
     if (status == STATUS_OK)
-        status = plan_add_test(&l->plan, (uint8_t)family, (uint8_t)track, HEALTH_NOT_LISTED_ENTRY, urgent, now_ns);
+        status =
+            plan_add_test(&l->plan, (uint8_t)family, (uint8_t)track, HEALTH_NOT_LISTED_ENTRY, urgent, now_ns);
     if (status != STATUS_OK)
         return; /* no memory: it stays due, and a question without a test running is ignored */
     health_begin(h, now_ns);

@@ -2,9 +2,9 @@
  *
  * ip: addresses, prefixes and ranges as values, IPv4 and IPv6.
  *
- * An address is a number of 128 bits and a family; an IPv4 address has its 32 bits in `lo`. Order is by family
- * (IPv4 first), then by number. Ranges are closed and of one family: first <= last. `.0` and `.255` are
- * addresses like any other.
+ * An address is a number of 128 bits and a family; an IPv4 address has its 32 bits in `lo`. Order is by
+ * family (IPv4 first), then by number. Ranges are closed and of one family: first <= last. `.0` and `.255`
+ * are addresses like any other.
  */
 #ifndef RBL_CORE_IP_H
 #define RBL_CORE_IP_H
@@ -32,12 +32,12 @@ struct ip_range {
 /* Why a text is no range; IP_RANGE_HOST_BITS also gives the range that was probably meant. */
 enum ip_range_error {
     IP_RANGE_OK = 0,
-    IP_RANGE_SYNTAX,      /* not an address, CIDR, a-b or a.b.%.% */
-    IP_RANGE_PREFIX,      /* prefix length over 32 or 128, or with leading zeros */
-    IP_RANGE_HOST_BITS,   /* CIDR whose address has bits behind the prefix */
-    IP_RANGE_ORDER,       /* a-b with b below a */
-    IP_RANGE_FAMILY_MIX,  /* a-b of two families */
-    IP_RANGE_PERCENT,     /* a % that is not a whole octet at the right end */
+    IP_RANGE_SYNTAX,     /* not an address, CIDR, a-b or a.b.%.% */
+    IP_RANGE_PREFIX,     /* prefix length over 32 or 128, or with leading zeros */
+    IP_RANGE_HOST_BITS,  /* CIDR whose address has bits behind the prefix */
+    IP_RANGE_ORDER,      /* a-b with b below a */
+    IP_RANGE_FAMILY_MIX, /* a-b of two families */
+    IP_RANGE_PERCENT,    /* a % that is not a whole octet at the right end */
 };
 
 static inline struct ip ip_v4(uint32_t number) {
@@ -71,8 +71,8 @@ void ip_range_explain(enum ip_range_error error, const char *text, size_t len, c
                       char *out, size_t size);
 /* Canonical CIDR where the range is one (a single address: /32 or /128), else `a-b`; returns the length. */
 size_t ip_range_format(const struct ip_range *range, char out[IP_RANGE_TEXT_SIZE]);
-/* The `%` notation of mail control panels (whole octets, from the right), e.g. `40.107.%.%`, for an IPv4 range
- * that is one: true and a text; else false. A single address is its own notation. */
+/* The `%` notation of mail control panels (whole octets, from the right), e.g. `40.107.%.%`, for an IPv4
+ * range that is one: true and a text; else false. A single address is its own notation. */
 bool ip_range_percent(const struct ip_range *range, char out[IP_RANGE_TEXT_SIZE]);
 /* Number of addresses, UINT64_MAX if that or more. */
 uint64_t ip_range_count(const struct ip_range *range);

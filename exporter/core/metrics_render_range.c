@@ -4,12 +4,12 @@
  */
 #include "core/metrics_internal.h"
 
-static void open(struct metrics_scrape *s, uint32_t range, uint32_t list) {
+static void open_sample(struct metrics_scrape *s, uint32_t range, uint32_t list) {
     metrics_open(s, &s->ranges[range], &s->lists[list]);
 }
 
 static void number(struct metrics_scrape *s, uint32_t range, uint32_t list, uint64_t value) {
-    open(s, range, list);
+    open_sample(s, range, list);
     promtext_u64(&s->text, value);
 }
 
@@ -80,7 +80,7 @@ void metrics_range_reputation(struct metrics_scrape *s, uint32_t range, uint32_t
     if (!is_kind(s, list, LIST_REPUTATION))
         return;
     for (size_t band = 0; band < REGISTRY_BANDS; band++) {
-        open(s, range, list);
+        open_sample(s, range, list);
         promtext_label(&s->text, "band", bands[band]);
         size_t offset = offsetof(struct registry_count, bands) + band * sizeof(uint32_t);
         promtext_u64(&s->text, sum(s, range, list, offset));
@@ -97,7 +97,7 @@ void metrics_range_oldest(struct metrics_scrape *s, uint32_t range, uint32_t lis
     }
     if (oldest == 0)
         return;
-    open(s, range, list);
+    open_sample(s, range, list);
     metrics_stamp(s, oldest);
 }
 
@@ -105,7 +105,7 @@ void metrics_range_last_change(struct metrics_scrape *s, uint32_t range, uint32_
     uint32_t changed = s->registry->lists[list].range_flips[range].changed;
     if (changed == 0)
         return;
-    open(s, range, list);
+    open_sample(s, range, list);
     metrics_stamp(s, changed);
 }
 
@@ -113,7 +113,7 @@ void metrics_range_sweep_completion(struct metrics_scrape *s, uint32_t range, ui
     const struct plan_sweep *sweep = &s->checker->lists[list].plan.sweep;
     if (sweep->completed_ns == 0)
         return;
-    open(s, range, list);
+    open_sample(s, range, list);
     metrics_moment(s, sweep->completed_ns);
 }
 
@@ -121,7 +121,7 @@ void metrics_range_sweep_duration(struct metrics_scrape *s, uint32_t range, uint
     const struct plan_sweep *sweep = &s->checker->lists[list].plan.sweep;
     if (sweep->completed_ns == 0)
         return;
-    open(s, range, list);
+    open_sample(s, range, list);
     promtext_seconds(&s->text, sweep->duration_ns);
 }
 

@@ -19,7 +19,7 @@ static const char style[] =
     "h1{font-size:1.4rem;margin:0}h2{font-size:1.1rem;margin:1.6rem 0 .4rem}a{color:var(--link)}"
     ".wide{overflow-x:auto}table{border-collapse:collapse;font-size:.9rem}"
     "th,td{border:1px solid var(--line);padding:.25rem .5rem;text-align:left;vertical-align:top}"
-    "th{background:var(--head);white-space:nowrap}td{min-width:3rem;max-width:28rem;overflow-wrap:anywhere}"
+    "th{background:var(--head);white-space:nowrap}td{min-width:3rem;max-width:28rem;overflow-wrap:break-word}"
     ".ip{font-family:ui-monospace,monospace;white-space:nowrap}.good{color:var(--good)}.bad{color:var(--bad)"
     "}";
 

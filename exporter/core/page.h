@@ -19,7 +19,7 @@ enum { PAGE_MAX_LISTED = 5000, PAGE_MAX_RANGES = 2000 };
 
 /* The Content-Security-Policy to send with it; it holds the SHA-256 of the style element's text. */
 #define PAGE_SECURITY_POLICY                                                                                 \
-    "default-src 'none'; style-src 'sha256-scSbgCa1YliOiQB2RyQa1VVzfrFdZWmWf7InSFwqtMk='; base-uri 'none'; " \
+    "default-src 'none'; style-src 'sha256-m7QZt9v0V6fc+g8Lnapxq9j8GCCeWlho7Ila+Toedc0='; base-uri 'none'; " \
     "form-action 'none'; frame-ancestors 'none'"
 
 struct page_links {

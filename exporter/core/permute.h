@@ -2,9 +2,10 @@
  *
  * permute: the fixed pseudo-random order of a sweep, without a list in memory.
  *
- * A bijection on 0..n-1 made of a four-round Feistel network on the smallest even number of bits that holds n,
- * with cycle walking for results >= n (fewer than four steps on average). The same (n, seed) gives the same
- * order on every machine and in every version, because positions are stored: any prefix of it is a fair sample.
+ * A bijection on 0..n-1 made of a four-round Feistel network on the smallest even number of bits that holds
+ * n, with cycle walking for results >= n (fewer than four steps on average). The same (n, seed) gives the
+ * same order on every machine and in every version, because positions are stored: any prefix of it is a fair
+ * sample.
  */
 #ifndef RBL_CORE_PERMUTE_H
 #define RBL_CORE_PERMUTE_H

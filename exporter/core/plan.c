@@ -39,18 +39,14 @@ static enum budget_class lane_class(enum plan_lane lane) {
     switch (lane) {
     case LANE_TEST_URGENT:
     case LANE_CONFIRM:
-    case LANE_RETRY_URGENT:
-        return BUDGET_URGENT;
+    case LANE_RETRY_URGENT: return BUDGET_URGENT;
     case LANE_TEST:
-    case LANE_RETRY_TEST:
-        return BUDGET_SELF_TEST;
+    case LANE_RETRY_TEST: return BUDGET_SELF_TEST;
     case LANE_RETRY_WATCHED:
-    case LANE_TXT:
-        return BUDGET_WATCHED;
+    case LANE_TXT: return BUDGET_WATCHED;
     case LANE_RETRY_SWEEP:
     case LANE_RECHECK:
-    case LANES:
-        break;
+    case LANES: break;
     }
     return BUDGET_SWEEP;
 }
@@ -80,9 +76,10 @@ static struct plan_ring *make_ring(struct plan *p, int64_t interval_ns, int64_t 
     return &rings[p->n_rings++];
 }
 
-/* Members of each ring, in an order that does not follow the addresses, so that neighbours are not asked in a row. */
-static enum status fill_rings(struct plan *p, const struct list *list, const struct target_set *set, uint64_t seed,
-                              int64_t now_ns) {
+/* Members of each ring, in an order that does not follow the addresses, so that neighbours are not asked in a
+ * row. */
+static enum status fill_rings(struct plan *p, const struct list *list, const struct target_set *set,
+                              uint64_t seed, int64_t now_ns) {
     if (set->n_watched == 0)
         return STATUS_OK;
     p->members = calloc(set->n_watched, sizeof *p->members);
@@ -113,14 +110,15 @@ static int64_t recheck_interval(const struct settings *s, const struct list *lis
     int64_t interval_ns = list->interval_ns;
     for (size_t g = 0; list->interval_ns == 0 && g < s->n_groups; g++) {
         const struct group *group = &s->groups[g];
-        if (group->lists[index] && group->n_ranges > 0 && (interval_ns == 0 || group->interval_ns < interval_ns))
+        if (group->lists[index] && group->n_ranges > 0 &&
+            (interval_ns == 0 || group->interval_ns < interval_ns))
             interval_ns = group->interval_ns;
     }
     return interval_ns != 0 ? interval_ns : s->defaults.interval_ns;
 }
 
-enum status plan_init(struct plan *p, const struct targets *targets, uint32_t list, struct quota *quota, uint64_t seed,
-                      int64_t now_ns) {
+enum status plan_init(struct plan *p, const struct targets *targets, uint32_t list, struct quota *quota,
+                      uint64_t seed, int64_t now_ns) {
     const struct list *l = &targets->settings->lists[list];
     const struct target_set *set = targets->sets[list];
     *p = (struct plan){.quota = quota};
@@ -194,8 +192,9 @@ static void ring_advance(struct plan_ring *ring, int64_t now_ns) {
     if (ring->round > 0) {
         ring->last_ns = now_ns - ring->start_ns;
         /* A round that took longer than its interval does not make the next one hurry. */
-        ring->start_ns = ring->last_ns > ring->interval_ns + ring->interval_ns / 4 ? now_ns
-                                                                                   : ring->start_ns + ring->interval_ns;
+        ring->start_ns = ring->last_ns > ring->interval_ns + ring->interval_ns / 4
+                             ? now_ns
+                             : ring->start_ns + ring->interval_ns;
     } else {
         ring->start_ns = now_ns;
     }
@@ -224,8 +223,8 @@ struct offer {
     int64_t wake_ns;
 };
 
-/* Whether something due at `due_ns` may be asked now at the cost of `class`; else remembers when. `mark`, never 0, tells
- * it from what waited in the same place before. */
+/* Whether something due at `due_ns` may be asked now at the cost of `class`; else remembers when. `mark`,
+ * never 0, tells it from what waited in the same place before. */
 static bool allowed(struct offer *o, int64_t due_ns, enum budget_class class, int source, uint64_t mark) {
     int64_t at = due_ns > o->rate_ns ? due_ns : o->rate_ns;
     if (due_ns <= o->now_ns) {
@@ -308,7 +307,8 @@ static bool offer_ranges(struct offer *o, const struct plan_gate *gate, struct p
     return !sweep_first && gate->sweep && offer_sweep(o, item);
 }
 
-bool plan_next(struct plan *p, const struct plan_gate *gate, int64_t now_ns, struct plan_item *item, int64_t *wake_ns) {
+bool plan_next(struct plan *p, const struct plan_gate *gate, int64_t now_ns, struct plan_item *item,
+               int64_t *wake_ns) {
     struct offer o = {p, now_ns, rate_ready_ns(&p->rate, now_ns), INT64_MAX};
     static const enum plan_lane test_lanes[] = {LANE_TEST_URGENT, LANE_TEST, LANE_RETRY_TEST};
     bool found = false;
@@ -385,7 +385,8 @@ void plan_sweep_answered(struct plan *p, int64_t now_ns) {
 
 /* ---- adding ---- */
 
-enum status plan_add_test(struct plan *p, uint8_t family, uint8_t server, uint8_t entry, bool urgent, int64_t now_ns) {
+enum status plan_add_test(struct plan *p, uint8_t family, uint8_t server, uint8_t entry, bool urgent,
+                          int64_t now_ns) {
     enum plan_lane lane = urgent ? LANE_TEST_URGENT : LANE_TEST;
     return queue_push(&p->lanes[lane], &(struct plan_item){.due_ns = now_ns,
                                                            .index = entry,
@@ -404,36 +405,30 @@ enum status plan_add_confirm(struct plan *p, uint32_t index, uint8_t avoid_serve
 }
 
 enum status plan_add_recheck(struct plan *p, uint32_t index, int64_t due_ns) {
-    return queue_push(&p->lanes[LANE_RECHECK], &(struct plan_item){.due_ns = due_ns,
-                                                                   .index = index,
-                                                                   .purpose = PLAN_RECHECK,
-                                                                   .server = 255,
-                                                                   .class = BUDGET_SWEEP});
+    return queue_push(
+        &p->lanes[LANE_RECHECK],
+        &(struct plan_item){
+            .due_ns = due_ns, .index = index, .purpose = PLAN_RECHECK, .server = 255, .class = BUDGET_SWEEP});
 }
 
 enum status plan_add_txt(struct plan *p, uint32_t index, int64_t now_ns) {
     if (p->lanes[LANE_TXT].n >= PLAN_TXT_MAX)
         return STATUS_FULL;
-    return queue_push(&p->lanes[LANE_TXT], &(struct plan_item){.due_ns = now_ns,
-                                                               .index = index,
-                                                               .purpose = PLAN_TXT,
-                                                               .server = 255,
-                                                               .class = BUDGET_WATCHED});
+    return queue_push(
+        &p->lanes[LANE_TXT],
+        &(struct plan_item){
+            .due_ns = now_ns, .index = index, .purpose = PLAN_TXT, .server = 255, .class = BUDGET_WATCHED});
 }
 
 static enum plan_lane retry_lane(const struct plan_item *item) {
     if (item->purpose == PLAN_SELF_TEST)
         return item->class == BUDGET_URGENT ? LANE_TEST_URGENT : LANE_RETRY_TEST;
     switch ((enum budget_class)item->class) {
-    case BUDGET_URGENT:
-        return LANE_RETRY_URGENT;
-    case BUDGET_SELF_TEST:
-        return LANE_RETRY_TEST;
-    case BUDGET_WATCHED:
-        return LANE_RETRY_WATCHED;
+    case BUDGET_URGENT: return LANE_RETRY_URGENT;
+    case BUDGET_SELF_TEST: return LANE_RETRY_TEST;
+    case BUDGET_WATCHED: return LANE_RETRY_WATCHED;
     case BUDGET_SWEEP:
-    case BUDGET_CLASSES:
-        break;
+    case BUDGET_CLASSES: break;
     }
     return LANE_RETRY_SWEEP;
 }

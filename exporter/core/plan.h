@@ -2,17 +2,19 @@
  *
  * plan: what to ask one list next, and when.
  *
- * There is no timer per address. Addresses named one by one with the same interval form a ring: a cursor goes round it once per
- * interval, each place having its moment in the round (with jitter), so that queries are spread evenly by themselves; the first round
- * after a start runs as fast as it may. All ranges of the list are one sweep: a cursor through a fixed pseudo-random order
- * (core/permute), as fast as it may, once per sweep interval from start to start. What cannot be foreseen waits in
- * short queues of first in, first out: self-tests, confirmations, retries, re-checks of what a sweep found listed, TXT questions.
+ * There is no timer per address. Addresses named one by one with the same interval form a ring: a cursor goes
+ * round it once per interval, each place having its moment in the round (with jitter), so that queries are
+ * spread evenly by themselves; the first round after a start runs as fast as it may. All ranges of the list
+ * are one sweep: a cursor through a fixed pseudo-random order (core/permute), as fast as it may, once per
+ * sweep interval from start to start. What cannot be foreseen waits in short queues of first in, first out:
+ * self-tests, confirmations, retries, re-checks of what a sweep found listed, TXT questions.
  *
- * plan_next() offers the next question that is due and that rate and quota allow; it changes nothing until the caller takes it
- * (it is being sent) or skips it (it needs no query). Order: self-tests and confirmations asked for by a flip, scheduled
- * self-tests, watched addresses, then re-checks and the sweep by turns; the classes of core/budget see to it that
- * none starves. If it cannot keep up, a ring or sweep takes longer than its interval and never asks twice as fast
- * later. A reload starts the sweep's walk again, and the caller skips what was already checked since the sweep began.
+ * plan_next() offers the next question that is due and that rate and quota allow; it changes nothing until
+ * the caller takes it (it is being sent) or skips it (it needs no query). Order: self-tests and confirmations
+ * asked for by a flip, scheduled self-tests, watched addresses, then re-checks and the sweep by turns; the
+ * classes of core/budget see to it that none starves. If it cannot keep up, a ring or sweep takes longer than
+ * its interval and never asks twice as fast later. A reload starts the sweep's walk again, and the caller
+ * skips what was already checked since the sweep began.
  */
 #ifndef RBL_CORE_PLAN_H
 #define RBL_CORE_PLAN_H
@@ -29,7 +31,15 @@
 #define PLAN_CONFIRM_PAUSE_NS (1000 * INT64_C(1000000))
 enum { PLAN_TXT_MAX = 256 };
 
-enum plan_purpose { PLAN_SELF_TEST, PLAN_CONFIRM, PLAN_WATCHED, PLAN_RECHECK, PLAN_SWEEP, PLAN_TXT, PLAN_PURPOSES };
+enum plan_purpose {
+    PLAN_SELF_TEST,
+    PLAN_CONFIRM,
+    PLAN_WATCHED,
+    PLAN_RECHECK,
+    PLAN_SWEEP,
+    PLAN_TXT,
+    PLAN_PURPOSES
+};
 
 struct plan_item {
     int64_t due_ns;
@@ -81,14 +91,15 @@ struct plan_sweep {
     uint32_t position;
     uint32_t open; /* asked, without a final result yet */
     bool running;
-    bool asked;            /* a question of this sweep has been sent */
+    bool asked; /* a question of this sweep has been sent */
     int64_t interval_ns;
-    int64_t next_ns;       /* when the next one may start */
-    int64_t started_ns;    /* first query of the running or last one */
-    int64_t completed_ns;  /* last verdict of the last whole one; 0: none */
-    int64_t duration_ns;   /* of the last whole one */
+    int64_t next_ns;          /* when the next one may start */
+    int64_t started_ns;       /* first query of the running or last one */
+    int64_t completed_ns;     /* last verdict of the last whole one; 0: none */
+    int64_t duration_ns;      /* of the last whole one */
     int64_t last_interval_ns; /* between the starts of the last two; 0: unknown */
-    int64_t skip_since_ns; /* what was checked since then needs no query in this sweep (after a reload); INT64_MAX: nothing */
+    int64_t skip_since_ns;    /* what was checked since then needs no query in this sweep (after a reload);
+                                 INT64_MAX: nothing */
 };
 
 struct plan {
@@ -100,8 +111,8 @@ struct plan {
     uint32_t *members;
     struct plan_sweep sweep;
     int64_t recheck_interval_ns;
-    bool sweep_turn; /* of re-checks and sweep, the sweep is next */
-    uint64_t deferred;      /* checks that were due and had to wait for the quota */
+    bool sweep_turn;                       /* of re-checks and sweep, the sweep is next */
+    uint64_t deferred;                     /* checks that were due and had to wait for the quota */
     uint64_t deferred_marks[PLAN_SOURCES]; /* identify the last of each source, so that each counts once */
 };
 
@@ -112,13 +123,15 @@ struct plan_gate {
 };
 
 /* For `list` of `targets`; `quota` outlives the plan. `seed` fixes the order of the sweep. */
-enum status plan_init(struct plan *p, const struct targets *targets, uint32_t list, struct quota *quota, uint64_t seed,
-                      int64_t now_ns) MUST_CHECK;
+enum status plan_init(struct plan *p, const struct targets *targets, uint32_t list, struct quota *quota,
+                      uint64_t seed, int64_t now_ns) MUST_CHECK;
 void plan_release(struct plan *p);
 /* Takes over pace and progress from the plan of the same list before a reload; `list` as it is now. */
 void plan_carry(struct plan *p, const struct plan *old, const struct list *list, int64_t now_ns);
-/* The next question, if one may be sent now: true and *item. Else false and in *wake_ns when to look again at the earliest. */
-bool plan_next(struct plan *p, const struct plan_gate *gate, int64_t now_ns, struct plan_item *item, int64_t *wake_ns);
+/* The next question, if one may be sent now: true and *item. Else false and in *wake_ns when to look again at
+ * the earliest. */
+bool plan_next(struct plan *p, const struct plan_gate *gate, int64_t now_ns, struct plan_item *item,
+               int64_t *wake_ns);
 /* The item that plan_next() just offered is being sent: it pays, and leaves the plan. */
 void plan_take(struct plan *p, const struct plan_item *item, int64_t now_ns);
 /* ... needs no query: it leaves the plan without paying. */
@@ -127,20 +140,22 @@ void plan_skip(struct plan *p, const struct plan_item *item, int64_t now_ns);
 void plan_sweep_answered(struct plan *p, int64_t now_ns);
 
 /* Puts items into their lanes; STATUS_NO_MEMORY, or STATUS_FULL for TXT beyond PLAN_TXT_MAX. */
-enum status plan_add_test(struct plan *p, uint8_t family, uint8_t server, uint8_t entry, bool urgent, int64_t now_ns) MUST_CHECK;
+enum status plan_add_test(struct plan *p, uint8_t family, uint8_t server, uint8_t entry, bool urgent,
+                          int64_t now_ns) MUST_CHECK;
 enum status plan_add_confirm(struct plan *p, uint32_t index, uint8_t avoid_server, int64_t now_ns) MUST_CHECK;
 enum status plan_add_recheck(struct plan *p, uint32_t index, int64_t due_ns) MUST_CHECK;
 enum status plan_add_txt(struct plan *p, uint32_t index, int64_t now_ns) MUST_CHECK;
 /* The same question again after a pause (of a sweep: it stays open). */
 enum status plan_add_retry(struct plan *p, const struct plan_item *item, int64_t now_ns) MUST_CHECK;
 
-/* The interval between two checks of one address that ring `ring` really achieves: of its last whole round, or of the running one if that
- * already takes longer; 0 before the first round has ended. */
+/* The interval between two checks of one address that ring `ring` really achieves: of its last whole round,
+ * or of the running one if that already takes longer; 0 before the first round has ended. */
 int64_t plan_ring_interval(const struct plan *p, uint32_t ring, int64_t now_ns);
-/* The same for the sweep; while the first one runs, what its pace so far makes of the whole; 0 before its first query. */
+/* The same for the sweep; while the first one runs, what its pace so far makes of the whole; 0 before its
+ * first query. */
 int64_t plan_sweep_interval(const struct plan *p, int64_t now_ns);
-/* How long the check that is due longest has been waiting (0: none), and how many are due. What waits for its quota is
- * not late: the plan is to wait. */
+/* How long the check that is due longest has been waiting (0: none), and how many are due. What waits for its
+ * quota is not late: the plan is to wait. */
 int64_t plan_lag(const struct plan *p, int64_t now_ns, uint64_t *n_due);
 
 #endif

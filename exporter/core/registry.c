@@ -2,8 +2,9 @@
  *
  * Cells, entries, counts, and the slow scan. What looks and self-tests do to them is in registry_look.c.
  *
- * Rejected: an object per address (262,144 addresses on 20 lists would be 330 MB at 64 bytes each; cells are 26 MB), and
- * a heap of expiry times (the scan costs nothing that can be measured, and its error is a share of `stale_after`).
+ * Rejected: an object per address (262,144 addresses on 20 lists would be 330 MB at 64 bytes each; cells are
+ * 26 MB), and a heap of expiry times (the scan costs nothing that can be measured, and its error is a share
+ * of `stale_after`).
  */
 #include "core/registry.h"
 
@@ -49,7 +50,8 @@ static void *zeroed(size_t n, size_t size) {
     return calloc(n > 0 ? n : 1, size);
 }
 
-static enum status list_init(struct registry_list *l, const struct targets *targets, uint32_t index, int64_t now_ns) {
+static enum status list_init(struct registry_list *l, const struct targets *targets, uint32_t index,
+                             int64_t now_ns) {
     const struct settings *s = targets->settings;
     l->list = &s->lists[index];
     l->set = targets->sets[index];
@@ -75,7 +77,8 @@ static enum status list_init(struct registry_list *l, const struct targets *targ
     return STATUS_OK;
 }
 
-enum status registry_new(const struct targets *targets, int64_t epoch_ns, int64_t now_ns, struct registry **out) {
+enum status registry_new(const struct targets *targets, int64_t epoch_ns, int64_t now_ns,
+                         struct registry **out) {
     struct registry *r = calloc(1, sizeof *r);
     if (r == NULL)
         return STATUS_NO_MEMORY;
@@ -145,7 +148,8 @@ void registry_cell_set(struct registry_list *l, uint32_t index, unsigned state, 
 
 uint32_t registry_cell_stamp(const struct registry *r, uint32_t list, uint32_t index) {
     const struct registry_list *l = &r->lists[list];
-    return (l->states[index] & CELL_TRACKED) != 0 ? registry_entry_find(r, list, index)->checked : l->stamps[index];
+    return (l->states[index] & CELL_TRACKED) != 0 ? registry_entry_find(r, list, index)->checked
+                                                  : l->stamps[index];
 }
 
 void registry_cell_stamp_set(struct registry *r, uint32_t list, uint32_t index, uint32_t stamp) {
@@ -390,7 +394,8 @@ uint32_t registry_next_listed(const struct registry_list *l, uint32_t from, uint
 static uint32_t find_list(const struct registry *r, const struct list *wanted) {
     for (uint32_t i = 0; i < r->n_lists; i++)
         if (r->lists[i].set != NULL && strcmp(r->lists[i].list->name, wanted->name) == 0 &&
-            qname_equal(&r->lists[i].list->zone_name, &wanted->zone_name) && r->lists[i].list->kind == wanted->kind)
+            qname_equal(&r->lists[i].list->zone_name, &wanted->zone_name) &&
+            r->lists[i].list->kind == wanted->kind)
             return i;
     return UINT32_MAX;
 }

@@ -2,21 +2,25 @@
  *
  * registry: what is known about every (list, address): the verdict, its age, its proof.
  *
- * Two forms. Every address of a list has a cell of five bytes (six for reputation lists): verdict, flags, and when it was last
- * checked. Only addresses that need more have an entry: those named one by one, those listed, and those whose flip
- * waits for its proof. Counts per (list, segment) are kept up to date by every change of a cell, so that a scrape
- * never walks the cells; a slow scan (registry_scan) takes what has become stale out of them.
+ * Two forms. Every address of a list has a cell of five bytes (six for reputation lists): verdict, flags, and
+ * when it was last checked. Only addresses that need more have an entry: those named one by one, those
+ * listed, and those whose flip waits for its proof. Counts per (list, segment) are kept up to date by every
+ * change of a cell, so that a scrape never walks the cells; a slow scan (registry_scan) takes what has become
+ * stale out of them.
  *
- * Proof. A look that agrees with what is known, or that is the first to say "not listed", counts at once, but goes into a
- * journal until the next right self-test of that nameserver; a wrong one withdraws it. Any other look opens a flip: it is
- * published only after `confirm` agreeing looks and a right self-test that began after the last of them. Results of
- * reputation lists count at once. An unanswered question reaches this module never.
+ * Proof. A look that agrees with what is known, or that is the first to say "not listed", counts at once, but
+ * goes into a journal until the next right self-test of that nameserver; a wrong one withdraws it. Any other
+ * look opens a flip: it is published only after `confirm` agreeing looks and a right self-test that began
+ * after the last of them. Results of reputation lists count at once. An unanswered question reaches this
+ * module never.
  *
- * Age. Verdicts stale after a time during which the list was ok: the clock of staleness stands while a list is frozen. What has become stale is
- * no longer shown or counted, but remembered, so that the next look still tells a flip from a first sight. Listed
- * verdicts of a list that is frozen for REGISTRY_FROZEN_NS are no longer shown either.
+ * Age. Verdicts stale after a time during which the list was ok: the clock of staleness stands while a list
+ * is frozen. What has become stale is no longer shown or counted, but remembered, so that the next look still
+ * tells a flip from a first sight. Listed verdicts of a list that is frozen for REGISTRY_FROZEN_NS are no
+ * longer shown either.
  *
- * Times are stamps: whole seconds since ten years before the program began (0: never), so that restored state fits.
+ * Times are stamps: whole seconds since ten years before the program began (0: never), so that restored state
+ * fits.
  */
 #ifndef RBL_CORE_REGISTRY_H
 #define RBL_CORE_REGISTRY_H
@@ -60,21 +64,22 @@ enum look_follow {
 
 struct registry_entry {
     uint32_t index;
-    uint32_t checked;   /* stamp of the last conclusive look */
-    uint32_t sampled;   /* stamp of the sweep's last first look */
-    uint32_t since;     /* stamp: listed (or not) since, as far as was seen */
-    uint32_t changed;   /* stamp of the last flip, 0: none seen */
-    uint16_t ring;      /* of the plan, for addresses named one by one; REGISTRY_NO_RING: found by a sweep */
-    uint8_t pending;    /* enum registry_verdict that looks have said and that is not published; REGISTRY_UNKNOWN: none */
-    uint8_t looks;      /* agreeing looks for it */
-    uint8_t server;     /* nameserver of the last of them */
-    bool awaiting;      /* enough of them: waits for a self-test */
+    uint32_t checked;    /* stamp of the last conclusive look */
+    uint32_t sampled;    /* stamp of the sweep's last first look */
+    uint32_t since;      /* stamp: listed (or not) since, as far as was seen */
+    uint32_t changed;    /* stamp of the last flip, 0: none seen */
+    uint16_t ring;       /* of the plan, for addresses named one by one; REGISTRY_NO_RING: found by a sweep */
+    uint8_t pending;     /* enum registry_verdict that looks have said and that is not published;
+                            REGISTRY_UNKNOWN: none */
+    uint8_t looks;       /* agreeing looks for it */
+    uint8_t server;      /* nameserver of the last of them */
+    bool awaiting;       /* enough of them: waits for a self-test */
     bool pending_sample; /* the first of them was the sweep's */
     bool used;
-    int64_t look_ns;    /* when the last of them was answered */
-    uint64_t codes;     /* published, when listed */
+    int64_t look_ns; /* when the last of them was answered */
+    uint64_t codes;  /* published, when listed */
     uint64_t pending_codes;
-    char *txt;          /* the list's reason, owned; NULL if not asked or none */
+    char *txt; /* the list's reason, owned; NULL if not asked or none */
 };
 
 /* Per (list, segment): what the contract calls rbl_range_*. */
@@ -83,8 +88,8 @@ struct registry_count {
     uint32_t listed;
     uint32_t sample_checked;
     uint32_t sample_listed;
-    uint32_t oldest;      /* stamp of the oldest fresh result as of the last whole scan, 0: none */
-    uint32_t oldest_next; /* of the running scan */
+    uint32_t oldest;                /* stamp of the oldest fresh result as of the last whole scan, 0: none */
+    uint32_t oldest_next;           /* of the running scan */
     uint32_t bands[REGISTRY_BANDS]; /* reputation lists: fresh scores by tens, 100 with 90-99 */
 };
 
@@ -113,9 +118,9 @@ struct registry_period {
 struct registry_list {
     const struct list *list;
     const struct target_set *set;
-    uint8_t *states;  /* [set->n] */
-    uint32_t *stamps; /* [set->n]: last conclusive look; of a tracked address the entry has it */
-    uint8_t *scores;  /* [set->n], reputation lists only: 0..100 or REGISTRY_NO_SCORE */
+    uint8_t *states;               /* [set->n] */
+    uint32_t *stamps;              /* [set->n]: last conclusive look; of a tracked address the entry has it */
+    uint8_t *scores;               /* [set->n], reputation lists only: 0..100 or REGISTRY_NO_SCORE */
     struct registry_count *counts; /* [n_segments] */
     struct registry_flips *group_flips; /* [n_groups] */
     struct registry_flips *range_flips; /* [n_ranges] */
@@ -154,37 +159,44 @@ struct registry_event {
 };
 typedef void registry_event_handler(void *context, const struct registry_event *event);
 
-/* An empty registry for `targets`, every list frozen (its state is unknown yet). `epoch_ns`: see registry_epoch(). */
-enum status registry_new(const struct targets *targets, int64_t epoch_ns, int64_t now_ns, struct registry **out) MUST_CHECK;
+/* An empty registry for `targets`, every list frozen (its state is unknown yet). `epoch_ns`: see
+ * registry_epoch(). */
+enum status registry_new(const struct targets *targets, int64_t epoch_ns, int64_t now_ns,
+                         struct registry **out) MUST_CHECK;
 void registry_free(struct registry *r); /* NULL allowed */
 /* The epoch for a program that began at `start_ns`. */
 int64_t registry_epoch(int64_t start_ns);
 uint32_t registry_stamp(const struct registry *r, int64_t ns);
 int64_t registry_ns(const struct registry *r, uint32_t stamp);
-/* Takes over from `old` what still applies, by list name and zone and by address: verdicts, ages, samples, entries with their
- * pending flips, flips counted, freezes. `old` is only read, but for the TXT texts, which move. STATUS_NO_MEMORY: `r` is to be thrown away. */
+/* Takes over from `old` what still applies, by list name and zone and by address: verdicts, ages, samples,
+ * entries with their pending flips, flips counted, freezes. `old` is only read, but for the TXT texts, which
+ * move. STATUS_NO_MEMORY: `r` is to be thrown away. */
 enum status registry_carry(struct registry *r, struct registry *old) MUST_CHECK;
 
-/* A conclusive look (kind LISTED or NOT_LISTED) at `index`, from `server`. `ring` for LOOK_WATCHED, else REGISTRY_NO_RING.
- * On STATUS_NO_MEMORY nothing changed and the look counts as not made. */
-enum status registry_look(struct registry *r, uint32_t list, uint32_t index, enum look_source source, uint16_t ring,
-                          uint8_t server, const struct verdict *verdict, int64_t now_ns, enum look_follow *follow,
-                          registry_event_handler *handler, void *context) MUST_CHECK;
-/* The sweep has come to an address that is tracked and fresh: it is its sample, and is not asked. False: ask. */
+/* A conclusive look (kind LISTED or NOT_LISTED) at `index`, from `server`. `ring` for LOOK_WATCHED, else
+ * REGISTRY_NO_RING. On STATUS_NO_MEMORY nothing changed and the look counts as not made. */
+enum status registry_look(struct registry *r, uint32_t list, uint32_t index, enum look_source source,
+                          uint16_t ring, uint8_t server, const struct verdict *verdict, int64_t now_ns,
+                          enum look_follow *follow, registry_event_handler *handler, void *context)
+    MUST_CHECK;
+/* The sweep has come to an address that is tracked and fresh: it is its sample, and is not asked. False: ask.
+ */
 bool registry_sample(struct registry *r, uint32_t list, uint32_t index, int64_t now_ns);
 /* Gives up a flip whose confirmation could not be asked. */
 void registry_drop_pending(struct registry *r, uint32_t list, uint32_t index);
 
 /* The number to hand to registry_right() when a self-test that begins now ends right. */
 uint32_t registry_mark(const struct registry *r, uint32_t list);
-/* A self-test of `server` that began at `started_ns` (and `mark`) ended right: proves, and publishes flips that waited. */
-void registry_right(struct registry *r, uint32_t list, uint8_t server, uint32_t mark, int64_t started_ns, int64_t now_ns,
-                    registry_event_handler *handler, void *context);
+/* A self-test of `server` that began at `started_ns` (and `mark`) ended right: proves, and publishes flips
+ * that waited. */
+void registry_right(struct registry *r, uint32_t list, uint8_t server, uint32_t mark, int64_t started_ns,
+                    int64_t now_ns, registry_event_handler *handler, void *context);
 /* It ended wrong: withdraws what that server said since its last right one. */
 void registry_wrong(struct registry *r, uint32_t list, uint8_t server);
 /* The list can (not) be believed from now on. */
 void registry_freeze(struct registry *r, uint32_t list, bool frozen, int64_t now_ns);
-/* Whether flips wait for a self-test of `server` begun after now; `*latest_ns` is the last look among them. */
+/* Whether flips wait for a self-test of `server` begun after now; `*latest_ns` is the last look among them.
+ */
 bool registry_awaits(const struct registry *r, uint32_t list, uint8_t server, int64_t *latest_ns);
 
 /* How long results may be shown, in time during which the list is ok. */
@@ -194,7 +206,8 @@ struct registry_stale {
     uint32_t n_rings;
 };
 /* Looks at the next `steps` cells (wrapping) and takes out what is stale or no longer a sample. */
-void registry_scan(struct registry *r, uint32_t list, const struct registry_stale *stale, uint32_t steps, int64_t now_ns);
+void registry_scan(struct registry *r, uint32_t list, const struct registry_stale *stale, uint32_t steps,
+                   int64_t now_ns);
 
 /* The entry of `index`, NULL if it has none. Valid until the next look. */
 struct registry_entry *registry_entry_find(const struct registry *r, uint32_t list, uint32_t index);

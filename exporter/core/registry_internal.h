@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * registry_internal: what the registry's own files share: cells that keep the counts right, and the table of entries.
+ * registry_internal: what the registry's own files share: cells that keep the counts right, and the table of
+ * entries.
  */
 #ifndef RBL_CORE_REGISTRY_INTERNAL_H
 #define RBL_CORE_REGISTRY_INTERNAL_H
 
 #include "core/registry.h"
 
-/* Sets flags, verdict and score of a cell, keeping the counts of its segment. CELL_TRACKED is left as it is. */
+/* Sets flags, verdict and score of a cell, keeping the counts of its segment. CELL_TRACKED is left as it is.
+ */
 void registry_cell_set(struct registry_list *l, uint32_t index, unsigned state, uint8_t score);
 uint8_t registry_cell_score(const struct registry_list *l, uint32_t index);
 /* When the cell was last checked (the entry has it for tracked addresses). */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a look does, and how it is proven: the journal of results that a self-test has still to prove, and the flips
- * that wait for confirmation.
+ * What a look does, and how it is proven: the journal of results that a self-test has still to prove, and the
+ * flips that wait for confirmation.
  */
 #include "core/registry.h"
 #include "core/registry_internal.h"
@@ -46,8 +46,8 @@ static bool journal_add(struct registry *r, uint32_t list, uint32_t index, uint8
     return true;
 }
 
-/* Puts a cell back to what was known before an unproven result. What a right self-test has published since then
- * stays: only a verdict that began with the withdrawn result goes. */
+/* Puts a cell back to what was known before an unproven result. What a right self-test has published since
+ * then stays: only a verdict that began with the withdrawn result goes. */
 static void withdraw(struct registry *r, uint32_t list, const struct registry_journal_entry *j) {
     struct registry_list *l = &r->lists[list];
     unsigned now = l->states[j->index];
@@ -175,7 +175,8 @@ static enum status support_flip(const struct look *k, enum registry_verdict said
         entry->pending_sample = false;
     }
     entry->pending_sample = entry->pending_sample || k->source == LOOK_SWEEP;
-    /* A flip that only waits for its test keeps its time: looks that come faster than tests would put it off for ever. */
+    /* A flip that only waits for its test keeps its time: looks that come faster than tests would put it off
+     * for ever. */
     if (!entry->awaiting || entry->server != k->server) {
         entry->pending_codes = k->verdict->codes;
         entry->server = k->server;
@@ -192,15 +193,16 @@ static enum status support_flip(const struct look *k, enum registry_verdict said
     return STATUS_OK;
 }
 
-enum status registry_look(struct registry *r, uint32_t list, uint32_t index, enum look_source source, uint16_t ring,
-                          uint8_t server, const struct verdict *verdict, int64_t now_ns, enum look_follow *follow,
-                          registry_event_handler *handler, void *context) {
+enum status registry_look(struct registry *r, uint32_t list, uint32_t index, enum look_source source,
+                          uint16_t ring, uint8_t server, const struct verdict *verdict, int64_t now_ns,
+                          enum look_follow *follow, registry_event_handler *handler, void *context) {
     assert(verdict->kind != VERDICT_UNKNOWN);
     const struct look k = {r, list, index, source, ring, server, verdict, now_ns, handler, context};
     const struct registry_list *l = &r->lists[list];
     enum registry_verdict said = verdict->kind == VERDICT_LISTED ? REGISTRY_LISTED : REGISTRY_NOT_LISTED;
     enum registry_verdict known = registry_verdict_of(l, index);
-    bool at_once = l->scores != NULL || said == known || (known == REGISTRY_UNKNOWN && said == REGISTRY_NOT_LISTED);
+    bool at_once =
+        l->scores != NULL || said == known || (known == REGISTRY_UNKNOWN && said == REGISTRY_NOT_LISTED);
     *follow = LOOK_DONE;
     return at_once ? count_at_once(&k, said) : support_flip(&k, said, follow);
 }
@@ -259,7 +261,8 @@ static void publish(struct registry *r, uint32_t list, struct registry_entry *en
     bool first = (before & CELL_VERDICT) == REGISTRY_UNKNOWN;
     bool listed = entry->pending == REGISTRY_LISTED;
     uint32_t stamp = registry_stamp(r, entry->look_ns);
-    registry_cell_set(l, entry->index, entry->pending | CELL_FRESH | sample_bits(&k, listed, before), REGISTRY_NO_SCORE);
+    registry_cell_set(l, entry->index, entry->pending | CELL_FRESH | sample_bits(&k, listed, before),
+                      REGISTRY_NO_SCORE);
     entry->checked = stamp;
     entry->since = stamp;
     if (entry->pending_sample)

@@ -242,7 +242,8 @@ static int named_order(const void *a, const void *b) {
 }
 
 /* The addresses that groups name one by one for `list`, sorted, each once with its shortest interval. */
-static enum status collect_named(const struct settings *s, uint32_t list, struct named **out, uint32_t *n_out) {
+static enum status collect_named(const struct settings *s, uint32_t list, struct named **out,
+                                 uint32_t *n_out) {
     size_t n = 0;
     for (size_t g = 0; g < s->n_groups; g++)
         if (s->groups[g].lists[list])
@@ -285,7 +286,8 @@ static uint64_t add_segment_spans(const struct builder *b, struct target_span *s
     return base;
 }
 
-static uint32_t find_in_spans(const struct target_span *spans, uint32_t from, uint32_t to, const struct ip *ip) {
+static uint32_t find_in_spans(const struct target_span *spans, uint32_t from, uint32_t to,
+                              const struct ip *ip) {
     while (from < to) {
         uint32_t mid = from + (to - from) / 2;
         if (ip_compare(&spans[mid].first, ip) <= 0)
@@ -303,7 +305,8 @@ static uint32_t find_in_spans(const struct target_span *spans, uint32_t from, ui
 }
 
 /* Gives each named address its index: in a range, or behind all ranges, neighbours joined into one span. */
-static bool add_single_spans(struct target_set *set, struct target_span *spans, const struct named *named, uint32_t n) {
+static bool add_single_spans(struct target_set *set, struct target_span *spans, const struct named *named,
+                             uint32_t n) {
     for (uint32_t i = 0; i < n; i++) {
         if (find_in_spans(spans, 0, set->n_segment_spans, &named[i].ip) != UINT32_MAX)
             continue;

@@ -2,11 +2,12 @@
  *
  * targets: every address that is to be checked, once, as numbers instead of objects.
  *
- * All ranges of all groups are cut at each other's ends into disjoint segments, so that each configured range is a run
- * of whole segments and counts kept per segment add up to counts per range, however ranges overlap. What one list checks is a
- * `struct target_set`: its addresses have the indexes 0..n-1, first those of ranges (0..n_swept-1, the sweep), then
- * single addresses outside all ranges. An address named one by one that lies in a range has its index there. Lists
- * that check the same groups and families share one set. Immutable once built; lives in its own arena.
+ * All ranges of all groups are cut at each other's ends into disjoint segments, so that each configured range
+ * is a run of whole segments and counts kept per segment add up to counts per range, however ranges overlap.
+ * What one list checks is a `struct target_set`: its addresses have the indexes 0..n-1, first those of ranges
+ * (0..n_swept-1, the sweep), then single addresses outside all ranges. An address named one by one that lies
+ * in a range has its index there. Lists that check the same groups and families share one set. Immutable once
+ * built; lives in its own arena.
  */
 #ifndef RBL_CORE_TARGETS_H
 #define RBL_CORE_TARGETS_H
@@ -32,11 +33,12 @@ struct target_watch {
 };
 
 struct target_set {
-    const struct target_span *spans; /* those of segments, in order of address; then those of single addresses, in order */
+    const struct target_span
+        *spans; /* those of segments, in order of address; then those of single addresses, in order */
     uint32_t n_spans;
     uint32_t n_segment_spans;
-    uint32_t n;       /* addresses */
-    uint32_t n_swept; /* of them in ranges */
+    uint32_t n;                         /* addresses */
+    uint32_t n_swept;                   /* of them in ranges */
     const struct target_watch *watched; /* in order of index */
     uint32_t n_watched;
     int64_t sweep_interval_ns; /* the shortest of the groups with ranges; 0 without ranges */
@@ -58,12 +60,13 @@ struct targets {
     uint32_t n_segments;
     const struct target_range *ranges; /* of all groups, in the order of the configuration */
     uint32_t n_ranges;
-    const uint32_t *group_ranges; /* [n_groups + 1]: where each group's ranges begin in `ranges` */
+    const uint32_t *group_ranges;         /* [n_groups + 1]: where each group's ranges begin in `ranges` */
     const struct ip *const *group_sorted; /* by group: its single addresses in order */
     const struct target_set *const *sets; /* by list; NULL for a disabled list */
 };
 
-/* Builds the targets of `settings`; STATUS_NO_MEMORY, or STATUS_RANGE if a list would get more than 2^31 - 1 addresses. */
+/* Builds the targets of `settings`; STATUS_NO_MEMORY, or STATUS_RANGE if a list would get more than 2^31 - 1
+ * addresses. */
 enum status targets_build(const struct settings *settings, struct targets **out) MUST_CHECK;
 void targets_free(struct targets *targets); /* NULL allowed */
 /* The address with `index` < set->n. */

@@ -43,7 +43,8 @@ static void measure(struct window *w, int64_t rtt_ns) {
     w->srtt_ns += (rtt_ns - w->srtt_ns) / 8;
 }
 
-/* More than this would only wait somewhere: what WINDOW_RATE answers a second need at the shortest round-trip time. */
+/* More than this would only wait somewhere: what WINDOW_RATE answers a second need at the shortest round-trip
+ * time. */
 static double useful(const struct window *w) {
     double size = (double)w->least_ns * WINDOW_RATE / 1e9;
     return size > WINDOW_USEFUL ? size : WINDOW_USEFUL;

@@ -2,19 +2,21 @@
  *
  * window: how many queries may be open at one nameserver.
  *
- * The window starts at WINDOW_START and adapts between WINDOW_MIN and its maximum, round by round (a round is as
- * many answers as the window is large):
- * - At first it doubles each round, as long as that brings answers faster (Little's law: rate = window / round-trip
- *   time). When two doublings in a row have brought less than a quarter more, the server is the limit and not the path:
- *   a larger window would only fill its socket buffer until packets are lost. It goes back to where it stood before them.
+ * The window starts at WINDOW_START and adapts between WINDOW_MIN and its maximum, round by round (a round is
+ * as many answers as the window is large):
+ * - At first it doubles each round, as long as that brings answers faster (Little's law: rate = window /
+ * round-trip time). When two doublings in a row have brought less than a quarter more, the server is the
+ * limit and not the path: a larger window would only fill its socket buffer until packets are lost. It goes
+ * back to where it stood before them.
  * - Then it grows by one per round, up to twice that size.
- * - A time-out halves it, at most once per time-out period, so that the losses of one overflow count once; it may grow
- *   back to the size at which they happened.
+ * - A time-out halves it, at most once per time-out period, so that the losses of one overflow count once; it
+ * may grow back to the size at which they happened.
  * - When rounds take four times as long as they did, the path has changed, and it doubles again.
- * It never needs more than WINDOW_RATE answers a second need at the shortest round-trip time seen (at least WINDOW_USEFUL):
- * on a fast path a large window is only a long queue, which one pause of the server overflows.
- * It grows only while it is the limit (at least half of it is in use). A fixed size, if one is configured, is the
- * maximum. Also keeps the smoothed round-trip time and its variation (RFC 6298, section 2).
+ * It never needs more than WINDOW_RATE answers a second need at the shortest round-trip time seen (at least
+ * WINDOW_USEFUL): on a fast path a large window is only a long queue, which one pause of the server
+ * overflows. It grows only while it is the limit (at least half of it is in use). A fixed size, if one is
+ * configured, is the maximum. Also keeps the smoothed round-trip time and its variation (RFC 6298, section
+ * 2).
  */
 #ifndef RBL_CORE_WINDOW_H
 #define RBL_CORE_WINDOW_H
@@ -26,8 +28,8 @@ enum {
     WINDOW_MIN = 4,
     WINDOW_START = 32,
     WINDOW_MAX_AUTO = 4096,
-    WINDOW_USEFUL = 128,  /* always allowed: rbldnsd's socket buffer holds about 150 questions */
-    WINDOW_RATE = 25000,  /* answers a second beyond which a longer path is not filled further */
+    WINDOW_USEFUL = 128, /* always allowed: rbldnsd's socket buffer holds about 150 questions */
+    WINDOW_RATE = 25000, /* answers a second beyond which a longer path is not filled further */
 };
 
 struct window {
@@ -37,14 +39,14 @@ struct window {
     uint32_t in_flight;
     int64_t srtt_ns; /* 0: nothing measured */
     int64_t rttvar_ns;
-    int64_t cut_ns; /* losses of queries sent before this moment have been paid for */
-    double cap;         /* how far it may grow by ones */
-    uint32_t round;     /* answers of the running round */
-    int64_t round_ns;   /* their round-trip times together */
-    double best_rate;   /* answers per nanosecond, of the best round while doubling */
-    int64_t least_ns;   /* shortest mean round-trip time of a round, forgotten by 5 % a round; 0: none */
-    int64_t usual_ns;   /* mean round-trip time of that round */
-    unsigned plateaus;  /* doublings in a row that brought little */
+    int64_t cut_ns;       /* losses of queries sent before this moment have been paid for */
+    double cap;           /* how far it may grow by ones */
+    uint32_t round;       /* answers of the running round */
+    int64_t round_ns;     /* their round-trip times together */
+    double best_rate;     /* answers per nanosecond, of the best round while doubling */
+    int64_t least_ns;     /* shortest mean round-trip time of a round, forgotten by 5 % a round; 0: none */
+    int64_t usual_ns;     /* mean round-trip time of that round */
+    unsigned plateaus;    /* doublings in a row that brought little */
     unsigned slow_rounds; /* in a row, after doubling has ended */
 };
 

@@ -64,9 +64,10 @@ void httpd_body_unref(struct httpd_body *body); /* NULL allowed */
 
 struct httpd_response {
     unsigned status;
-    const char *content_type; /* static text */
-    struct httpd_body *body;  /* reference is taken over; NULL: empty */
-    bool vary_accept;         /* the representation depends on Accept */
+    const char *content_type;    /* static text */
+    struct httpd_body *body;     /* reference is taken over; NULL: empty */
+    bool vary_accept;            /* the representation depends on Accept */
+    const char *security_policy; /* Content-Security-Policy, static text; NULL: none is sent */
 };
 
 /* Called on the loop thread, once per request; it must lead to exactly one httpd_answer(), now or later. */

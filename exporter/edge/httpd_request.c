@@ -108,7 +108,8 @@ static enum MHD_Result send_answer(struct connection *c, struct MHD_Connection *
     struct MHD_Response *response = response_from_body(answer.body, view);
     const char *vary = answer.vary_accept ? "Accept, Accept-Encoding" : "Accept-Encoding";
     if (response && view.len > 0 &&
-        (!add(response, MHD_HTTP_HEADER_VARY, vary) ||
+        ((answer.security_policy && !add(response, "Content-Security-Policy", answer.security_policy)) ||
+         !add(response, MHD_HTTP_HEADER_VARY, vary) ||
          (view.gzip && !add(response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip")))) {
         MHD_destroy_response(response);
         return MHD_NO;

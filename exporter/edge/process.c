@@ -28,7 +28,8 @@ static uint64_t limit_of(int resource) {
     return limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
 }
 
-/* Fields of /proc/self/stat behind the name, which may hold blanks: proc(5); num_threads is the 20th, vsize the 23rd, rss the 24th. */
+/* Fields of /proc/self/stat behind the name, which may hold blanks: proc(5); num_threads is the 20th, vsize
+ * the 23rd, rss the 24th. */
 static void read_stat(struct process_usage *out) {
     char text[2048];
     int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);

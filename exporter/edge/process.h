@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * process: what the kernel knows about this process (/proc/self, getrlimit), for the process_* metrics, and its
- * standard streams.
+ * process: what the kernel knows about this process (/proc/self, getrlimit), for the process_* metrics, and
+ * its standard streams.
  */
 #ifndef RBL_EDGE_PROCESS_H
 #define RBL_EDGE_PROCESS_H
@@ -12,7 +12,7 @@
 struct process_usage {
     int64_t cpu_ns; /* user and system time of all threads */
     uint64_t open_fds;
-    uint64_t max_fds;           /* soft limit; UINT64_MAX: unlimited */
+    uint64_t max_fds; /* soft limit; UINT64_MAX: unlimited */
     uint64_t virtual_bytes;
     uint64_t virtual_max_bytes; /* UINT64_MAX: unlimited */
     uint64_t resident_bytes;
@@ -21,8 +21,9 @@ struct process_usage {
 
 /* Reads them; what cannot be read is 0. */
 void process_read(struct process_usage *out);
-/* Puts /dev/null where the caller has closed a standard stream: else the next file or socket opened gets its number, and
- * what is meant for the log is written into that. False (errno is set) if it cannot. Call it before anything is opened. */
+/* Puts /dev/null where the caller has closed a standard stream: else the next file or socket opened gets its
+ * number, and what is meant for the log is written into that. False (errno is set) if it cannot. Call it
+ * before anything is opened. */
 bool process_keep_streams(void);
 
 #endif

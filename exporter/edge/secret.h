@@ -11,8 +11,9 @@
 
 enum { SECRET_MAX = 4096 };
 
-/* The first line of the regular file `path` (at most SECRET_MAX bytes) without white space around it, in `arena`. NULL and a
- * sentence in `error` (of `size` bytes, without the contents) if it cannot be read or holds none. */
+/* The first line of the regular file `path` (at most SECRET_MAX bytes) without white space around it, in
+ * `arena`. NULL and a sentence in `error` (of `size` bytes, without the contents) if it cannot be read or
+ * holds none. */
 const char *secret_read(const char *path, struct arena *arena, char *error, size_t size) MUST_CHECK;
 
 #endif

@@ -34,7 +34,8 @@ static int read_catalog(void **state) {
     char path[512];
     struct arena arena;
     const struct node *root = NULL;
-    problems_release(&problems); /* of an earlier use; at first it is zeroed, which is as good as initialised */
+    problems_release(
+        &problems); /* of an earlier use; at first it is zeroed, which is as good as initialised */
     problems_init(&problems);
     arena_init(&arena);
     enum status status = yaml_load(path_of("config/lists.yml", path), &arena, &problems, &root);

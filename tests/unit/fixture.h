@@ -2,7 +2,8 @@
  *
  * fixture: a small configuration made by hand, for the tests of modules that work on one.
  *
- * Lists and groups are added one by one; fixture_targets() then builds the targets. Everything dies with fixture_release().
+ * Lists and groups are added one by one; fixture_targets() then builds the targets. Everything dies with
+ * fixture_release().
  */
 #ifndef RBL_TESTS_FIXTURE_H
 #define RBL_TESTS_FIXTURE_H
@@ -50,8 +51,14 @@ static inline void fixture_init(struct fixture *f) {
 /* A block list for IPv4 without a rate or quota; the caller may change it before fixture_targets(). */
 static inline struct list *fixture_list(struct fixture *f, const char *name, const char *zone) {
     struct list *list = &f->lists[f->settings.n_lists++];
-    *list = (struct list){
-        .name = name, .zone = zone, .enabled = true, .confirm = 2, .delist_url = "", .limits = "", .note = "", .source = ""};
+    *list = (struct list){.name = name,
+                          .zone = zone,
+                          .enabled = true,
+                          .confirm = 2,
+                          .delist_url = "",
+                          .limits = "",
+                          .note = "",
+                          .source = ""};
     list->families[IP_V4] = true;
     list->budget = (struct list_budget){.share = -1, .burst = 1};
     list->self_test.interval_ns = 30 * MINUTE;

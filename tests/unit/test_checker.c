@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the scenarios do not see: how questions are numbered and shared out between lists. What comes of answers is played in
- * tests/scenario.
+ * What the scenarios do not see: how questions are numbered and shared out between lists. What comes of
+ * answers is played in tests/scenario.
  */
 #include "fixture.h"
 #include "wire.h"
@@ -14,9 +14,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-static struct {
-    unsigned states, changes;
-} told;
+static struct { unsigned states, changes; } told;
 
 static void on_change(void *context, const struct registry_event *event) {
     (void)context;
@@ -246,7 +244,8 @@ static void more_nameservers_than_it_has_place_for_are_refused(void **state) {
     (void)state;
     struct world w;
     world_init(&w, 0);
-    static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q"};
+    static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i",
+                                        "j", "k", "l", "m", "n", "o", "p", "q"};
     for (size_t i = 0; i < 17; i++) {
         struct list *list = fixture_list(&w.f, names[i], "x.example.net");
         list->n_nameservers = 4;
@@ -256,7 +255,8 @@ static void more_nameservers_than_it_has_place_for_are_refused(void **state) {
     fixture_address(&w.f, fixture_group(&w.f, "g"), "192.0.2.1");
     const struct checker_watch watch = {on_change, on_state, on_txt, &w};
     struct checker *c = NULL;
-    assert_int_equal(checker_new(fixture_targets(&w.f), NULL, 0, registry_epoch(0), 1, &watch, 0, &c), STATUS_RANGE);
+    assert_int_equal(checker_new(fixture_targets(&w.f), NULL, 0, registry_epoch(0), 1, &watch, 0, &c),
+                     STATUS_RANGE);
     assert_null(c);
     fixture_release(&w.f);
 }

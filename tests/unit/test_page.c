@@ -341,6 +341,8 @@ static void tells_how_much_of_each_range_was_looked_at(void **state) {
         w,
         "<td>fleet</td><td>198.51.100.0/28</td><td>block</td><td>2 of 16 (12.50 %)</td><td>2</td>"
         "<td>2025-01-01 00:00:00 UTC (1 h 2 min ago)</td><td>not begun</td>",
+        "<td>fleet</td><td>198.51.100.8-198.51.100.20</td><td>block</td><td>2 of 13 (15.38 %)</td><td>1</td>"
+        "<td>2025-01-01 00:00:00 UTC (1 h 2 min ago)</td>",
         "<td>fleet</td><td>2001:db8:1::/124</td><td>block</td><td>0 of 16 (0.00 %)</td><td>0</td><td></td>",
         "<td>fleet</td><td>198.51.100.0/28</td><td>score</td><td>0 of 16 (0.00 %)</td><td></td><td></td>",
         "!<td>2001:db8:1::/124</td><td>score</td>");

@@ -55,12 +55,14 @@ static uint32_t index_of(const struct world *w, const char *text) {
     return target_index(w->r->lists[0].set, &ip);
 }
 
-static enum look_follow look(struct world *w, const char *ip, enum look_source source, const struct verdict *verdict) {
+static enum look_follow look(struct world *w, const char *ip, enum look_source source,
+                             const struct verdict *verdict) {
     enum look_follow follow = LOOK_DONE;
     uint16_t ring = source == LOOK_WATCHED ? 0 : REGISTRY_NO_RING;
     w->now += SECOND;
-    assert_int_equal(registry_look(w->r, 0, index_of(w, ip), source, ring, 0, verdict, w->now, &follow, record, w),
-                     STATUS_OK);
+    assert_int_equal(
+        registry_look(w->r, 0, index_of(w, ip), source, ring, 0, verdict, w->now, &follow, record, w),
+        STATUS_OK);
     return follow;
 }
 
@@ -112,6 +114,23 @@ static void a_listing_needs_its_looks_and_a_self_test_after_them(void **state) {
         assert_int_equal(w.r->lists[0].group_flips[0].listings, 0); /* the first sight is no flip */
         world_release(&w);
     }
+}
+
+static void looks_that_come_faster_than_tests_do_not_put_off_a_listing(void **state) {
+    (void)state;
+    struct world w;
+    world_init(&w, LIST_BLOCK, 2);
+    right(&w);
+    (void)look(&w, "192.0.2.1", LOOK_WATCHED, &listed);
+    assert_int_equal(look(&w, "192.0.2.1", LOOK_WATCHED, &listed), LOOK_WANTS_TEST);
+    w.now += SECOND;
+    int64_t began = w.now;
+    uint32_t mark = registry_mark(w.r, 0);
+    (void)look(&w, "192.0.2.1", LOOK_WATCHED, &listed); /* while the test is running */
+    registry_right(w.r, 0, 0, mark, began, w.now, record, &w);
+    assert_int_equal(shown(&w, "192.0.2.1"), REGISTRY_LISTED);
+    assert_int_equal(w.n_events, 1);
+    world_release(&w);
 }
 
 static void a_flip_is_counted_where_the_address_belongs(void **state) {
@@ -252,8 +271,8 @@ static void scores_count_at_once_and_fill_the_bands(void **state) {
         const char *ip;
         int score;
         unsigned band;
-    } rows[] = {{"10.0.0.1", 0, 0}, {"10.0.0.2", 9, 0}, {"10.0.0.3", 10, 1}, {"10.0.0.4", 89, 8},
-                {"10.0.0.5", 90, 9}, {"10.0.0.6", 100, 9}};
+    } rows[] = {{"10.0.0.1", 0, 0},  {"10.0.0.2", 9, 0},  {"10.0.0.3", 10, 1},
+                {"10.0.0.4", 89, 8}, {"10.0.0.5", 90, 9}, {"10.0.0.6", 100, 9}};
     unsigned expected[REGISTRY_BANDS] = {0};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct verdict v = listed;
@@ -356,23 +375,14 @@ static void counts_always_agree_with_the_cells(void **state) {
         (void)snprintf(ip, sizeof ip, "10.0.0.%u", random_below(256));
         w.n_events = 0;
         switch (random_below(40)) {
-        case 0:
-            right(&w);
-            break;
-        case 1:
-            registry_wrong(w.r, 0, 0);
-            break;
-        case 2:
-            registry_scan(w.r, 0, &stale, 100, w.now);
-            break;
-        case 3:
-            (void)registry_sample(w.r, 0, index_of(&w, ip), w.now);
-            break;
-        case 4:
-            registry_drop_pending(w.r, 0, index_of(&w, ip));
-            break;
+        case 0: right(&w); break;
+        case 1: registry_wrong(w.r, 0, 0); break;
+        case 2: registry_scan(w.r, 0, &stale, 100, w.now); break;
+        case 3: (void)registry_sample(w.r, 0, index_of(&w, ip), w.now); break;
+        case 4: registry_drop_pending(w.r, 0, index_of(&w, ip)); break;
         default:
-            (void)look(&w, ip, random_below(2) ? LOOK_SWEEP : LOOK_CONFIRM, random_below(3) ? &not_listed : &listed);
+            (void)look(&w, ip, random_below(2) ? LOOK_SWEEP : LOOK_CONFIRM,
+                       random_below(3) ? &not_listed : &listed);
         }
         const struct registry_list *l = &w.r->lists[0];
         uint32_t checked = 0;
@@ -404,6 +414,7 @@ static void counts_always_agree_with_the_cells(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_listing_needs_its_looks_and_a_self_test_after_them),
+        cmocka_unit_test(looks_that_come_faster_than_tests_do_not_put_off_a_listing),
         cmocka_unit_test(a_flip_is_counted_where_the_address_belongs),
         cmocka_unit_test(a_look_that_disagrees_ends_a_pending_flip),
         cmocka_unit_test(a_wrong_self_test_withdraws_what_was_learnt_since_the_last_right_one),

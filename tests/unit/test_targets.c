@@ -22,7 +22,8 @@ static void cuts_overlapping_ranges_so_that_each_is_a_run_of_segments(void **sta
     (void)fixture_list(&f, "bl", "bl.test");
     struct group *a = fixture_group(&f, "a");
     struct group *b = fixture_group(&f, "b");
-    static const char *const in_a[] = {"10.0.0.0/24", "10.0.0.64-10.0.1.63", "10.0.2.0/24", "255.255.255.0/24"};
+    static const char *const in_a[] = {"10.0.0.0/24", "10.0.0.64-10.0.1.63", "10.0.2.0/24",
+                                       "255.255.255.0/24"};
     static const char *const in_b[] = {"10.0.0.0/16", "10.0.0.128/32", "2001:db8::/120", "255.255.255.255"};
     for (size_t i = 0; i < 4; i++) {
         fixture_range(&f, a, in_a[i]);
@@ -62,8 +63,9 @@ static void index_and_address_are_inverse(void **state) {
         struct ip ip = target_ip(set, i);
         assert_int_equal(target_index(set, &ip), i);
     }
-    static const char *const strangers[] = {"10.0.0.16", "9.255.255.255", "10.1.0.4", "192.0.2.9", "192.0.2.11",
-                                            "2001:db8::4", "2001:db8::1:4", "::", "0.0.0.0"};
+    static const char *const strangers[] = {
+        "10.0.0.16",   "9.255.255.255", "10.1.0.4", "192.0.2.9", "192.0.2.11",
+        "2001:db8::4", "2001:db8::1:4", "::",       "0.0.0.0"};
     for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++) {
         struct ip ip = fixture_ip(strangers[i]);
         print_message("# %s\n", strangers[i]);

@@ -79,7 +79,8 @@ static void doubles_each_round_trip_until_the_first_loss(void **state) {
 static void stops_doubling_where_it_brings_no_more_answers(void **state) {
     struct window w;
     window_init(&w, 0);
-    /* A server that answers 10 a millisecond, whatever waits in its buffer, after a path of 5 ms: 50 fill it. */
+    /* A server that answers 10 a millisecond, whatever waits in its buffer, after a path of 5 ms: 50 fill it.
+     */
     for (int trip = 0; trip < 50; trip++) {
         uint32_t n = window_room(&w);
         send(&w, n);
@@ -94,7 +95,8 @@ static void stops_doubling_where_it_brings_no_more_answers(void **state) {
 static void never_becomes_a_long_queue_on_a_short_path(void **state) {
     struct window w;
     window_init(&w, 0);
-    /* 60,000 a second, and rounds that seem to get faster and faster while the machine is busy with something else. */
+    /* 60,000 a second, and rounds that seem to get faster and faster while the machine is busy with something
+     * else. */
     for (int trip = 0; trip < 500; trip++) {
         uint32_t n = window_room(&w);
         send(&w, n);
