@@ -177,17 +177,19 @@ static enum status generation_load(struct app *app, struct problems *problems, b
     enum status status = app_config_load(app->cli->config_file, app->catalog, problems, &settings);
     if (status == STATUS_OK)
         status = generation_build(app, settings, app->generation + 1, problems, now_ns, &next);
+    if (status == STATUS_OK && carry)
+        status = checker_carry(next.checker, app->now.checker, now_ns);
     if (status == STATUS_OK)
         status = tell_servers(app, next.checker);
     if (status != STATUS_OK) {
+        if (!problems_failed(problems))
+            problems_error(problems, 0, 0, "not enough memory for this configuration");
         generation_free(&next);
         return status;
     }
     struct generation old = app->now;
     app->now = next;
     app->generation++;
-    if (carry && checker_carry(next.checker, old.checker, now_ns) != STATUS_OK)
-        log_write(LOG_ERROR, "out of memory while taking over verdicts: some will be asked again", NULL);
     generation_free(&old);
     app_web_use(&app->web, app->now.checker);
     return STATUS_OK;

@@ -113,9 +113,16 @@ static double full_pace(const struct quota *q) {
     return q->limit != 0 ? (double)q->limit / ((double)q->per_ns / SECOND_NS) : q->pace;
 }
 
-/* At least one token, or a class with a small share of a small quota would never get its turn. */
+/* Whether the class may take from the spare bucket. Self-tests of a quota may not: those of a dead list would
+ * otherwise spend all that its addresses do not want. */
+static bool may_borrow(const struct quota *q, enum budget_class class) {
+    return class != BUDGET_SELF_TEST || q->limit < smallest_smooth;
+}
+
+/* At least one token, or a class with a small share of a small quota would never get its turn; and for
+ * self-tests those of both families, so that a list can be believed soon after a start. */
 static double class_capacity(const struct quota *q, unsigned class) {
-    return most(share[class] * keeps[class] * q->capacity, 1);
+    return most(share[class] * keeps[class] * q->capacity, class == BUDGET_SELF_TEST ? 4 : 1);
 }
 
 static double all_tokens(const struct quota *q) {
@@ -123,6 +130,10 @@ static double all_tokens(const struct quota *q) {
     for (unsigned i = 0; i < BUDGET_CLASSES; i++)
         sum += q->tokens[i];
     return sum;
+}
+
+static double within_reach(const struct quota *q, enum budget_class class) {
+    return q->tokens[class] + (may_borrow(q, class) ? q->spare : 0);
 }
 
 /* The fastest filling, up to the full pace, that at the end of each slot to come has not filled in more
@@ -187,6 +198,10 @@ void quota_init(struct quota *q, uint64_t limit, int64_t per_ns, int64_t now_ns)
         q->tokens[i] = least(class_capacity(q, i), share[i] * q->capacity);
         q->spare -= q->tokens[i];
     }
+    double tests =
+        least(most(class_capacity(q, BUDGET_SELF_TEST) - q->tokens[BUDGET_SELF_TEST], 0), q->spare);
+    q->tokens[BUDGET_SELF_TEST] += tests;
+    q->spare -= tests;
     q->filled_ns = now_ns;
     q->slot_start_ns = now_ns;
     q->pace = sustainable_pace(q, now_ns);
@@ -245,9 +260,11 @@ void quota_carry(struct quota *q, const struct quota *old, int64_t now_ns) {
 /* Seconds until `class` has a whole token if nobody takes one: its own share flows, and with it that of each
  * other class from the moment its bucket is full. Others who take only make it later. */
 static double seconds_to_token(const struct quota *q, enum budget_class class) {
-    double need = 1 - q->tokens[class] - q->spare;
+    double need = 1 - within_reach(q, class);
     double flow = q->pace * share[class];
     double passed = 0;
+    if (!may_borrow(q, class))
+        return need / flow;
     bool counted[BUDGET_CLASSES] = {false};
     counted[class] = true;
     for (;;) {
@@ -281,7 +298,7 @@ int64_t quota_ready_ns(struct quota *q, enum budget_class class, int64_t now_ns)
     advance(q, now_ns);
     if (quota_exhausted(q, now_ns))
         return quota_reset_ns(q, now_ns);
-    if (q->tokens[class] + q->spare >= nearly_one)
+    if (within_reach(q, class) >= nearly_one)
         return now_ns;
     int64_t ready_ns = now_ns + FOREVER_NS;
     if (q->pace > 0)
@@ -302,7 +319,7 @@ void quota_take(struct quota *q, enum budget_class class, int64_t now_ns) {
     if (unlimited(q))
         return;
     advance(q, now_ns);
-    assert(!quota_exhausted(q, now_ns) && q->tokens[class] + q->spare >= nearly_one);
+    assert(!quota_exhausted(q, now_ns) && within_reach(q, class) >= nearly_one);
     double own = least(q->tokens[class], 1);
     q->tokens[class] -= own;
     q->spare -= 1 - own;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Birth, reload and the way out: what is asked next. The way back is in checker_reply.c, self-tests in
- * checker_test.c.
+ * Birth and the way out: what is asked next. The way back is in checker_reply.c, self-tests in
+ * checker_test.c, a reload in checker_carry.c.
  */
 #include "core/checker.h"
 
@@ -17,13 +17,9 @@ enum { SKIPS_PER_CALL = 4096, SCAN_SHARE = 64, SCAN_LEAST = 1024 };
 
 /* ---- birth ---- */
 
-static bool endpoint_equal(const struct endpoint *a, const struct endpoint *b) {
-    return a->port == b->port && ip_equal(&a->ip, &b->ip);
-}
-
 static enum status add_server(struct checker *c, const struct endpoint *endpoint, uint32_t *out) {
     for (uint32_t i = 0; i < c->n_servers; i++) {
-        if (endpoint_equal(&c->servers[i].endpoint, endpoint)) {
+        if (checker_endpoint_equal(&c->servers[i].endpoint, endpoint)) {
             *out = i;
             return STATUS_OK;
         }
@@ -31,6 +27,7 @@ static enum status add_server(struct checker *c, const struct endpoint *endpoint
     if (c->n_servers == CHECKER_SERVERS)
         return STATUS_RANGE;
     c->servers[c->n_servers].endpoint = *endpoint;
+    c->servers[c->n_servers].answered_ns = INT64_MIN;
     window_init(&c->servers[c->n_servers].window, c->settings->resolver.max_in_flight);
     *out = c->n_servers++;
     return STATUS_OK;
@@ -146,121 +143,10 @@ void checker_free(struct checker *c) {
     registry_free(c->registry);
     free(c->lists);
     free(c->quotas);
+    free(c->retired);
     free(c->slots);
     free(c->reply);
     free(c);
-}
-
-/* ---- reload ---- */
-
-static struct checker_list *find_list(struct checker *c, const struct list *wanted) {
-    for (size_t i = 0; i < c->settings->n_lists; i++)
-        if (c->lists[i].list != NULL && strcmp(c->lists[i].list->name, wanted->name) == 0 &&
-            qname_equal(&c->lists[i].list->zone_name, &wanted->zone_name))
-            return &c->lists[i];
-    return NULL;
-}
-
-static bool same_tests(const struct list *a, const struct list *b, int family) {
-    const struct list_self_test *x = &a->self_test;
-    const struct list_self_test *y = &b->self_test;
-    return a->families[family] == b->families[family] && x->positive[family] == y->positive[family] &&
-           ip_equal(&x->listed[family], &y->listed[family]) &&
-           ip_equal(&x->not_listed[family], &y->not_listed[family]);
-}
-
-static void carry_health(const struct checker *c, struct checker_list *l, const struct checker *old,
-                         const struct checker_list *from, int64_t now_ns) {
-    for (uint32_t t = 0; t < l->n_servers; t++) {
-        for (uint32_t u = 0; u < from->n_servers; u++) {
-            if (!endpoint_equal(&c->servers[l->servers[t]].endpoint,
-                                &old->servers[from->servers[u]].endpoint))
-                continue;
-            for (int family = 0; family < IP_FAMILIES; family++) {
-                if (!same_tests(l->list, from->list, family))
-                    continue;
-                struct health *h = &l->tracks[t].health[family];
-                *h = from->tracks[u].health[family];
-                l->tracks[t].case_kept[family] = from->tracks[u].case_kept[family];
-                if (h->running) { /* its questions were under way: begin again */
-                    h->running = false;
-                    h->due_ns = now_ns;
-                }
-            }
-        }
-    }
-}
-
-/* Entries carried over get their place in the plan: a ring for what is named one by one, re-checks for what a
- * sweep found. */
-static enum status place_entries(struct checker *c, uint32_t list) {
-    struct checker_list *l = &c->lists[list];
-    struct registry_list *r = &c->registry->lists[list];
-    for (uint32_t i = 0; i < l->plan.n_rings; i++) {
-        for (uint32_t k = 0; k < l->plan.rings[i].n; k++) {
-            struct registry_entry *entry =
-                registry_entry_find(c->registry, list, l->plan.rings[i].members[k]);
-            if (entry != NULL)
-                entry->ring = (uint16_t)i;
-        }
-    }
-    for (uint32_t i = 0; i < r->n_entries; i++) {
-        const struct registry_entry *entry = &r->entries[i];
-        if (!entry->used || entry->ring != REGISTRY_NO_RING ||
-            registry_verdict_of(r, entry->index) != REGISTRY_LISTED)
-            continue;
-        int64_t due_ns = registry_ns(c->registry, entry->checked) + l->plan.recheck_interval_ns;
-        if (plan_add_recheck(&l->plan, entry->index, due_ns) != STATUS_OK)
-            return STATUS_NO_MEMORY;
-    }
-    return STATUS_OK;
-}
-
-static void carry_budgets(struct checker *c, const struct checker *old, int64_t now_ns) {
-    const struct settings *s = c->settings;
-    const struct settings *o = old->settings;
-    for (size_t i = 0; i < s->n_budgets; i++)
-        for (size_t k = 0; k < o->n_budgets; k++)
-            if (strcmp(s->budgets[i].name, o->budgets[k].name) == 0)
-                quota_carry(&c->quotas[i], &old->quotas[k], now_ns);
-}
-
-enum status checker_carry(struct checker *c, struct checker *old, int64_t now_ns) {
-    enum status status = registry_carry(c->registry, old->registry);
-    if (status != STATUS_OK)
-        return status;
-    carry_budgets(c, old, now_ns);
-    for (uint32_t i = 0; i < c->settings->n_lists; i++) {
-        struct checker_list *l = &c->lists[i];
-        struct checker_list *from = l->list != NULL ? find_list(old, l->list) : NULL;
-        if (from == NULL)
-            continue;
-        uint32_t from_index = (uint32_t)(from - old->lists);
-        if (l->list->budget.share < 0 && from->list->budget.share < 0 && l->list->budget.queries > 0 &&
-            from->list->budget.queries > 0)
-            quota_carry(checker_quota(c, i), checker_quota(old, from_index), now_ns);
-        l->counters = from->counters;
-        l->state = from->state;
-        l->health_check_ns = from->health_check_ns;
-        l->last_failure = from->last_failure;
-        carry_health(c, l, old, from, now_ns);
-        plan_carry(&l->plan, &from->plan, l->list, now_ns);
-        status = place_entries(c, i);
-        if (status != STATUS_OK)
-            return status;
-        checker_update_state(c, i, NULL, now_ns);
-    }
-    for (uint32_t i = 0; i < c->n_servers; i++) {
-        for (uint32_t k = 0; k < old->n_servers; k++) {
-            struct window *w = &c->servers[i].window;
-            if (!endpoint_equal(&c->servers[i].endpoint, &old->servers[k].endpoint) ||
-                w->maximum != old->servers[k].window.maximum)
-                continue;
-            *w = old->servers[k].window;
-            w->in_flight = 0; /* what is under way belongs to the old generation */
-        }
-    }
-    return STATUS_OK;
 }
 
 /* ---- slots ---- */
@@ -303,11 +189,13 @@ static bool is_moot(struct checker *c, uint32_t list, const struct plan_item *it
         entry = registry_entry_find(c->registry, list, item->index);
     switch ((enum plan_purpose)item->purpose) {
     case PLAN_CONFIRM: return entry == NULL || entry->pending == REGISTRY_UNKNOWN || entry->awaiting;
-    case PLAN_WATCHED: return item->first_round && item->lane == LANES && registry_is_fresh(r, item->index);
-    case PLAN_RECHECK: /* gone, or its twin has asked lately */
+    case PLAN_WATCHED:
+        return item->first_round && item->lane == LANES && registry_is_fresh(r, item->index) &&
+               now_ns - registry_ns(c->registry, registry_cell_stamp(c->registry, list, item->index)) <
+                   l->plan.rings[item->ring].interval_ns;
+    case PLAN_RECHECK: /* the address is gone, or a later item stands for it */
         return entry == NULL || entry->ring != REGISTRY_NO_RING ||
-               (item->attempt == 0 && !item->tcp &&
-                now_ns - registry_ns(c->registry, entry->checked) < l->plan.recheck_interval_ns / 2);
+               (item->lane == LANE_RECHECK && entry->recheck_ns != item->due_ns);
     case PLAN_SWEEP:
         if (item->lane != LANES)
             return false;
@@ -387,6 +275,14 @@ static void send(struct checker *c, uint32_t list, uint32_t track, struct checke
         qname_query(&slot->name, item->purpose == PLAN_TXT ? QUERY_TXT : QUERY_A, slot->id, ask->message);
 }
 
+static uint32_t full_servers(const struct checker *c, const struct checker_list *l) {
+    uint32_t full = 0;
+    for (uint32_t t = 0; t < l->n_servers; t++)
+        if (window_room(&c->servers[l->servers[t]].window) == 0)
+            full |= 1u << t;
+    return full;
+}
+
 /* Offers of one list until one is sent, none is left, or its nameservers have no room. */
 static bool next_of_list(struct checker *c, uint32_t list, uint64_t random, int64_t now_ns,
                          struct checker_ask *ask) {
@@ -396,13 +292,18 @@ static bool next_of_list(struct checker *c, uint32_t list, uint64_t random, int6
     const struct plan_gate gate = {
         .checks = checker_is_believed(l),
         .sweep = r->n_journal < REGISTRY_JOURNAL_MAX && checker_sweep_proven(c, list, now_ns),
+        .full = full_servers(c, l),
     };
     for (int skips = 0; skips < SKIPS_PER_CALL; skips++) {
         struct plan_item item;
-        if (!plan_next(&l->plan, &gate, now_ns, &item, &l->wake_ns))
+        if (!plan_next(&l->plan, &gate, now_ns, &item, &l->wake_ns)) {
+            l->blocked = gate.full != 0 ? c->answers : 0;
             return false;
+        }
         if (is_moot(c, list, &item, now_ns)) {
             plan_skip(&l->plan, &item, now_ns);
+            if (item.purpose == PLAN_CONFIRM)
+                checker_confirmed(c, list, item.index);
             continue;
         }
         struct ip ip = question_ip(c, list, &item);
@@ -482,8 +383,9 @@ int64_t checker_turn(struct checker *c, int64_t now_ns) {
         if (l->list == NULL)
             continue;
         bool exhausted = quota_exhausted(checker_quota(c, i), now_ns);
-        if (exhausted != (l->state == HEALTH_QUOTA_EXHAUSTED))
+        if (l->state_is_old || exhausted != (l->state == HEALTH_QUOTA_EXHAUSTED))
             checker_update_state(c, i, NULL, now_ns);
+        l->state_is_old = false;
         int64_t tests_ns = checker_begin_tests(c, i, now_ns);
         age(c, i, now_ns);
         if (tests_ns < wake_ns)

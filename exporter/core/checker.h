@@ -31,6 +31,7 @@ enum {
     CHECKER_SERVERS = 64,      /* different nameservers in one configuration */
     CHECKER_IN_FLIGHT = 65536, /* questions open at once, over all nameservers */
     CHECKER_TXT_SIZE = 256,    /* bytes kept of a list's reason */
+    CHECKER_STANDBY = 8, /* a nameserver behind one that is right is tested that many times as rarely */
 };
 
 enum checker_channel { CHECKER_UDP, CHECKER_UDP_TXT, CHECKER_TCP };
@@ -60,6 +61,8 @@ struct checker_track {
     struct health health[IP_FAMILIES];
     uint32_t mark[IP_FAMILIES];       /* of the registry's journal when the running self-test began */
     int64_t answered_ns[IP_FAMILIES]; /* when it last answered anything; INT64_MIN: never */
+    bool right[IP_FAMILIES];     /* its last self-test ended right, and was not applied yet: the list was not
+                                    believed */
     bool case_kept[IP_FAMILIES]; /* its last self-test came back as it was spelled: 0x20 may be demanded */
     bool case_lost[IP_FAMILIES]; /* of the running one: an answer came back in another spelling */
 };
@@ -77,6 +80,8 @@ struct checker_list {
     int64_t wake_ns;  /* nothing to ask before */
     uint32_t blocked; /* value of checker.answers when its nameservers had no room; 0: they had */
     bool sweep_was_running;
+    bool sweep_ended;            /* ... and its closing self-test has not begun yet */
+    bool state_is_old;           /* after a reload: to be looked at in the next turn */
     struct verdict last_failure; /* the last verdict that was unknown, for people */
     int64_t scan_ns;
     int64_t *ring_stale_ns; /* scratch for ageing, one per ring */
@@ -85,6 +90,14 @@ struct checker_list {
 struct checker_server {
     struct endpoint endpoint;
     struct window window;
+    int64_t answered_ns; /* when it last answered anything; INT64_MIN: never */
+};
+
+/* What an allowance that is configured no longer had spent: it counts again if it comes back. */
+struct checker_retired {
+    char name[SETTINGS_NAME_MAX + 1];
+    bool shared; /* the name of a budget, else of a list */
+    struct quota quota;
 };
 
 struct checker_slot {
@@ -114,6 +127,8 @@ struct checker {
     struct registry *registry;       /* owned */
     struct checker_list *lists;      /* [settings->n_lists] */
     struct quota *quotas;            /* one per settings->budgets, then one per list */
+    struct checker_retired *retired;
+    uint32_t n_retired;
     struct checker_server servers[CHECKER_SERVERS];
     uint32_t n_servers;
     struct checker_slot *slots;
@@ -134,8 +149,9 @@ enum status checker_new(const struct targets *targets, const struct endpoint *sy
                         int64_t now_ns, struct checker **out) MUST_CHECK;
 void checker_free(struct checker *c); /* NULL allowed */
 /* After a reload: takes over what still applies (verdicts, health, counters, budgets, progress). What was
- * under way is asked again. `old` is of no use afterwards but to be freed. */
-enum status checker_carry(struct checker *c, struct checker *old, int64_t now_ns) MUST_CHECK;
+ * under way is asked again. `old` is only read; on STATUS_NO_MEMORY `c` is to be thrown away, and `old` goes
+ * on. */
+enum status checker_carry(struct checker *c, const struct checker *old, int64_t now_ns) MUST_CHECK;
 
 /* The next question that may be sent now; `random` is 64 fresh random bits. False: none; see checker_turn().
  */

@@ -28,6 +28,18 @@ int64_t checker_begin_tests(struct checker *c, uint32_t list, int64_t now_ns);
 bool checker_sweep_proven(const struct checker *c, uint32_t list, int64_t now_ns);
 /* Takes what the registry publishes: re-checks and TXT questions follow from it. `context` is the checker. */
 void checker_changed(void *context, const struct registry_event *event);
+/* Puts a re-check of a listed address that a sweep found into the plan, in place of one that waits; false: no
+ * memory. */
+bool checker_add_recheck(struct checker *c, uint32_t list, uint32_t index, int64_t due_ns);
+/* A confirmation has left the plan. */
+void checker_confirmed(struct checker *c, uint32_t list, uint32_t index);
+/* Flips that have lost their looks are asked about again (see registry_doubt_pending()). */
+void checker_confirm_again(struct checker *c, uint32_t list, int64_t now_ns);
+static inline bool checker_endpoint_equal(const struct endpoint *a, const struct endpoint *b) {
+    return a->port == b->port && ip_equal(&a->ip, &b->ip);
+}
+/* The nameserver that is asked first: the first that can be believed, else the first. */
+uint32_t checker_active_track(const struct checker_list *l, enum ip_family family);
 /* Gives a slot back. */
 void checker_slot_free(struct checker *c, struct checker_slot *slot);
 /* How long results may be shown. */

@@ -25,6 +25,40 @@ struct answered {
     int64_t now_ns;
 };
 
+/* ---- what the plan holds of an entry ---- */
+
+bool checker_add_recheck(struct checker *c, uint32_t list, uint32_t index, int64_t due_ns) {
+    struct registry_entry *entry = registry_entry_find(c->registry, list, index);
+    if (plan_add_recheck(&c->lists[list].plan, index, due_ns) != STATUS_OK)
+        return false;
+    entry->recheck_ns = due_ns;
+    return true;
+}
+
+static bool add_confirm(struct checker *c, uint32_t list, struct registry_entry *entry, uint8_t avoid,
+                        int64_t now_ns) {
+    if (entry->confirming)
+        return true;
+    entry->confirming = plan_add_confirm(&c->lists[list].plan, entry->index, avoid, now_ns) == STATUS_OK;
+    return entry->confirming;
+}
+
+void checker_confirmed(struct checker *c, uint32_t list, uint32_t index) {
+    struct registry_entry *entry = registry_entry_find(c->registry, list, index);
+    if (entry != NULL)
+        entry->confirming = false;
+}
+
+void checker_confirm_again(struct checker *c, uint32_t list, int64_t now_ns) {
+    const struct registry_list *r = &c->registry->lists[list];
+    for (uint32_t i = 0; i < r->n_entries; i++) {
+        struct registry_entry *entry = &r->entries[i];
+        if (entry->used && entry->pending != REGISTRY_UNKNOWN && entry->looks == 0 &&
+            !add_confirm(c, list, entry, CHECKER_NOBODY, now_ns))
+            registry_drop_pending(c->registry, list, entry->index);
+    }
+}
+
 /* ---- events of the registry ---- */
 
 void checker_changed(void *context, const struct registry_event *event) {
@@ -32,9 +66,10 @@ void checker_changed(void *context, const struct registry_event *event) {
     struct checker_list *l = &c->lists[event->list];
     if (event->change == CHANGE_LISTED || event->change == CHANGE_FIRST_LISTED) {
         const struct registry_entry *entry = registry_entry_find(c->registry, event->list, event->index);
-        /* Without memory for them the next sweep sees to it, or there is no reason text. */
+        /* Without memory it is not looked at again before it is stale, or there is no reason text. */
         if (entry->ring == REGISTRY_NO_RING)
-            (void)!plan_add_recheck(&l->plan, event->index, event->at_ns + l->plan.recheck_interval_ns);
+            (void)checker_add_recheck(c, event->list, event->index,
+                                      event->at_ns + l->plan.recheck_interval_ns);
         /* The reason for each of a sweep's listings is worth no query of an allowance. */
         if (entry->ring != REGISTRY_NO_RING || checker_quota(c, event->list)->limit == 0)
             (void)!plan_add_txt(&l->plan, event->index, event->at_ns);
@@ -43,6 +78,22 @@ void checker_changed(void *context, const struct registry_event *event) {
 }
 
 /* ---- self-tests ---- */
+
+/* Right self-tests prove what came before them, once the list as a whole is believed: a list of two families
+ * may have to wait for the other one. */
+static void apply_right_tests(const struct answered *a) {
+    for (uint32_t t = 0; checker_is_believed(a->l) && t < a->l->n_servers; t++) {
+        struct checker_track *track = &a->l->tracks[t];
+        for (int family = 0; family < IP_FAMILIES; family++) {
+            const struct health *h = &track->health[family];
+            if (!track->right[family] || h->running)
+                continue;
+            track->right[family] = false;
+            registry_right(a->c->registry, a->list, checker_registry_server(t, (enum ip_family)family),
+                           track->mark[family], h->started_ns, a->now_ns, checker_changed, a->c);
+        }
+    }
+}
 
 static void test_answered(const struct answered *a, const struct verdict *verdict,
                           const struct reply *reply) {
@@ -53,19 +104,21 @@ static void test_answered(const struct answered *a, const struct verdict *verdic
     struct checker_track *track = &a->l->tracks[a->track];
     if (reply != NULL && reply->form == REPLY_SOUND && !reply->case_kept)
         track->case_lost[a->family] = true;
-    int64_t interval_ns = a->l->list->self_test.interval_ns * (a->track == 0 ? 1 : 8);
-    uint8_t server = checker_registry_server(a->track, a->family);
-    switch (health_answer(h, (enum health_entry)a->item.index, verdict, reply, interval_ns, a->now_ns)) {
-    case HEALTH_PENDING: return;
-    case HEALTH_RIGHT: track->case_kept[a->family] = !track->case_lost[a->family]; break;
-    case HEALTH_WRONG: registry_wrong(c->registry, a->list, server); break;
-    case HEALTH_UNANSWERED: break;
-    }
+    bool standby = a->track > checker_active_track(a->l, a->family);
+    int64_t interval_ns = a->l->list->self_test.interval_ns * (standby ? CHECKER_STANDBY : 1);
+    enum health_outcome outcome =
+        health_answer(h, (enum health_entry)a->item.index, verdict, reply, interval_ns, a->now_ns);
+    if (outcome == HEALTH_PENDING)
+        return;
+    track->right[a->family] = outcome == HEALTH_RIGHT;
+    if (outcome == HEALTH_RIGHT)
+        track->case_kept[a->family] = !track->case_lost[a->family];
+    if (outcome == HEALTH_WRONG)
+        registry_wrong(c->registry, a->list, checker_registry_server(a->track, a->family));
     a->l->health_check_ns = a->now_ns;
     checker_update_state(c, a->list, verdict, a->now_ns);
-    if (h->state == HEALTH_OK && checker_is_believed(a->l))
-        registry_right(c->registry, a->list, server, track->mark[a->family], h->started_ns, a->now_ns,
-                       checker_changed, c);
+    checker_confirm_again(c, a->list, a->now_ns);
+    apply_right_tests(a);
 }
 
 /* ---- checks ---- */
@@ -95,13 +148,22 @@ static bool retry(const struct answered *a, bool counts) {
     return plan_add_retry(&a->l->plan, &again, a->now_ns) == STATUS_OK;
 }
 
+static void recheck_later(const struct answered *a) {
+    const struct registry_entry *entry = registry_entry_find(a->c->registry, a->list, a->item.index);
+    if (entry != NULL && entry->ring == REGISTRY_NO_RING &&
+        registry_verdict_of(&a->c->registry->lists[a->list], a->item.index) == REGISTRY_LISTED)
+        (void)checker_add_recheck(a->c, a->list, a->item.index, a->now_ns + a->l->plan.recheck_interval_ns);
+}
+
 static void give_up(const struct answered *a) {
     if (a->item.purpose == PLAN_SWEEP)
         plan_sweep_answered(&a->l->plan, a->now_ns);
-    if (a->item.purpose == PLAN_CONFIRM)
+    if (a->item.purpose == PLAN_CONFIRM) {
+        checker_confirmed(a->c, a->list, a->item.index);
         registry_drop_pending(a->c->registry, a->list, a->item.index);
+    }
     if (a->item.purpose == PLAN_RECHECK)
-        (void)!plan_add_recheck(&a->l->plan, a->item.index, a->now_ns + a->l->plan.recheck_interval_ns);
+        recheck_later(a);
 }
 
 static enum look_source look_source(const struct plan_item *item) {
@@ -128,14 +190,16 @@ static void check_decided(const struct answered *a, const struct verdict *verdic
         give_up(a);
         return;
     }
+    if (a->item.purpose == PLAN_CONFIRM)
+        checker_confirmed(c, a->list, a->item.index);
     if (follow == LOOK_WANTS_CONFIRM &&
-        plan_add_confirm(&a->l->plan, a->item.index, (uint8_t)a->track, a->now_ns) != STATUS_OK)
+        !add_confirm(c, a->list, registry_entry_find(c->registry, a->list, a->item.index), (uint8_t)a->track,
+                     a->now_ns))
         registry_drop_pending(c->registry, a->list, a->item.index);
     if (a->item.purpose == PLAN_SWEEP)
         plan_sweep_answered(&a->l->plan, a->now_ns);
-    const struct registry_list *r = &c->registry->lists[a->list];
-    if (a->item.purpose == PLAN_RECHECK && registry_verdict_of(r, a->item.index) == REGISTRY_LISTED)
-        (void)!plan_add_recheck(&a->l->plan, a->item.index, a->now_ns + a->l->plan.recheck_interval_ns);
+    if (a->item.purpose == PLAN_RECHECK)
+        recheck_later(a);
 }
 
 /* A silence says nothing about the list if the nameserver has answered something since the question: then a
@@ -144,16 +208,22 @@ static bool is_of_the_list(const struct answered *a, const struct verdict *verdi
     return verdict->reason != REASON_TIMEOUT || a->l->tracks[a->track].answered_ns[a->family] < a->sent_ns;
 }
 
+static bool is_ok(const struct answered *a) {
+    return checker_is_believed(a->l) && a->health->state == HEALTH_OK;
+}
+
+/* An answer that came while the list was not ok counts for nothing, not even as an attempt; the one that
+ * closes it does, or the same question would close it again whenever it is back. */
 static void check_answered(const struct answered *a, const struct verdict *verdict) {
+    bool was_ok = is_ok(a);
     if (is_of_the_list(a, verdict) && health_observe(a->health, verdict, a->now_ns))
         checker_update_state(a->c, a->list, verdict, a->now_ns);
-    bool ok = checker_is_believed(a->l) && a->health->state == HEALTH_OK;
-    if (ok && verdict->kind != VERDICT_UNKNOWN) {
+    if (was_ok && verdict->kind != VERDICT_UNKNOWN) {
         check_decided(a, verdict);
         return;
     }
-    bool again = !ok || is_worth_retrying(verdict);
-    if (!again || !retry(a, ok))
+    bool again = !is_ok(a) || is_worth_retrying(verdict);
+    if (!again || !retry(a, was_ok))
         give_up(a);
 }
 
@@ -205,11 +275,23 @@ static void a_answered(const struct answered *a, const struct reply_question *qu
         test_answered(a, &verdict, reply);
 }
 
-static void tell_window(struct window *w, enum checker_outcome outcome, int64_t sent_ns, int64_t took_ns,
-                        int64_t now_ns) {
+/* A time-out counts against the nameserver's window unless it has answered other lists meanwhile and this one
+ * never: then the list is dead, and its silence is no loss on the path. */
+static bool is_dead_list(const struct answered *a) {
+    return a->c->servers[a->l->servers[a->track]].answered_ns > a->sent_ns &&
+           a->l->tracks[a->track].answered_ns[a->family] < a->sent_ns;
+}
+
+static void tell_window(const struct answered *a, enum checker_outcome outcome, int64_t took_ns) {
+    struct window *w = &a->c->servers[a->l->servers[a->track]].window;
     switch (outcome) {
     case CHECKER_ANSWER: window_answered(w, took_ns); return;
-    case CHECKER_TIMEOUT: window_lost(w, sent_ns, now_ns); return;
+    case CHECKER_TIMEOUT:
+        if (is_dead_list(a))
+            window_forgotten(w);
+        else
+            window_lost(w, a->sent_ns, a->now_ns);
+        return;
     case CHECKER_NETWORK: window_forgotten(w); return;
     }
 }
@@ -234,7 +316,7 @@ void checker_reply(struct checker *c, uint64_t cookie, enum checker_outcome outc
     a.family = is_test ? (enum ip_family)slot->item.family
                        : target_ip(c->registry->lists[slot->list].set, slot->item.index).family;
     a.health = &l->tracks[slot->track].health[a.family];
-    tell_window(&c->servers[l->servers[slot->track]].window, outcome, slot->sent_ns, took_ns, now_ns);
+    tell_window(&a, outcome, took_ns);
     c->in_flight--;
     if (++c->answers == 0)
         c->answers = 1;
@@ -248,7 +330,9 @@ void checker_reply(struct checker *c, uint64_t cookie, enum checker_outcome outc
     checker_slot_free(c, slot);
     l->wake_ns = now_ns;
     if (outcome == CHECKER_ANSWER) {
-        hist_add(&l->counters.duration, took_ns);
+        if (question.type == QUERY_A)
+            hist_add(&l->counters.duration, took_ns);
+        c->servers[l->servers[a.track]].answered_ns = now_ns;
         l->tracks[a.track].answered_ns[a.family] = now_ns;
     }
     if (question.type == QUERY_TXT)

@@ -12,6 +12,7 @@
 
 #define SECOND_NS INT64_C(1000000000)
 #define SWEEP_TEST_NS (60 * SECOND_NS)
+#define STANDBY_PAUSE_NS (60 * SECOND_NS)
 #define ON_DEMAND_PAUSE_NS (1 * SECOND_NS)
 
 static bool has_quota(const struct checker *c, uint32_t list) {
@@ -22,17 +23,31 @@ static bool sweep_is_due(const struct plan_sweep *s, int64_t now_ns) {
     return s->n > 0 && !s->running && s->next_ns <= now_ns;
 }
 
+uint32_t checker_active_track(const struct checker_list *l, enum ip_family family) {
+    for (uint32_t t = 0; t < l->n_servers; t++)
+        if (l->tracks[t].health[family].state == HEALTH_OK)
+            return t;
+    return 0;
+}
+
+/* How long a right self-test is good for a sweep without a quota: a minute, and where queries are slow, long
+ * enough that not all of them are self-tests. */
+static int64_t good_for_ns(const struct health *h) {
+    int64_t took_ns = h->ended_ns - h->started_ns;
+    return 20 * took_ns > SWEEP_TEST_NS ? 20 * took_ns : SWEEP_TEST_NS;
+}
+
 /* The right self-test that a sweep needs at its start: a recent one, or with a quota, whichever made the list
  * ok. */
 bool checker_sweep_proven(const struct checker *c, uint32_t list, int64_t now_ns) {
     const struct checker_list *l = &c->lists[list];
     if (l->plan.sweep.running || has_quota(c, list))
         return true;
-    for (uint32_t t = 0; t < l->n_servers; t++)
-        for (int family = 0; family < IP_FAMILIES; family++)
-            if (l->list->families[family] && l->tracks[t].health[family].state == HEALTH_OK &&
-                l->tracks[t].health[family].right_ns >= now_ns - SWEEP_TEST_NS)
-                return true;
+    for (int family = 0; family < IP_FAMILIES; family++) {
+        const struct health *h = &l->tracks[checker_active_track(l, (enum ip_family)family)].health[family];
+        if (l->list->families[family] && h->state == HEALTH_OK && now_ns - h->ended_ns <= good_for_ns(h))
+            return true;
+    }
     return false;
 }
 
@@ -49,15 +64,16 @@ static enum want wanted_early(const struct checker *c, uint32_t list, uint32_t t
         registry_awaits(c->registry, list, checker_registry_server(track, family), &latest_ns) &&
         h->started_ns < latest_ns)
         return WANT_URGENT_TEST;
-    if (r->n_journal >= REGISTRY_JOURNAL_WANT_TEST)
+    if (r->unproven[checker_registry_server(track, family)] >= REGISTRY_JOURNAL_WANT_TEST)
         return WANT_TEST;
-    if (has_quota(c, list) || track > 0)
+    if (track != checker_active_track(l, family))
         return WANT_NOTHING;
-    bool ended = l->sweep_was_running && !l->plan.sweep.running;
-    bool long_ago = now_ns - h->started_ns >= SWEEP_TEST_NS;
-    return ended || ((l->plan.sweep.running || sweep_is_due(&l->plan.sweep, now_ns)) && long_ago)
-               ? WANT_TEST
-               : WANT_NOTHING;
+    /* It may have been tested as one that stands by, which is rarer. */
+    if (now_ns - h->ended_ns >= l->list->self_test.interval_ns)
+        return WANT_TEST;
+    bool sweeps = l->plan.sweep.running || sweep_is_due(&l->plan.sweep, now_ns);
+    bool wanted = l->sweep_ended || (sweeps && now_ns - h->ended_ns >= good_for_ns(h));
+    return wanted && !has_quota(c, list) ? WANT_TEST : WANT_NOTHING;
 }
 
 static void begin(struct checker *c, uint32_t list, uint32_t track, enum ip_family family, bool urgent,
@@ -71,34 +87,51 @@ static void begin(struct checker *c, uint32_t list, uint32_t track, enum ip_fami
     if (status == STATUS_OK)
         status =
             plan_add_test(&l->plan, (uint8_t)family, (uint8_t)track, HEALTH_NOT_LISTED_ENTRY, urgent, now_ns);
-    if (status != STATUS_OK)
-        return; /* no memory: it stays due, and a question without a test running is ignored */
+    if (status != STATUS_OK) { /* a question without a test running is ignored */
+        h->due_ns = now_ns + ON_DEMAND_PAUSE_NS;
+        return;
+    }
     health_begin(h, now_ns);
     l->tracks[track].mark[family] = registry_mark(c->registry, list);
     l->tracks[track].case_lost[family] = false;
+    l->tracks[track].right[family] = false;
+    if (track == checker_active_track(l, family))
+        l->sweep_ended = false;
     l->wake_ns = now_ns;
+}
+
+/* When the next scheduled test of one may begin. One that failed while another can be believed is in no
+ * hurry. */
+static int64_t due_of(const struct checker_list *l, uint32_t track, enum ip_family family) {
+    const struct health *h = &l->tracks[track].health[family];
+    int64_t later_ns = h->ended_ns + STANDBY_PAUSE_NS;
+    bool needed = l->tracks[checker_active_track(l, family)].health[family].state != HEALTH_OK;
+    return h->tested && h->state != HEALTH_OK && !needed && h->due_ns < later_ns ? later_ns : h->due_ns;
 }
 
 int64_t checker_begin_tests(struct checker *c, uint32_t list, int64_t now_ns) {
     struct checker_list *l = &c->lists[list];
     int64_t wake_ns = INT64_MAX;
+    l->sweep_ended = (l->sweep_ended || l->sweep_was_running) && !l->plan.sweep.running;
+    l->sweep_was_running = l->plan.sweep.running;
     for (uint32_t t = 0; t < l->n_servers; t++) {
         for (int family = 0; family < IP_FAMILIES; family++) {
-            struct health *h = &l->tracks[t].health[family];
+            const struct health *h = &l->tracks[t].health[family];
             if (!l->list->families[family] || h->running)
                 continue;
-            enum want want = health_due(h, now_ns) ? WANT_TEST : WANT_NOTHING;
+            int64_t due_ns = due_of(l, t, (enum ip_family)family);
             int64_t pause_ns = h->tested ? h->started_ns + ON_DEMAND_PAUSE_NS : now_ns;
+            enum want want = now_ns >= due_ns ? WANT_TEST : WANT_NOTHING;
             if (want == WANT_NOTHING && h->state == HEALTH_OK && now_ns >= pause_ns)
                 want = wanted_early(c, list, t, (enum ip_family)family, now_ns);
             if (want != WANT_NOTHING)
                 begin(c, list, t, (enum ip_family)family, want == WANT_URGENT_TEST, now_ns);
-            int64_t next_ns = pause_ns > now_ns && pause_ns < h->due_ns ? pause_ns : h->due_ns;
+            due_ns = due_of(l, t, (enum ip_family)family);
+            int64_t next_ns = pause_ns > now_ns && pause_ns < due_ns ? pause_ns : due_ns;
             if (!h->running && next_ns < wake_ns)
                 wake_ns = next_ns;
         }
     }
-    l->sweep_was_running = l->plan.sweep.running;
     return wake_ns;
 }
 
@@ -126,7 +159,13 @@ void checker_update_state(struct checker *c, uint32_t list, const struct verdict
     if (state == l->state)
         return;
     enum health_state from = l->state;
+    bool was_believed = checker_is_believed(l);
     l->state = state;
+    if (was_believed &&
+        !checker_is_believed(l)) { /* a look from before may be of a list that was blind already */
+        registry_doubt_pending(c->registry, list, REGISTRY_NO_SERVER);
+        checker_confirm_again(c, list, now_ns);
+    }
     l->wake_ns = now_ns;
     c->watch.state(c->watch.context, list, from, state, because);
 }

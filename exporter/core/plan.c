@@ -5,9 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What is longer is as good as never; three times this is still a number. */
+#define LONGEST_SWEEP_NS (INT64_C(1000000000) * 86400 * 3650)
 #define JITTER_SHARE 10 /* an address is asked at most a tenth of its interval early */
 
 /* ---- queues ---- */
+
+static struct plan_item *queue_at(const struct plan_queue *q, uint32_t place) {
+    return &q->items[(q->head + place) % q->size];
+}
 
 static enum status queue_push(struct plan_queue *q, const struct plan_item *item) {
     if (q->n == q->size) {
@@ -20,8 +26,8 @@ static enum status queue_push(struct plan_queue *q, const struct plan_item *item
         free(q->items);
         *q = (struct plan_queue){.items = items, .n = q->n, .size = size};
     }
-    q->items[(q->head + q->n) % q->size] = *item;
     q->n++;
+    *queue_at(q, q->n - 1) = *item;
     return STATUS_OK;
 }
 
@@ -29,8 +35,11 @@ static const struct plan_item *queue_front(const struct plan_queue *q) {
     return q->n > 0 ? &q->items[q->head] : NULL;
 }
 
-static void queue_pop(struct plan_queue *q) {
-    assert(q->n > 0);
+/* Those before it move up; there are few of them. */
+static void queue_remove(struct plan_queue *q, uint32_t place) {
+    assert(place < q->n);
+    for (; place > 0; place--)
+        *queue_at(q, place) = *queue_at(q, place - 1);
     q->head = (q->head + 1) % q->size;
     q->n--;
 }
@@ -146,10 +155,24 @@ void plan_release(struct plan *p) {
     *p = (struct plan){.quota = NULL};
 }
 
+/* A ring of the same addresses goes on where it was. */
+static void carry_ring(struct plan_ring *ring, const struct plan_ring *old) {
+    if (ring->interval_ns != old->interval_ns || ring->n != old->n ||
+        memcmp(ring->members, old->members, ring->n * sizeof *ring->members) != 0)
+        return;
+    ring->position = old->position;
+    ring->start_ns = old->start_ns;
+    ring->last_ns = old->last_ns;
+    ring->round = old->round;
+}
+
 void plan_carry(struct plan *p, const struct plan *old, const struct list *list, int64_t now_ns) {
     p->rate = old->rate;
     rate_change(&p->rate, list->budget.rate, list->budget.burst, now_ns);
     p->deferred = old->deferred;
+    for (uint32_t i = 0; i < p->n_rings; i++)
+        for (uint32_t k = 0; k < old->n_rings; k++)
+            carry_ring(&p->rings[i], &old->rings[k]);
     if (p->sweep.n == 0 || old->sweep.n == 0)
         return;
     p->sweep.completed_ns = old->sweep.completed_ns;
@@ -219,6 +242,7 @@ static struct plan_ring *earliest_ring(const struct plan *p, int64_t *due_ns) {
 struct offer {
     struct plan *p;
     int64_t now_ns;
+    uint32_t full;
     int64_t rate_ns; /* when the rate allows the next query */
     int64_t wake_ns;
 };
@@ -243,16 +267,22 @@ static bool allowed(struct offer *o, int64_t due_ns, enum budget_class class, in
     return false;
 }
 
+/* The first of a lane that may be asked. Self-tests of a nameserver without room let those of others pass. */
 static bool offer_lane(struct offer *o, enum plan_lane lane, struct plan_item *item) {
-    const struct plan_item *front = queue_front(&o->p->lanes[lane]);
-    if (front == NULL)
-        return false;
-    uint64_t mark = mix((uint64_t)front->due_ns << 1 | 1) ^ front->index;
-    if (!allowed(o, front->due_ns, (enum budget_class)front->class, lane, mark))
-        return false;
-    *item = *front;
-    item->lane = (uint8_t)lane;
-    return true;
+    const struct plan_queue *q = &o->p->lanes[lane];
+    for (uint32_t place = 0; place < q->n; place++) {
+        const struct plan_item *here = queue_at(q, place);
+        if (here->purpose == PLAN_SELF_TEST && (o->full >> here->server & 1) != 0)
+            continue;
+        uint64_t mark = mix((uint64_t)here->due_ns << 1 | 1) ^ here->index;
+        if (!allowed(o, here->due_ns, (enum budget_class)here->class, (int)lane, mark))
+            return false;
+        *item = *here;
+        item->lane = (uint8_t)lane;
+        item->place = place;
+        return true;
+    }
+    return false;
 }
 
 static bool offer_ring(struct offer *o, struct plan_item *item) {
@@ -309,7 +339,7 @@ static bool offer_ranges(struct offer *o, const struct plan_gate *gate, struct p
 
 bool plan_next(struct plan *p, const struct plan_gate *gate, int64_t now_ns, struct plan_item *item,
                int64_t *wake_ns) {
-    struct offer o = {p, now_ns, rate_ready_ns(&p->rate, now_ns), INT64_MAX};
+    struct offer o = {p, now_ns, gate->full, rate_ready_ns(&p->rate, now_ns), INT64_MAX};
     static const enum plan_lane test_lanes[] = {LANE_TEST_URGENT, LANE_TEST, LANE_RETRY_TEST};
     bool found = false;
     if (!gate->checks) {
@@ -352,7 +382,7 @@ static void sweep_check_end(struct plan_sweep *s, int64_t now_ns) {
 static void leave(struct plan *p, const struct plan_item *item, bool asked, int64_t now_ns) {
     struct plan_sweep *s = &p->sweep;
     if (item->lane < LANES) {
-        queue_pop(&p->lanes[item->lane]);
+        queue_remove(&p->lanes[item->lane], item->place);
         p->sweep_turn = item->lane == LANE_RECHECK;
     } else if (item->purpose == PLAN_WATCHED) {
         ring_advance(&p->rings[item->ring], now_ns);
@@ -457,8 +487,10 @@ int64_t plan_sweep_interval(const struct plan *p, int64_t now_ns) {
     int64_t known = s->last_interval_ns > s->interval_ns ? s->last_interval_ns : s->interval_ns;
     if (!s->running || s->position == 0)
         return known;
-    int64_t expected = (int64_t)((double)(now_ns - s->started_ns) * s->n / s->position);
-    return expected > known ? expected : known;
+    double expected = (double)(now_ns - s->started_ns) * s->n / s->position;
+    if (expected > (double)LONGEST_SWEEP_NS)
+        return LONGEST_SWEEP_NS;
+    return (int64_t)expected > known ? (int64_t)expected : known;
 }
 
 static void count_due(int64_t due_ns, uint64_t n, int64_t now_ns, int64_t *lag_ns, uint64_t *n_due) {
@@ -474,13 +506,27 @@ static bool waits_for_quota(const struct plan *p, enum budget_class class, int64
     return p->quota->limit > 0 && quota_ready_ns(p->quota, class, now_ns) > now_ns;
 }
 
+/* How many of a lane are due; they wait in the order of their time. */
+static uint64_t due_in_lane(const struct plan_queue *q, int64_t now_ns) {
+    uint32_t lo = 0;
+    uint32_t hi = q->n;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (queue_at(q, mid)->due_ns < now_ns)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
 int64_t plan_lag(const struct plan *p, int64_t now_ns, uint64_t *n_due) {
     int64_t lag_ns = 0;
     *n_due = 0;
     for (int lane = 0; lane < LANES; lane++) {
         const struct plan_item *front = queue_front(&p->lanes[lane]);
         if (front != NULL && !waits_for_quota(p, (enum budget_class)front->class, now_ns))
-            count_due(front->due_ns, p->lanes[lane].n, now_ns, &lag_ns, n_due);
+            count_due(front->due_ns, due_in_lane(&p->lanes[lane], now_ns), now_ns, &lag_ns, n_due);
     }
     bool rings_wait = waits_for_quota(p, BUDGET_WATCHED, now_ns);
     for (uint32_t i = 0; !rings_wait && i < p->n_rings; i++) {

@@ -51,6 +51,7 @@ struct plan_item {
     uint8_t family;  /* self-test */
     uint8_t class;   /* enum budget_class that pays */
     uint8_t lane;    /* set by plan_next(): where it waits, LANES for a ring or the sweep */
+    uint32_t place;  /* set by plan_next(): how many wait before it in its lane */
     bool tcp;
     bool first_round; /* PLAN_WATCHED: the round that runs as fast as it may */
 };
@@ -118,8 +119,9 @@ struct plan {
 
 /* What the list's state allows. */
 struct plan_gate {
-    bool checks; /* else self-tests only */
-    bool sweep;  /* the sweep may go on */
+    bool checks;   /* else self-tests only */
+    bool sweep;    /* the sweep may go on */
+    uint32_t full; /* bit by nameserver: has no room, so that its self-tests wait and let others pass */
 };
 
 /* For `list` of `targets`; `quota` outlives the plan. `seed` fixes the order of the sweep. */

@@ -40,6 +40,8 @@ enum {
     REGISTRY_JOURNAL_MAX = 32768,      /* ... and after which nothing more may be asked before one is */
     REGISTRY_FREEZES = 32,
     REGISTRY_NO_RING = 0xffff,
+    REGISTRY_SERVERS = 8,                  /* pairs of nameserver and family that a list may have */
+    REGISTRY_NO_SERVER = REGISTRY_SERVERS, /* ... one that is gone */
 };
 
 /* Verdict and flags of a cell. */
@@ -74,12 +76,15 @@ struct registry_entry {
     uint8_t looks;       /* agreeing looks for it */
     uint8_t server;      /* nameserver of the last of them */
     bool awaiting;       /* enough of them: waits for a self-test */
+    bool confirming;     /* the plan holds a confirmation of it */
     bool pending_sample; /* the first of them was the sweep's */
     bool used;
     int64_t look_ns; /* when the last of them was answered */
     uint64_t codes;  /* published, when listed */
     uint64_t pending_codes;
-    char *txt; /* the list's reason, owned; NULL if not asked or none */
+    uint64_t seen_codes; /* of the last look, when listed: published by the next right self-test */
+    int64_t recheck_ns;  /* when its re-check is due, as the plan has it; 0: none waits */
+    char *txt;           /* the list's reason, owned; NULL if not asked or none */
 };
 
 /* Per (list, segment): what the contract calls rbl_range_*. */
@@ -131,6 +136,7 @@ struct registry_list {
     uint32_t n_awaiting;
     struct registry_journal_entry *journal;
     uint32_t n_journal, journal_size;
+    uint32_t unproven[REGISTRY_SERVERS + 1]; /* of the journal, by nameserver */
     uint32_t sequence;
     bool frozen;
     int64_t frozen_since_ns;
@@ -168,10 +174,16 @@ void registry_free(struct registry *r); /* NULL allowed */
 int64_t registry_epoch(int64_t start_ns);
 uint32_t registry_stamp(const struct registry *r, int64_t ns);
 int64_t registry_ns(const struct registry *r, uint32_t stamp);
+/* The nameserver of the new list that is `old_server` of the old one; REGISTRY_NO_SERVER: it is gone. */
+typedef uint8_t registry_server_map(void *context, uint32_t list, uint32_t old_list, uint8_t old_server);
 /* Takes over from `old` what still applies, by list name and zone and by address: verdicts, ages, samples,
- * entries with their pending flips, flips counted, freezes. `old` is only read, but for the TXT texts, which
- * move. STATUS_NO_MEMORY: `r` is to be thrown away. */
-enum status registry_carry(struct registry *r, struct registry *old) MUST_CHECK;
+ * entries, what is not proven yet, flips counted, freezes; not pending flips, whose looks were made under
+ * other rules. `old` is only read. On STATUS_NO_MEMORY `r` is to be thrown away. */
+enum status registry_carry(struct registry *r, const struct registry *old, registry_server_map *map,
+                           void *context) MUST_CHECK;
+/* Drops entries that nothing needs: not named one by one, and not listed. For after a reload, when rings are
+ * known. */
+void registry_prune(struct registry *r, uint32_t list);
 
 /* A conclusive look (kind LISTED or NOT_LISTED) at `index`, from `server`. `ring` for LOOK_WATCHED, else
  * REGISTRY_NO_RING. On STATUS_NO_MEMORY nothing changed and the look counts as not made. */
@@ -191,8 +203,11 @@ uint32_t registry_mark(const struct registry *r, uint32_t list);
  * that waited. */
 void registry_right(struct registry *r, uint32_t list, uint8_t server, uint32_t mark, int64_t started_ns,
                     int64_t now_ns, registry_event_handler *handler, void *context);
-/* It ended wrong: withdraws what that server said since its last right one. */
+/* It ended wrong: withdraws what that server said since its last right one; its flips begin anew. */
 void registry_wrong(struct registry *r, uint32_t list, uint8_t server);
+/* Flips that wait (those last supported by `server`; REGISTRY_NO_SERVER: all) have no look to their credit
+ * any more, because the list could not be believed after them: they have to be asked about again. */
+void registry_doubt_pending(struct registry *r, uint32_t list, uint8_t server);
 /* The list can (not) be believed from now on. */
 void registry_freeze(struct registry *r, uint32_t list, bool frozen, int64_t now_ns);
 /* Whether flips wait for a self-test of `server` begun after now; `*latest_ns` is the last look among them.
@@ -211,6 +226,8 @@ void registry_scan(struct registry *r, uint32_t list, const struct registry_stal
 
 /* The entry of `index`, NULL if it has none. Valid until the next look. */
 struct registry_entry *registry_entry_find(const struct registry *r, uint32_t list, uint32_t index);
+/* Stamp of the last conclusive look at an address (its entry has it, if there is one); 0: never. */
+uint32_t registry_cell_stamp(const struct registry *r, uint32_t list, uint32_t index);
 /* Whether the verdict of a cell is to be shown. */
 static inline bool registry_is_fresh(const struct registry_list *l, uint32_t index) {
     return (l->states[index] & CELL_FRESH) != 0;

@@ -12,8 +12,7 @@
  */
 void registry_cell_set(struct registry_list *l, uint32_t index, unsigned state, uint8_t score);
 uint8_t registry_cell_score(const struct registry_list *l, uint32_t index);
-/* When the cell was last checked (the entry has it for tracked addresses). */
-uint32_t registry_cell_stamp(const struct registry *r, uint32_t list, uint32_t index);
+/* Sets when the cell was last checked, where registry_cell_stamp() finds it. */
 void registry_cell_stamp_set(struct registry *r, uint32_t list, uint32_t index, uint32_t stamp);
 /* The entry of `index`, made if there is none; NULL: no memory. */
 struct registry_entry *registry_entry_make(struct registry *r, uint32_t list, uint32_t index);
@@ -21,5 +20,19 @@ struct registry_entry *registry_entry_make(struct registry *r, uint32_t list, ui
 void registry_entry_drop(struct registry *r, uint32_t list, struct registry_entry *entry);
 /* Gives up an entry's flip, and the entry if nothing else needs it. */
 void registry_pending_clear(struct registry *r, uint32_t list, struct registry_entry *entry);
+
+/* Remembers a cell as it is before a result of `server` changes it; false: no memory. */
+bool registry_journal_add(struct registry *r, uint32_t list, uint32_t index, uint8_t server);
+/* Forgets what `server` said before `mark`: it is proven. `proven` is called for each such entry that is
+ * tracked. */
+typedef void registry_proven_handler(void *context, struct registry_entry *entry);
+void registry_journal_prove(struct registry *r, uint32_t list, uint8_t server, uint32_t mark,
+                            registry_proven_handler *proven, void *context);
+/* Takes back what `server` said and was not proven. */
+void registry_journal_withdraw(struct registry *r, uint32_t list, uint8_t server);
+/* Takes over the journal of a list whose cells have been carried; takes back what a nameserver said that is
+ * gone. */
+enum status registry_journal_carry(struct registry *r, uint32_t list, const struct registry *old,
+                                   uint32_t old_list, registry_server_map *map, void *context) MUST_CHECK;
 
 #endif

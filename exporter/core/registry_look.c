@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a look does, and how it is proven: the journal of results that a self-test has still to prove, and the
- * flips that wait for confirmation.
+ * What a look does, and how it is proven: results that count at once (see registry_journal.c), and flips that
+ * wait for confirmation.
  */
 #include "core/registry.h"
 #include "core/registry_internal.h"
@@ -22,77 +22,6 @@ struct look {
     registry_event_handler *handler;
     void *context;
 };
-
-/* ---- journal ---- */
-
-static bool journal_add(struct registry *r, uint32_t list, uint32_t index, uint8_t server) {
-    struct registry_list *l = &r->lists[list];
-    if (l->n_journal == l->journal_size) {
-        uint32_t size = l->journal_size == 0 ? 256 : l->journal_size * 2;
-        struct registry_journal_entry *journal = realloc(l->journal, size * sizeof *journal);
-        if (journal == NULL)
-            return false;
-        l->journal = journal;
-        l->journal_size = size;
-    }
-    l->journal[l->n_journal++] = (struct registry_journal_entry){
-        .index = index,
-        .stamp = registry_cell_stamp(r, list, index),
-        .sequence = l->sequence++,
-        .state = l->states[index],
-        .score = registry_cell_score(l, index),
-        .server = server,
-    };
-    return true;
-}
-
-/* Puts a cell back to what was known before an unproven result. What a right self-test has published since
- * then stays: only a verdict that began with the withdrawn result goes. */
-static void withdraw(struct registry *r, uint32_t list, const struct registry_journal_entry *j) {
-    struct registry_list *l = &r->lists[list];
-    unsigned now = l->states[j->index];
-    unsigned verdict = now & CELL_VERDICT;
-    uint8_t score = registry_cell_score(l, j->index);
-    if (l->scores != NULL) {
-        verdict = j->state & CELL_VERDICT;
-        score = j->score;
-    } else if (verdict == REGISTRY_NOT_LISTED && (j->state & CELL_VERDICT) == REGISTRY_UNKNOWN) {
-        verdict = REGISTRY_UNKNOWN;
-    }
-    unsigned kept = now & j->state & (CELL_FRESH | CELL_SAMPLED | CELL_SAMPLE_LISTED);
-    if (verdict == REGISTRY_LISTED && l->scores == NULL)
-        kept = now & (CELL_FRESH | CELL_SAMPLED | CELL_SAMPLE_LISTED);
-    registry_cell_set(l, j->index, verdict | kept, score);
-    registry_cell_stamp_set(r, list, j->index, j->stamp);
-}
-
-uint32_t registry_mark(const struct registry *r, uint32_t list) {
-    return r->lists[list].sequence;
-}
-
-static bool before_mark(uint32_t sequence, uint32_t mark) {
-    return (int32_t)(sequence - mark) < 0;
-}
-
-static void journal_prove(struct registry_list *l, uint8_t server, uint32_t mark) {
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < l->n_journal; i++)
-        if (l->journal[i].server != server || !before_mark(l->journal[i].sequence, mark))
-            l->journal[kept++] = l->journal[i];
-    l->n_journal = kept;
-}
-
-static void journal_withdraw(struct registry *r, uint32_t list, uint8_t server) {
-    struct registry_list *l = &r->lists[list];
-    for (uint32_t i = l->n_journal; i > 0; i--)
-        if (l->journal[i - 1].server == server)
-            withdraw(r, list, &l->journal[i - 1]);
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < l->n_journal; i++)
-        if (l->journal[i].server != server)
-            l->journal[kept++] = l->journal[i];
-    l->n_journal = kept;
-}
 
 /* ---- looks that count at once ---- */
 
@@ -134,7 +63,7 @@ static enum status count_at_once(const struct look *k, enum registry_verdict sai
         if (entry == NULL)
             return STATUS_NO_MEMORY;
     }
-    if (!journal_add(k->r, k->list, k->index, k->server))
+    if (!registry_journal_add(k->r, k->list, k->index, k->server))
         return STATUS_NO_MEMORY;
     uint32_t stamp = registry_stamp(k->r, k->now_ns);
     unsigned before = l->states[k->index];
@@ -151,10 +80,7 @@ static enum status count_at_once(const struct look *k, enum registry_verdict sai
         entry->sampled = stamp;
     if (first)
         entry->since = stamp;
-    if (listed && l->scores == NULL && entry->codes != k->verdict->codes) {
-        entry->codes = k->verdict->codes;
-        emit(k, CHANGE_CODES, entry->codes);
-    }
+    entry->seen_codes = k->verdict->codes;
     if (entry->pending != REGISTRY_UNKNOWN)
         registry_pending_clear(k->r, k->list, entry);
     return STATUS_OK;
@@ -268,6 +194,7 @@ static void publish(struct registry *r, uint32_t list, struct registry_entry *en
     if (entry->pending_sample)
         entry->sampled = stamp;
     entry->codes = listed ? entry->pending_codes : 0;
+    entry->seen_codes = entry->codes;
     if (!first) {
         entry->changed = stamp;
         struct ip ip = target_ip(l->set, entry->index);
@@ -282,10 +209,24 @@ static void publish(struct registry *r, uint32_t list, struct registry_entry *en
     emit(&k, !listed ? CHANGE_DELISTED : first ? CHANGE_FIRST_LISTED : CHANGE_LISTED, codes);
 }
 
+/* What a right self-test makes of an entry whose last look only agreed: its codes may be others now. */
+static void prove_codes(void *context, struct registry_entry *entry) {
+    const struct look *k = context;
+    const struct registry_list *l = &k->r->lists[k->list];
+    if (l->scores != NULL || registry_verdict_of(l, entry->index) != REGISTRY_LISTED ||
+        entry->seen_codes == entry->codes)
+        return;
+    struct look of_entry = *k;
+    of_entry.index = entry->index;
+    entry->codes = entry->seen_codes;
+    emit(&of_entry, CHANGE_CODES, entry->codes);
+}
+
 void registry_right(struct registry *r, uint32_t list, uint8_t server, uint32_t mark, int64_t started_ns,
                     int64_t now_ns, registry_event_handler *handler, void *context) {
     struct registry_list *l = &r->lists[list];
-    journal_prove(l, server, mark);
+    struct look k = {.r = r, .list = list, .now_ns = now_ns, .handler = handler, .context = context};
+    registry_journal_prove(r, list, server, mark, prove_codes, &k);
     for (uint32_t i = 0; i < l->n_entries && l->n_awaiting > 0; i++) {
         struct registry_entry *entry = &l->entries[i];
         if (entry->used && entry->awaiting && entry->server == server && entry->look_ns <= started_ns)
@@ -293,14 +234,23 @@ void registry_right(struct registry *r, uint32_t list, uint8_t server, uint32_t 
     }
 }
 
-void registry_wrong(struct registry *r, uint32_t list, uint8_t server) {
+void registry_doubt_pending(struct registry *r, uint32_t list, uint8_t server) {
     struct registry_list *l = &r->lists[list];
     for (uint32_t i = 0; i < l->n_entries; i++) {
         struct registry_entry *entry = &l->entries[i];
-        if (entry->used && entry->pending != REGISTRY_UNKNOWN && entry->server == server)
-            registry_pending_clear(r, list, entry);
+        if (!entry->used || entry->pending == REGISTRY_UNKNOWN ||
+            (server != REGISTRY_NO_SERVER && entry->server != server))
+            continue;
+        if (entry->awaiting)
+            l->n_awaiting--;
+        entry->awaiting = false;
+        entry->looks = 0;
     }
-    journal_withdraw(r, list, server);
+}
+
+void registry_wrong(struct registry *r, uint32_t list, uint8_t server) {
+    registry_doubt_pending(r, list, server);
+    registry_journal_withdraw(r, list, server);
 }
 
 bool registry_awaits(const struct registry *r, uint32_t list, uint8_t server, int64_t *latest_ns) {

@@ -22,8 +22,8 @@ static struct arena texts; /* of the scenario: statements are kept as pointers i
 
 static void show_moment(int64_t ns) {
     long long ms = (ns - play.start_ns) / 1000000;
-    fprintf(stderr, "  %4lldd %02lld:%02lld:%02lld.%03lld  ", ms / 86400000, ms / 3600000 % 24, ms / 60000 % 60,
-            ms / 1000 % 60, ms % 1000);
+    fprintf(stderr, "  %4lldd %02lld:%02lld:%02lld.%03lld  ", ms / 86400000, ms / 3600000 % 24,
+            ms / 60000 % 60, ms / 1000 % 60, ms % 1000);
 }
 
 static void show_events(void) {
@@ -195,7 +195,8 @@ static char *read_file(const char *path) {
     buf_init(&text, 16 << 20);
     for (size_t n = fread(piece, 1, sizeof piece, file); n > 0; n = fread(piece, 1, sizeof piece, file))
         buf_add(&text, piece, n);
-    if (ferror(file) != 0 || buf_status(&text) != STATUS_OK || memchr(buf_text(&text), '\0', text.len) != NULL)
+    if (ferror(file) != 0 || buf_status(&text) != STATUS_OK ||
+        memchr(buf_text(&text), '\0', text.len) != NULL)
         driver_misread("cannot be read, or is no text");
     fclose(file);
     char *copy = arena_copy(&texts, buf_text(&text), text.len);
@@ -213,8 +214,8 @@ static void play_file(const char *path) {
     play_text(read_file(path), 0, 0);
     if (play.checker == NULL)
         driver_misread("nothing was played");
-    printf("%s: %g h, %zu queries, %llu turns\n", path, (double)(play.now_ns - play.start_ns) / 3600e9, play.n_sent,
-           (unsigned long long)play.turns);
+    printf("%s: %g h, %zu queries, %llu turns\n", path, (double)(play.now_ns - play.start_ns) / 3600e9,
+           play.n_sent, (unsigned long long)play.turns);
     play_release(&play);
     arena_release(&texts);
 }

@@ -1,63 +1,73 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * driver: plays a scenario, a text file that scripts time and the network, against the checker (plan, health, verdict,
- * registry) and reads what happened from rendered /metrics. Days pass in milliseconds: time jumps to the next
- * moment at which something can happen. One run is the same as the next: all randomness comes from `seed`.
- *
- * A file is one test. One statement a line; `#` begins a comment; 'quotes' hold blanks. A block follows a line that ends
- * in `{` and ends at a line with nothing but `}`.
+ * driver: plays a scenario, a text file that scripts time and the network, against the checker (plan, health,
+ * verdict, registry) and reads what happened from rendered /metrics. Days pass in milliseconds: time jumps to
+ * the next moment at which something can happen. One run is the same as the next: all randomness comes from
+ * `seed`.
+ */
+/* clang-format off */
+/*
+ * A file is one test. One statement a line; `#` begins a comment; 'quotes' hold blanks. A block follows a
+ * line that ends in `{` and ends at a line with nothing but `}`.
  *
  * The world
- *   zone ZONE                     a DNS list that exists; its test entries are right, nothing else is listed
+ *   zone ZONE                  a DNS list that exists; its test entries are right, nothing else is listed
  *   list RANGE on ZONE [as A[,A]] [reason TEXT]
- *                                 the truth from now on (127.0.0.2 if nothing is said; also for test entries)
- *   delist RANGE on ZONE          ... its end
+ *                              the truth from now on (127.0.0.2 if nothing is said; also for test entries)
+ *   delist RANGE on ZONE       ... its end
  *   claim IP on ZONE [at SERVER] [as A[,A]] [times N]
  *   deny IP on ZONE [at SERVER] [expired] [times N]
- *                                 a false answer (the next N of them) that is not the truth; `expired`: with the SOA
- *                                 of the zone's parent
- *   mode ZONE [at SERVER] MODE    how questions are answered from now on; ZONE and SERVER may be `all`, and a mode
- *                                 for the whole zone ends those of its servers. MODE is one of
- *     answers                     as the truth is; negative answers with the zone's SOA
- *     refused [A]                 A (127.255.255.254) for everything
+ *                              a false answer (the next N of them) that is not the truth; `expired`: with the
+ *                              SOA of the zone's parent
+ *   mode ZONE [at SERVER] MODE how questions are answered from now on; ZONE and SERVER may be `all`, and a
+ *                              mode for the whole zone ends those of its servers. MODE is one of
+ *     answers                  as the truth is; negative answers with the zone's SOA
+ *     refused [A]              A (127.255.255.254) for everything
  *     rcode servfail|refused|formerr|notimp
- *     silent                      no answer
- *     network                     cannot be sent
- *     wildcard [A]                everything is listed, 127.0.0.1 as well
- *     empty                       nothing is, the test entries neither (SOA of the zone)
- *     expired                     the same, with the SOA of the zone's parent
- *     rewritten A                 NXDOMAIN becomes the address A
- *     nosoa                       negative answers lack their SOA
- *     truncated                   TC over UDP, the answer over TCP
- *     lowercase                   the question comes back in lower case
- *   delay ZONE [at SERVER] TIME [to TIME]     how long an answer takes (10ms at first)
- *   loss ZONE [at SERVER] PERCENT             answers that get lost
+ *     silent                   no answer
+ *     network                  cannot be sent
+ *     wildcard [A]             everything is listed, 127.0.0.1 as well
+ *     empty                    nothing is, the test entries neither (SOA of the zone)
+ *     expired                  the same, with the SOA of the zone's parent
+ *     rewritten A              NXDOMAIN becomes the address A
+ *     nosoa                    negative answers lack their SOA
+ *     truncated                TC over UDP, the answer over TCP
+ *     lowercase                the question comes back in lower case
+ *   delay ZONE [at SERVER] TIME [to TIME]
+ *                              how long an answer takes (10ms at first)
+ *   loss ZONE [at SERVER] N    how many per cent of the answers get lost
  *
  * The program
- *   seed N                        before the configuration; 1 if nothing is said
- *   config {YAML}                 starts it; once. Without `resolver` its nameserver is 10.0.0.53
- *   reload {YAML}                 the same program with another configuration
- *   run TIME                      lets time pass: 250ms, 10s, 5m, 6h, 30d, 1h30m
- *   stop TIME                     lets time pass without the program (SIGSTOP, a suspended machine)
+ *   seed N                     before the configuration; 1 if nothing is said
+ *   config {YAML}              starts it; once. Without `resolver` its nameserver is 10.0.0.53
+ *   reload {YAML}              the same program with another configuration
+ *   run TIME                   lets time pass: 250ms, 10s, 5m, 6h, 30d, 1h30m
+ *   stop TIME                  lets time pass without the program (SIGSTOP, a suspended machine)
  *
  * What must be
- *   expect 'SERIES' VALUES        SERIES names one series of /metrics; labels that do not matter may be left out.
- *                                 VALUES: N, OP N (OP: = != < <= > >=), N to M; N may be a TIME (its seconds)
- *   expect 'SERIES' at TIME [to TIME]         its value is that moment since the start, to the second
- *   expect absent 'SERIES'        no such series
- *   expect count 'SERIES' VALUES  how many match
- *   expect queries ZONE [tests|checks|txt|tcp] [of IP] [at SERVER] VALUES    sent since the last `forget`
- *   expect repeats ZONE VALUES    checks since then of addresses that had been checked since then already
- *   expect truth LIST             its verdict about every address is known, not stale, and the truth
- *   expect event 'TEXT'           something happened that begins so: `listed IP LIST`, `delisted IP LIST`,
- *                                 `first-listed IP LIST`, `codes IP LIST`, `state LIST FROM TO`, `txt IP LIST TEXT`;
- *                                 each event is expected once
- *   expect no event ['TEXT']      none (so) is left that was not expected
- *   forget                        all events so far were expected; queries are counted from here
+ *   expect 'SERIES' VALUES     SERIES names one series of /metrics; labels that do not matter may be left
+ *                              out. VALUES: N, OP N (OP: = != < <= > >=), N to M; N may be a TIME (its
+ *                              seconds)
+ *   expect 'SERIES' at TIME [to TIME]
+ *                              its value is that moment since the start, to the second
+ *   expect absent 'SERIES'     no such series
+ *   expect count 'SERIES' VALUES
+ *                              how many match
+ *   expect queries ZONE [tests|checks|txt|tcp] [of IP] [at SERVER] VALUES
+ *                              sent since the last `forget`
+ *   expect repeats ZONE VALUES checks since then of addresses that had been checked since then already
+ *   expect truth LIST          its verdict about every address is known, not stale, and the truth
+ *   expect event 'TEXT'        something happened that begins so: `listed IP LIST CODES`, `delisted IP LIST`,
+ *                              `first-listed IP LIST CODES`, `codes IP LIST CODES`, `state LIST FROM TO`,
+ *                              `txt IP LIST TEXT`; each event is expected once
+ *   expect no event ['TEXT']   none (so) is left that was not expected
+ *   forget                     all events so far were expected; queries are counted from here
  *   repeat N {STATEMENTS}
  *
- * Whatever a scenario says, driver_guard demands what always holds.
+ * Whatever a scenario says, driver_guard demands what always holds. The exit code is 0 if all of it was so,
+ * 1 if not, and 2 if a scenario cannot be understood.
  */
+/* clang-format on */
 #ifndef RBL_SCENARIO_DRIVER_H
 #define RBL_SCENARIO_DRIVER_H
 
@@ -67,7 +77,8 @@
 
 #define SECOND_NS INT64_C(1000000000)
 
-/* Ends the test as failed: prints FILE:LINE of the statement that is being played, the text, recent events and /metrics. */
+/* Ends the test as failed: prints FILE:LINE of the statement that is being played, the text, recent events
+ * and /metrics. */
 noreturn void driver_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Ends it without the last two: the file itself is wrong. */
 noreturn void driver_misread(const char *format, ...) __attribute__((format(printf, 1, 2)));

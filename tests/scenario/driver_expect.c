@@ -86,7 +86,8 @@ static double find_one(struct play *p, const char *text) {
     if (found.n == 0)
         driver_fail("expected a series %s, found none", text);
     if (found.n > 1)
-        driver_fail("expected one series %s, found %u: name more labels, or use `expect count`", text, found.n);
+        driver_fail("expected one series %s, found %u: name more labels, or use `expect count`", text,
+                    found.n);
     return found.value;
 }
 
@@ -165,7 +166,8 @@ static void expect_queries(struct play *p, struct statement *s) {
     for (size_t i = p->sent_from; i < p->n_sent; i++)
         n += passes(&f, &p->sent[i]);
     if (!bounds_hold(&bounds, (double)n))
-        driver_fail("expected the number of queries about %s to be %s, there were %zu", f.zone->name, bounds.text, n);
+        driver_fail("expected the number of queries about %s to be %s, there were %zu", f.zone->name,
+                    bounds.text, n);
 }
 
 static int compare_ips(const void *a, const void *b) {
@@ -187,8 +189,8 @@ static void expect_repeats(struct play *p, struct statement *s) {
         repeats += ip_equal(&ips[i - 1], &ips[i]);
     free(ips);
     if (!bounds_hold(&bounds, (double)repeats))
-        driver_fail("expected the number of repeated checks on %s to be %s, there were %zu", f.zone->name, bounds.text,
-                    repeats);
+        driver_fail("expected the number of repeated checks on %s to be %s, there were %zu", f.zone->name,
+                    bounds.text, repeats);
 }
 
 /* ---- events ---- */
@@ -243,8 +245,8 @@ static void expect_truth(struct play *p, struct statement *s) {
             if (!registry_is_fresh(l, index))
                 driver_fail("expected %s to know about %s, it does not", name, text);
             if ((registry_verdict_of(l, index) == REGISTRY_LISTED) != listed)
-                driver_fail("%s is %s on %s in truth, but not to the program", text, listed ? "listed" : "not listed",
-                            name);
+                driver_fail("%s is %s on %s in truth, but not to the program", text,
+                            listed ? "listed" : "not listed", name);
         }
         return;
     }

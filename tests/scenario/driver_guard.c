@@ -94,7 +94,8 @@ static void check_quota(struct guard *g, const struct list *list, int64_t now_ns
     }
     quota->sent_ns[quota->n++] = now_ns;
     if (quota->n > limit && quota->sent_ns[quota->n - 1 - limit] > now_ns - per_ns)
-        driver_fail("list %s was sent more than its quota of %llu queries", list->name, (unsigned long long)limit);
+        driver_fail("list %s was sent more than its quota of %llu queries", list->name,
+                    (unsigned long long)limit);
 }
 
 bool guard_sent(struct guard *g, const struct world_question *q, int64_t now_ns) {
@@ -106,8 +107,8 @@ bool guard_sent(struct guard *g, const struct world_question *q, int64_t now_ns)
     check_rate(list, &g->lists[index], now_ns);
     check_quota(g, list, now_ns);
     if (!is_test && g->lists[index].state != HEALTH_OK)
-        driver_fail("list %s is %s, and was asked about %s", list->name, health_state_text[g->lists[index].state],
-                    q->query.name);
+        driver_fail("list %s is %s, and was asked about %s", list->name,
+                    health_state_text[g->lists[index].state], q->query.name);
     return is_test;
 }
 
@@ -135,7 +136,8 @@ void guard_event(struct guard *g, const struct registry_event *event, int64_t no
         return;
     case CHANGE_DELISTED:
         if (entry != NULL && entry->listed && entry->since_ns <= entry->told_ns)
-            driver_fail("%s was published as delisted on %s, and has been listed all the time", ip, list->name);
+            driver_fail("%s was published as delisted on %s, and has been listed all the time", ip,
+                        list->name);
         return;
     case CHANGE_CODES: return;
     }
@@ -182,7 +184,8 @@ void guard_metrics(struct guard *g, char *text) {
         if (*line == '#' || value == NULL)
             continue;
         *value = '\0';
-        bool is_listed = strncmp(line, "rbl_ip_listed{", 14) == 0 || strncmp(line, "rbl_range_ip_listed{", 20) == 0;
+        bool is_listed =
+            strncmp(line, "rbl_ip_listed{", 14) == 0 || strncmp(line, "rbl_range_ip_listed{", 20) == 0;
         if (is_listed && strcmp(value + 1, "1") == 0)
             check_listed(g, line);
         samples[n++] = line;

@@ -37,7 +37,8 @@ struct guard {
     unsigned n_quotas;
 };
 
-/* The program runs with other settings from now on; what lists and quotas of the same name have used stays. */
+/* The program runs with other settings from now on; what lists and quotas of the same name have used stays.
+ */
 void guard_settings(struct guard *g, const struct settings *settings, int64_t now_ns);
 void guard_release(struct guard *g);
 /* A question has been sent; returns whether it is a self-test. */

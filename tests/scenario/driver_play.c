@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The loop. It does what the real one does with epoll and a timer: hands over what has arrived, lets the checker
- * turn, sends what it wants to send, and sleeps until the first moment at which any of that can happen again.
+ * The loop. It does what the real one does with epoll and a timer: hands over what has arrived, lets the
+ * checker turn, sends what it wants to send, and sleeps until the first moment at which any of that can
+ * happen again.
  */
 #include "driver_play.h"
 
@@ -94,7 +95,8 @@ static void on_txt(void *context, uint32_t list, uint32_t index, const char *txt
 static void refuse(const struct problems *problems, unsigned line) {
     for (size_t i = 0; i < problems->n_shown; i++)
         if (!problems->shown[i].warning)
-            fprintf(stderr, "%s:%u: %s\n", script_path, line + problems->shown[i].line - 1, problems->shown[i].text);
+            fprintf(stderr, "%s:%u: %s\n", script_path, line + problems->shown[i].line - 1,
+                    problems->shown[i].text);
     driver_misread("the configuration is refused");
 }
 
@@ -128,8 +130,8 @@ void play_config(struct play *p, const char *yaml, size_t len, unsigned line) {
     struct targets *targets = NULL;
     struct checker *checker = NULL;
     demand(targets_build(settings, &targets), "targets_build");
-    demand(checker_new(targets, &nameserver, 1, registry_epoch(p->start_ns), ++p->generation, &watch, p->now_ns,
-                       &checker),
+    demand(checker_new(targets, &nameserver, 1, registry_epoch(p->start_ns), ++p->generation, &watch,
+                       p->now_ns, &checker),
            "checker_new");
     struct checker *old = p->checker;
     struct targets *old_targets = p->targets;
@@ -251,14 +253,16 @@ static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-/* A program that wakes up again and again and does nothing would stand still here, and burn a processor elsewhere. */
+/* A program that wakes up again and again and does nothing would stand still here, and burn a processor
+ * elsewhere. */
 static void check_idle(struct play *p, bool busy) {
     if (busy || p->now_ns - p->idle_ns >= SECOND_NS) {
         p->idle = 0;
         p->idle_ns = p->now_ns;
     } else if (++p->idle > IDLE_TURNS) {
-        driver_fail("the program woke up %d times within a second without sending anything or getting an answer",
-                    IDLE_TURNS);
+        driver_fail(
+            "the program woke up %d times within a second without sending anything or getting an answer",
+            IDLE_TURNS);
     }
 }
 
@@ -300,8 +304,13 @@ void play_forget(struct play *p) {
 
 void play_metrics(struct play *p, struct buf *out) {
     static const char *const levels[METRICS_LOG_LEVELS] = {"debug", "info", "warn", "error"};
-    static const struct metrics_process process = {
-        .version = "", .revision = "", .branch = "", .compiler = "", .arch = "", .reload_ok = true, .log_levels = levels};
+    static const struct metrics_process process = {.version = "",
+                                                   .revision = "",
+                                                   .branch = "",
+                                                   .compiler = "",
+                                                   .arch = "",
+                                                   .reload_ok = true,
+                                                   .log_levels = levels};
     metrics_render(out, PROMTEXT_004, p->checker, &process, p->now_ns, WALL_START_NS - p->start_ns);
     demand(buf_status(out), "metrics_render");
     struct buf copy;

@@ -52,8 +52,8 @@ struct play {
     size_t n_sent, sent_size, sent_from; /* what counts begins at sent_from */
     struct play_event *events;
     size_t n_events, events_size;
-    uint64_t turns;     /* of the loop */
-    unsigned idle;      /* turns without a question or an answer, since ... */
+    uint64_t turns; /* of the loop */
+    unsigned idle;  /* turns without a question or an answer, since ... */
     int64_t idle_ns;
 };
 

@@ -47,7 +47,8 @@ static void cut_words(char *text, struct statement *s) {
     }
 }
 
-/* The length of the line at `text`, blanks at its end left out; *start is its first character that is no blank. */
+/* The length of the line at `text`, blanks at its end left out; *start is its first character that is no
+ * blank. */
 static size_t trimmed(const char *text, const char **start) {
     size_t len = strcspn(text, "\n");
     while (len > 0 && is_blank(*text)) {
@@ -208,7 +209,8 @@ static void read_operator(struct statement *s, struct bounds *b) {
     while (op < 6 && !script_is(s, operators[op]))
         op++;
     double value = script_number(s);
-    *b = (struct bounds){.low = value, .high = value, .except = op == 1, .open_high = op == 2, .open_low = op == 4};
+    *b = (struct bounds){
+        .low = value, .high = value, .except = op == 1, .open_high = op == 2, .open_low = op == 4};
     if (op == 2 || op == 3)
         b->low = -(double)INFINITY;
     if (op == 4 || op == 5)
@@ -223,7 +225,8 @@ struct bounds script_bounds(struct statement *s) {
         b.high = script_number(s);
     size_t len = 0;
     for (unsigned i = from; i < s->at; i++)
-        len += (size_t)snprintf(b.text + len, sizeof b.text - len, "%s%.20s", i > from ? " " : "", s->words[i]);
+        len +=
+            (size_t)snprintf(b.text + len, sizeof b.text - len, "%s%.20s", i > from ? " " : "", s->words[i]);
     return b;
 }
 

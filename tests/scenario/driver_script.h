@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * driver_script: the text of a scenario as statements of words, and the words that are numbers, times and addresses.
+ * driver_script: the text of a scenario as statements of words, and the words that are numbers, times and
+ * addresses.
  */
 #ifndef RBL_SCENARIO_DRIVER_SCRIPT_H
 #define RBL_SCENARIO_DRIVER_SCRIPT_H
@@ -22,8 +23,8 @@ struct statement {
     size_t block_len;
 };
 
-/* Reads the statement that begins at *text, in line *line, and moves both behind it; false at the end. Cuts up
- * the text, but for blocks. */
+/* Reads the statement that begins at *text, in line *line, and moves both behind it; false at the end. Cuts
+ * up the text, but for blocks. */
 bool script_next(char **text, unsigned *line, struct statement *s);
 /* Where errors are reported from now on. */
 extern const char *script_path;
@@ -35,7 +36,8 @@ const char *script_word(struct statement *s, const char *what);
 bool script_is(struct statement *s, const char *word);
 /* Nothing may follow. */
 void script_end(const struct statement *s);
-/* The next word as an address, a range, a time, a number with or without a unit of time; fails if it is none. */
+/* The next word as an address, a range, a time, a number with or without a unit of time; fails if it is none.
+ */
 struct ip script_ip(struct statement *s);
 struct ip_range script_range(struct statement *s);
 int64_t script_time(struct statement *s);

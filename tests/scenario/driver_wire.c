@@ -19,11 +19,13 @@ static char lower(char c) {
 void wire_read(const uint8_t *bytes, size_t len, struct wire_query *out) {
     static const uint8_t counts[] = {0, 1, 0, 0, 0, 0, 0, 0};
     *out = (struct wire_query){.bytes = bytes, .len = len};
-    if (len < HEADER || memcmp(bytes + COUNT_QUESTIONS, counts, sizeof counts) != 0 || bytes[2] != 1 || bytes[3] != 0)
+    if (len < HEADER || memcmp(bytes + COUNT_QUESTIONS, counts, sizeof counts) != 0 || bytes[2] != 1 ||
+        bytes[3] != 0)
         driver_fail("the program sent something else than a query with one question and RD");
     size_t at = HEADER;
     size_t n = 0;
-    while (at < len && bytes[at] != 0 && bytes[at] < 64 && at + bytes[at] + 1u < len && n + 65 < sizeof out->name) {
+    while (at < len && bytes[at] != 0 && bytes[at] < 64 && at + bytes[at] + 1u < len &&
+           n + 65 < sizeof out->name) {
         if (n > 0)
             out->name[n++] = '.';
         for (unsigned i = 1; i <= bytes[at]; i++)

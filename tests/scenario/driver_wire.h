@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * driver_wire: reads a query and writes the answer, byte by byte, without the code under test (RFC 1035 section 4).
+ * driver_wire: reads a query and writes the answer, byte by byte, without the code under test (RFC 1035
+ * section 4).
  */
 #ifndef RBL_SCENARIO_DRIVER_WIRE_H
 #define RBL_SCENARIO_DRIVER_WIRE_H
@@ -11,12 +12,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { WIRE_TYPE_A = 1, WIRE_TYPE_TXT = 16, WIRE_NOERROR = 0, WIRE_FORMERR, WIRE_SERVFAIL, WIRE_NXDOMAIN, WIRE_NOTIMP, WIRE_REFUSED };
+enum {
+    WIRE_TYPE_A = 1,
+    WIRE_TYPE_TXT = 16,
+    WIRE_NOERROR = 0,
+    WIRE_FORMERR,
+    WIRE_SERVFAIL,
+    WIRE_NXDOMAIN,
+    WIRE_NOTIMP,
+    WIRE_REFUSED
+};
 
 struct wire_query {
     const uint8_t *bytes;
     size_t len;
-    char name[512];  /* lower case, with dots, without the last */
+    char name[512]; /* lower case, with dots, without the last */
     unsigned type;
 };
 /* Fails unless it is a query with one question, no more and no less. */

@@ -49,7 +49,8 @@ void world_read(struct world *w, const uint8_t *message, size_t len, struct worl
             continue;
         out->zone = &w->zones[i];
         if (!wire_address(out->query.name, n - zone_len - 1, &out->ip))
-            driver_fail("the program asked about %s, which is no address in %s", out->query.name, out->zone->name);
+            driver_fail("the program asked about %s, which is no address in %s", out->query.name,
+                        out->zone->name);
         return;
     }
     driver_fail("the program asked about %s, which is in no zone", out->query.name);
@@ -66,7 +67,8 @@ static const struct world_behaviour *behaviour_at(const struct world_zone *z, co
 static const struct world_claim *take_claim(struct world_zone *z, const struct world_question *q) {
     for (unsigned i = 0; i < z->n_claims; i++) {
         struct world_claim *claim = &z->claims[i];
-        if (claim->left < 1 || !ip_equal(&claim->ip, &q->ip) || (claim->at_one && !ip_equal(&claim->server, &q->server)))
+        if (claim->left < 1 || !ip_equal(&claim->ip, &q->ip) ||
+            (claim->at_one && !ip_equal(&claim->server, &q->server)))
             continue;
         claim->left--;
         return claim;
@@ -130,7 +132,8 @@ static void by_mode(struct wire *out, const struct world_question *q, const stru
     by_truth(out, q, b);
 }
 
-enum world_outcome world_answer(struct world *w, const struct world_question *q, struct wire *out, int64_t *delay_ns) {
+enum world_outcome world_answer(struct world *w, const struct world_question *q, struct wire *out,
+                                int64_t *delay_ns) {
     const struct world_behaviour *b = behaviour_at(q->zone, &q->server);
     *delay_ns = b->delay_ns + (int64_t)((double)(b->delay_most_ns - b->delay_ns) * random_share(w));
     if (b->mode == MODE_NETWORK)

@@ -2,8 +2,8 @@
  *
  * driver_world: the lists of a scenario: what is true about every address, and how their nameservers answer.
  *
- * The truth (list, delist) and what servers say (modes, claims) are apart, so that driver_guard can compare what
- * the program concludes with the truth.
+ * The truth (list, delist) and what servers say (modes, claims) are apart, so that driver_guard can compare
+ * what the program concludes with the truth.
  */
 #ifndef RBL_SCENARIO_DRIVER_WORLD_H
 #define RBL_SCENARIO_DRIVER_WORLD_H
@@ -66,7 +66,7 @@ struct world_claim {
 };
 
 struct world_zone {
-    char name[256]; /* lower case */
+    char name[256];              /* lower case */
     struct world_entry *entries; /* open addressing */
     size_t n_entries, size;
     struct world_behaviour behaviour;
@@ -100,7 +100,8 @@ struct world_zone *world_zone(struct world *w, const char *name);
 /* Reads a question; fails if it is about no zone or no address. */
 void world_read(struct world *w, const uint8_t *message, size_t len, struct world_question *out);
 /* What becomes of it: an answer in `out`, and after how long. */
-enum world_outcome world_answer(struct world *w, const struct world_question *q, struct wire *out, int64_t *delay_ns);
+enum world_outcome world_answer(struct world *w, const struct world_question *q, struct wire *out,
+                                int64_t *delay_ns);
 /* What was ever true about `ip`; NULL: it never was listed. */
 struct world_entry *world_entry_find(const struct world_zone *z, const struct ip *ip);
 

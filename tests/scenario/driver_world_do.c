@@ -137,8 +137,10 @@ static struct world_behaviour *server_behaviour(struct world_zone *z, const stru
 }
 
 static unsigned read_rcode(struct statement *s) {
-    static const char *const names[] = {
-        [WIRE_FORMERR] = "formerr", [WIRE_SERVFAIL] = "servfail", [WIRE_NOTIMP] = "notimp", [WIRE_REFUSED] = "refused"};
+    static const char *const names[] = {[WIRE_FORMERR] = "formerr",
+                                        [WIRE_SERVFAIL] = "servfail",
+                                        [WIRE_NOTIMP] = "notimp",
+                                        [WIRE_REFUSED] = "refused"};
     for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
         if (names[i] != NULL && script_is(s, names[i]))
             return i;
@@ -151,10 +153,10 @@ static void read_mode(struct statement *s, struct world_behaviour *b) {
         enum world_mode mode;
         uint32_t address;
     } modes[] = {
-        {"answers", MODE_ANSWERS, 0},       {"refused", MODE_REFUSED, BLOCKED}, {"rcode", MODE_RCODE, 0},
-        {"silent", MODE_SILENT, 0},         {"network", MODE_NETWORK, 0},       {"wildcard", MODE_WILDCARD, LISTED},
-        {"empty", MODE_EMPTY, 0},           {"expired", MODE_EXPIRED, 0},       {"rewritten", MODE_REWRITTEN, 0},
-        {"nosoa", MODE_NOSOA, 0},           {"truncated", MODE_TRUNCATED, 0},   {"lowercase", MODE_LOWERCASE, 0},
+        {"answers", MODE_ANSWERS, 0}, {"refused", MODE_REFUSED, BLOCKED}, {"rcode", MODE_RCODE, 0},
+        {"silent", MODE_SILENT, 0},   {"network", MODE_NETWORK, 0},       {"wildcard", MODE_WILDCARD, LISTED},
+        {"empty", MODE_EMPTY, 0},     {"expired", MODE_EXPIRED, 0},       {"rewritten", MODE_REWRITTEN, 0},
+        {"nosoa", MODE_NOSOA, 0},     {"truncated", MODE_TRUNCATED, 0},   {"lowercase", MODE_LOWERCASE, 0},
     };
     size_t i = 0;
     while (i < sizeof modes / sizeof *modes && !script_is(s, modes[i].name))
@@ -174,7 +176,8 @@ static void read_mode(struct statement *s, struct world_behaviour *b) {
 }
 
 /* Reads `ZONE [at SERVER]` and applies what follows to each that is meant. */
-static void change(struct world *w, struct statement *s, void (*read)(struct statement *, struct world_behaviour *)) {
+static void change(struct world *w, struct statement *s,
+                   void (*read)(struct statement *, struct world_behaviour *)) {
     const char *name = script_word(s, "a zone");
     bool all = strcmp(name, "all") == 0;
     unsigned from = all ? 0 : (unsigned)(world_zone(w, name) - w->zones);

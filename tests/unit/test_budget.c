@@ -455,6 +455,24 @@ static void carries_nothing_between_a_quota_and_none(void **state) {
     assert_int_equal(quota_used(&none, START), 0);
 }
 
+static void self_tests_of_a_list_that_wants_nothing_else_spend_no_more_than_their_share(void **state) {
+    static struct quota q;
+    const int64_t day = INT64_C(86400) * 1000000000;
+    uint64_t n = 0;
+    quota_init(&q, 10000, 30 * day, 0);
+    for (int64_t now = 0; now < 30 * day;) {
+        int64_t ready = quota_ready_ns(&q, BUDGET_SELF_TEST, now);
+        if (ready > now) {
+            now = ready;
+            continue;
+        }
+        quota_take(&q, BUDGET_SELF_TEST, now);
+        n++;
+    }
+    if (n < 450 || n > 550)
+        fail_msg("%llu of 10,000", (unsigned long long)n);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(uses_nearly_all_of_a_quota_and_never_more),
@@ -474,6 +492,7 @@ int main(void) {
         cmocka_unit_test(a_thousand_reloads_are_like_none),
         cmocka_unit_test(earns_no_tokens_by_a_reload),
         cmocka_unit_test(carries_nothing_between_a_quota_and_none),
+        cmocka_unit_test(self_tests_of_a_list_that_wants_nothing_else_spend_no_more_than_their_share),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -284,11 +284,54 @@ static void a_list_that_is_not_ok_is_asked_its_test_entries_only(void **state) {
     world_release(&w);
 }
 
+static void self_tests_of_a_full_nameserver_let_others_pass(void **state) {
+    struct world w;
+    world_init(&w);
+    fixture_address(&w.f, w.group, "192.0.2.1");
+    world_start(&w);
+    for (uint8_t server = 0; server < 3; server++)
+        assert_int_equal(plan_add_test(&w.plan, IP_V4, server, 0, false, 0), STATUS_OK);
+    const struct plan_gate full = {.checks = true, .full = 1 | 4};
+    struct plan_item item;
+    int64_t wake = 0;
+    assert_true(plan_next(&w.plan, &full, 0, &item, &wake));
+    assert_int_equal(item.server, 1);
+    plan_take(&w.plan, &item, 0);
+    assert_true(plan_next(&w.plan, &full, 0, &item, &wake));
+    assert_int_equal(item.purpose, PLAN_WATCHED);
+    assert_true(plan_next(&w.plan, &open_gate, 0, &item, &wake));
+    assert_int_equal(item.server, 0);
+    plan_take(&w.plan, &item, 0);
+    assert_true(plan_next(&w.plan, &open_gate, 0, &item, &wake));
+    assert_int_equal(item.server, 2);
+    world_release(&w);
+}
+
+static void a_reload_lets_rings_go_on_where_they_were(void **state) {
+    struct world w;
+    world_init(&w);
+    for (int i = 0; i < 4; i++) {
+        char ip[IP_TEXT_SIZE];
+        (void)snprintf(ip, sizeof ip, "192.0.2.%d", i);
+        fixture_address(&w.f, w.group, ip);
+    }
+    world_start(&w);
+    (void)play(&w, &open_gate, 0, 10 * MINUTE, NULL, NULL);
+    struct plan next;
+    assert_int_equal(plan_init(&next, w.f.targets, 0, &w.quota, 42, 10 * MINUTE), STATUS_OK);
+    plan_carry(&next, &w.plan, w.list, 10 * MINUTE);
+    assert_int_equal(next.rings[0].round, 1);
+    assert_int_equal(next.rings[0].position, w.plan.rings[0].position);
+    assert_int_equal(next.rings[0].start_ns, w.plan.rings[0].start_ns);
+    plan_release(&next);
+    world_release(&w);
+}
+
 static void what_is_skipped_costs_nothing(void **state) {
     (void)state;
     struct world w;
     world_init(&w);
-    w.list->budget.queries = 100;
+    w.list->budget.queries = 1000;
     w.list->budget.per_ns = DAY;
     fixture_range(&w.f, w.group, "10.0.0.0/24");
     world_start(&w);
@@ -394,6 +437,8 @@ int main(void) {
         cmocka_unit_test(rechecks_and_the_sweep_take_turns),
         cmocka_unit_test(the_order_of_a_sweep_does_not_follow_the_addresses),
         cmocka_unit_test(a_list_that_is_not_ok_is_asked_its_test_entries_only),
+        cmocka_unit_test(self_tests_of_a_full_nameserver_let_others_pass),
+        cmocka_unit_test(a_reload_lets_rings_go_on_where_they_were),
         cmocka_unit_test(what_is_skipped_costs_nothing),
         cmocka_unit_test(waiting_for_the_quota_is_counted_once_per_check),
         cmocka_unit_test(a_retry_waits_and_pays_as_its_first_attempt_did),

@@ -191,7 +191,7 @@ static void a_wrong_self_test_withdraws_what_was_learnt_since_the_last_right_one
     assert_int_equal(shown(&w, "10.0.0.2"), REGISTRY_UNKNOWN);
     assert_int_equal(shown(&w, "192.0.2.1"), REGISTRY_NOT_LISTED);
     assert_int_equal(registry_entry_find(w.r, 0, index_of(&w, "192.0.2.1"))->checked, proven);
-    assert_null(registry_entry_find(w.r, 0, index_of(&w, "10.0.0.3")));
+    assert_int_equal(registry_entry_find(w.r, 0, index_of(&w, "10.0.0.3"))->looks, 0); /* begins anew */
     assert_int_equal(counts(&w)->checked, 1);
     assert_int_equal(counts(&w)->sample_checked, 1);
     assert_int_equal(w.n_events, 0);
@@ -318,6 +318,77 @@ static void the_sweep_takes_tracked_addresses_as_they_are(void **state) {
     world_release(&w);
 }
 
+static uint8_t same_server(void *context, uint32_t list, uint32_t old_list, uint8_t server) {
+    (void)context;
+    (void)list;
+    (void)old_list;
+    return server;
+}
+
+static uint8_t server_gone(void *context, uint32_t list, uint32_t old_list, uint8_t server) {
+    (void)context;
+    (void)list;
+    (void)old_list;
+    (void)server;
+    return REGISTRY_NO_SERVER;
+}
+
+static void a_reload_keeps_what_is_unproven_unproven(void **state) {
+    for (int gone = 0; gone < 2; gone++) {
+        struct world w;
+        world_init(&w, LIST_BLOCK, 2);
+        (void)look(&w, "10.0.0.1", LOOK_SWEEP, &not_listed);
+        right(&w);
+        (void)look(&w, "10.0.0.2", LOOK_SWEEP, &not_listed);
+        struct registry *next = NULL;
+        assert_int_equal(registry_new(w.f.targets, w.r->epoch_ns, w.now, &next), STATUS_OK);
+        assert_int_equal(registry_carry(next, w.r, gone ? server_gone : same_server, NULL), STATUS_OK);
+        assert_int_equal(next->lists[0].counts[0].checked, gone ? 1 : 2);
+        registry_wrong(next, 0, 0);
+        assert_int_equal(next->lists[0].counts[0].checked, 1);
+        assert_int_equal(w.r->lists[0].counts[0].checked, 2); /* the old one is as it was */
+        registry_free(next);
+        world_release(&w);
+    }
+}
+
+static void new_codes_of_a_listing_wait_for_their_proof(void **state) {
+    struct world w;
+    world_init(&w, LIST_BLOCK, 2);
+    list_it(&w, "10.0.0.9", LOOK_WATCHED);
+    struct verdict other = listed;
+    other.codes = 4;
+    (void)look(&w, "10.0.0.9", LOOK_WATCHED, &other);
+    const struct registry_entry *entry = registry_entry_find(w.r, 0, index_of(&w, "10.0.0.9"));
+    assert_int_equal(entry->codes, 1);
+    registry_wrong(w.r, 0, 0);
+    right(&w);
+    assert_int_equal(entry->codes, 1);
+    assert_int_equal(w.n_events, 1);
+    (void)look(&w, "10.0.0.9", LOOK_WATCHED, &other);
+    right(&w);
+    assert_int_equal(entry->codes, 4);
+    assert_int_equal(w.n_events, 2);
+    assert_int_equal(w.events[1].change, CHANGE_CODES);
+    world_release(&w);
+}
+
+static void what_is_no_longer_named_needs_no_entry(void **state) {
+    struct world w;
+    world_init(&w, LIST_BLOCK, 2);
+    (void)look(&w, "10.0.0.9", LOOK_WATCHED, &not_listed);
+    list_it(&w, "10.0.0.10", LOOK_SWEEP);
+    struct registry *next = NULL;
+    assert_int_equal(registry_new(w.f.targets, w.r->epoch_ns, w.now, &next), STATUS_OK);
+    assert_int_equal(registry_carry(next, w.r, same_server, NULL), STATUS_OK);
+    registry_prune(next, 0);
+    assert_null(registry_entry_find(next, 0, index_of(&w, "10.0.0.9")));
+    assert_non_null(registry_entry_find(next, 0, index_of(&w, "10.0.0.10")));
+    assert_int_equal(next->lists[0].counts[0].checked, 2);
+    registry_free(next);
+    world_release(&w);
+}
+
 static void a_reload_keeps_what_still_applies(void **state) {
     (void)state;
     struct world w;
@@ -338,7 +409,7 @@ static void a_reload_keeps_what_still_applies(void **state) {
     fixture_address(&f, g, "10.0.0.9");
     struct registry *next = NULL;
     assert_int_equal(registry_new(fixture_targets(&f), w.r->epoch_ns, w.now, &next), STATUS_OK);
-    assert_int_equal(registry_carry(next, w.r), STATUS_OK);
+    assert_int_equal(registry_carry(next, w.r, same_server, NULL), STATUS_OK);
     const struct registry_list *l = &next->lists[1];
     assert_int_equal(l->counts[0].checked, 2);
     assert_int_equal(l->counts[0].listed, 1);
@@ -349,7 +420,7 @@ static void a_reload_keeps_what_still_applies(void **state) {
     const struct registry_entry *entry = registry_entry_find(next, 1, target_index(l->set, &ip));
     assert_non_null(entry);
     assert_true(entry->changed != 0);
-    assert_int_equal(entry->codes, 1);
+    assert_int_equal(entry->codes, UINT64_C(1) << LIST_CODE_OTHER); /* neither table has a name for it */
     registry_free(next);
     fixture_release(&f);
     world_release(&w);
@@ -423,6 +494,9 @@ int main(void) {
         cmocka_unit_test(a_listing_is_kept_for_thirty_days_of_a_blind_list),
         cmocka_unit_test(scores_count_at_once_and_fill_the_bands),
         cmocka_unit_test(the_sweep_takes_tracked_addresses_as_they_are),
+        cmocka_unit_test(a_reload_keeps_what_is_unproven_unproven),
+        cmocka_unit_test(new_codes_of_a_listing_wait_for_their_proof),
+        cmocka_unit_test(what_is_no_longer_named_needs_no_entry),
         cmocka_unit_test(a_reload_keeps_what_still_applies),
         cmocka_unit_test(counts_always_agree_with_the_cells),
     };

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A reload: what a new configuration takes over from the old one.
+ */
+#include "core/registry.h"
+#include "core/registry_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static uint32_t find_list(const struct registry *r, const struct list *wanted) {
+    for (uint32_t i = 0; i < r->n_lists; i++)
+        if (r->lists[i].set != NULL && strcmp(r->lists[i].list->name, wanted->name) == 0 &&
+            qname_equal(&r->lists[i].list->zone_name, &wanted->zone_name) &&
+            r->lists[i].list->kind == wanted->kind)
+            return i;
+    return UINT32_MAX;
+}
+
+/* Codes are bits in the order of a list's table, which may be another one now. */
+static uint64_t translate_codes(const struct list *from, const struct list *to, uint64_t codes) {
+    uint64_t out = 0;
+    for (unsigned bit = 0; bit <= LIST_CODE_OTHER; bit++) {
+        if ((codes >> bit & 1) == 0)
+            continue;
+        unsigned there = LIST_CODE_OTHER;
+        for (unsigned k = 0; bit != LIST_CODE_OTHER && k < to->n_code_names; k++)
+            if (strcmp(list_code_name(from, bit), to->code_names[k]) == 0)
+                there = k;
+        out |= UINT64_C(1) << there;
+    }
+    return out;
+}
+
+static void carry_entry(struct registry *r, uint32_t list, const struct list *old_list,
+                        const struct registry_entry *from, struct registry_entry *to) {
+    to->checked = from->checked;
+    to->sampled = from->sampled;
+    to->since = from->since;
+    to->changed = from->changed;
+    to->codes = translate_codes(old_list, r->lists[list].list, from->codes);
+    to->seen_codes = translate_codes(old_list, r->lists[list].list, from->seen_codes);
+    to->txt = from->txt != NULL ? strdup(from->txt) : NULL; /* a reason is worth no failure */
+}
+
+/* Pending flips are not carried: their looks were for the old codes and nameservers; they are seen again. */
+static enum status carry_cells(struct registry *r, uint32_t list, const struct registry *old,
+                               uint32_t old_list, const struct target_span *span) {
+    struct registry_list *l = &r->lists[list];
+    const struct registry_list *o = &old->lists[old_list];
+    for (uint32_t i = 0; i < span->count; i++) {
+        struct ip ip = ip_add(span->first, i);
+        uint32_t from = target_index(o->set, &ip);
+        if (from == UINT32_MAX || (o->states[from] & CELL_VERDICT) == REGISTRY_UNKNOWN)
+            continue;
+        uint32_t index = span->base + i;
+        unsigned state = o->states[from];
+        if (index >= l->set->n_swept)
+            state &= ~(unsigned)(CELL_SAMPLED | CELL_SAMPLE_LISTED);
+        registry_cell_set(l, index, state, registry_cell_score(o, from));
+        const struct registry_entry *entry = registry_entry_find(old, old_list, from);
+        if (entry == NULL) {
+            l->stamps[index] = o->stamps[from];
+            continue;
+        }
+        struct registry_entry *copy = registry_entry_make(r, list, index);
+        if (copy == NULL)
+            return STATUS_NO_MEMORY;
+        carry_entry(r, list, o->list, entry, copy);
+    }
+    return STATUS_OK;
+}
+
+static void carry_flips(struct registry *r, uint32_t list, const struct registry *old, uint32_t old_list) {
+    const struct targets *t = r->targets;
+    const struct targets *u = old->targets;
+    for (uint32_t g = 0; g < t->settings->n_groups; g++) {
+        for (uint32_t h = 0; h < u->settings->n_groups; h++) {
+            if (strcmp(t->settings->groups[g].name, u->settings->groups[h].name) != 0)
+                continue;
+            r->lists[list].group_flips[g] = old->lists[old_list].group_flips[h];
+            for (uint32_t a = t->group_ranges[g]; a < t->group_ranges[g + 1]; a++)
+                for (uint32_t b = u->group_ranges[h]; b < u->group_ranges[h + 1]; b++)
+                    if (strcmp(t->ranges[a].range->label, u->ranges[b].range->label) == 0)
+                        r->lists[list].range_flips[a] = old->lists[old_list].range_flips[b];
+        }
+    }
+}
+
+enum status registry_carry(struct registry *r, const struct registry *old, registry_server_map *map,
+                           void *context) {
+    for (uint32_t i = 0; i < r->n_lists; i++) {
+        struct registry_list *l = &r->lists[i];
+        uint32_t from = l->set != NULL ? find_list(old, l->list) : UINT32_MAX;
+        if (from == UINT32_MAX)
+            continue;
+        const struct registry_list *o = &old->lists[from];
+        l->frozen = o->frozen;
+        l->frozen_since_ns = o->frozen_since_ns;
+        memcpy(l->freezes, o->freezes, sizeof l->freezes);
+        l->n_freezes = o->n_freezes;
+        carry_flips(r, i, old, from);
+        enum status status = STATUS_OK;
+        for (uint32_t s = 0; status == STATUS_OK && s < l->set->n_spans; s++)
+            status = carry_cells(r, i, old, from, &l->set->spans[s]);
+        if (status == STATUS_OK)
+            status = registry_journal_carry(r, i, old, from, map, context);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+void registry_prune(struct registry *r, uint32_t list) {
+    struct registry_list *l = &r->lists[list];
+    for (uint32_t i = 0; i < l->n_entries; i++) {
+        struct registry_entry *entry = &l->entries[i];
+        if (!entry->used || entry->ring != REGISTRY_NO_RING || entry->pending != REGISTRY_UNKNOWN)
+            continue;
+        if (l->scores != NULL || registry_verdict_of(l, entry->index) != REGISTRY_LISTED)
+            registry_entry_drop(r, list, entry);
+    }
+}
