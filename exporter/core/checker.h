@@ -31,7 +31,7 @@ enum {
     CHECKER_SERVERS = 64,      /* different nameservers in one configuration */
     CHECKER_IN_FLIGHT = 65536, /* questions open at once, over all nameservers */
     CHECKER_TXT_SIZE = 256,    /* bytes kept of a list's reason */
-    CHECKER_STANDBY = 8, /* a nameserver behind one that is right is tested that many times as rarely */
+    CHECKER_STANDBY = 8,       /* a nameserver behind one that is right is tested that many times as rarely */
 };
 
 enum checker_channel { CHECKER_UDP, CHECKER_UDP_TXT, CHECKER_TCP };

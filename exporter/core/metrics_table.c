@@ -17,7 +17,7 @@ const struct metric metrics_table[] = {
     {"rbl_exporter_ready", PROMTEXT_GAUGE, "",
      "1 once the first round of self-tests is done, as /-/ready says.", .once = metrics_ready},
     {"rbl_exporter_log_messages_total", PROMTEXT_COUNTER, "level",
-     "Messages logged, also those that the level hides.", .once = metrics_log_messages},
+     "Messages logged, of the levels that are shown.", .once = metrics_log_messages},
 
     {"rbl_list_info", PROMTEXT_INFO_GAUGE, "list,dns_zone,kind,tier",
      "Always 1; the labels say what the list is.", .per_list = metrics_list_info},
