@@ -51,6 +51,15 @@ bool checker_sweep_proven(const struct checker *c, uint32_t list, int64_t now_ns
     return false;
 }
 
+/* So many results wait for their proof that the next test cannot wait: at its full journal a sweep stands
+ * still. */
+static bool has_much_to_prove(const struct checker *c, uint32_t list, uint32_t track, enum ip_family family) {
+    const struct registry_list *r = &c->registry->lists[list];
+    return checker_is_believed(&c->lists[list]) &&
+           c->lists[list].tracks[track].health[family].state == HEALTH_OK &&
+           r->unproven[checker_registry_server(track, family)] >= REGISTRY_JOURNAL_WANT_TEST;
+}
+
 enum want { WANT_NOTHING, WANT_TEST, WANT_URGENT_TEST };
 
 /* Why a healthy nameserver should be tested before its time. */
@@ -64,8 +73,6 @@ static enum want wanted_early(const struct checker *c, uint32_t list, uint32_t t
         registry_awaits(c->registry, list, checker_registry_server(track, family), &latest_ns) &&
         h->started_ns < latest_ns)
         return WANT_URGENT_TEST;
-    if (r->unproven[checker_registry_server(track, family)] >= REGISTRY_JOURNAL_WANT_TEST)
-        return WANT_TEST;
     if (track != checker_active_track(l, family))
         return WANT_NOTHING;
     /* It may have been tested as one that stands by, which is rarer. */
@@ -122,6 +129,8 @@ int64_t checker_begin_tests(struct checker *c, uint32_t list, int64_t now_ns) {
             int64_t due_ns = due_of(l, t, (enum ip_family)family);
             int64_t pause_ns = h->tested ? h->started_ns + ON_DEMAND_PAUSE_NS : now_ns;
             enum want want = now_ns >= due_ns ? WANT_TEST : WANT_NOTHING;
+            if (has_much_to_prove(c, list, t, (enum ip_family)family))
+                want = WANT_TEST;
             if (want == WANT_NOTHING && h->state == HEALTH_OK && now_ns >= pause_ns)
                 want = wanted_early(c, list, t, (enum ip_family)family, now_ns);
             if (want != WANT_NOTHING)
