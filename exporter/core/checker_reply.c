@@ -275,9 +275,12 @@ static void a_answered(const struct answered *a, const struct reply_question *qu
         test_answered(a, &verdict, reply);
 }
 
-/* A time-out counts against the nameserver's window unless it has answered other lists meanwhile and this one
- * never: then the list is dead, and its silence is no loss on the path. */
+/* A time-out counts against the nameserver's window, unless it is the list that is dead and not a packet that
+ * was lost: it is being tested because it failed before, or the nameserver has answered other lists meanwhile
+ * and this one never. */
 static bool is_dead_list(const struct answered *a) {
+    if (a->item.purpose == PLAN_SELF_TEST && a->health->state != HEALTH_OK)
+        return true;
     return a->c->servers[a->l->servers[a->track]].answered_ns > a->sent_ns &&
            a->l->tracks[a->track].answered_ns[a->family] < a->sent_ns;
 }

@@ -143,6 +143,8 @@ static bool change_world(struct statement *s) {
         world_do_claim(&play.world, s, true);
     else if (script_is(s, "deny"))
         world_do_claim(&play.world, s, false);
+    else if (script_is(s, "fail"))
+        world_do_fail(&play.world, s);
     else if (script_is(s, "mode"))
         world_do_mode(&play.world, s);
     else if (script_is(s, "delay"))

@@ -19,6 +19,8 @@
  *   deny IP on ZONE [at SERVER] [expired] [times N]
  *                              a false answer (the next N of them) that is not the truth; `expired`: with the
  *                              SOA of the zone's parent
+ *   fail IP on ZONE RCODE [times N]
+ *                              the same, but the answer is servfail, refused, formerr or notimp
  *   mode ZONE [at SERVER] MODE how questions are answered from now on; ZONE and SERVER may be `all`, and a
  *                              mode for the whole zone ends those of its servers. MODE is one of
  *     answers                  as the truth is; negative answers with the zone's SOA

@@ -93,7 +93,9 @@ static void by_truth(struct wire *out, const struct world_question *q, const str
     const struct world_entry *entry = world_entry_find(q->zone, &q->ip);
     const struct world_claim *claim = q->query.type == WIRE_TYPE_A ? take_claim(q->zone, q) : NULL;
     bool listed = claim != NULL ? claim->listed : entry != NULL && entry->listed;
-    if (!listed && b->mode == MODE_REWRITTEN)
+    if (claim != NULL && claim->rcode != WIRE_NOERROR)
+        wire_begin(out, &q->query, claim->rcode, false);
+    else if (!listed && b->mode == MODE_REWRITTEN)
         addresses(out, q, &b->address, 1);
     else if (!listed)
         negative(out, q, claim != NULL && claim->expired ? MODE_EXPIRED : b->mode, WIRE_NXDOMAIN);

@@ -53,7 +53,7 @@ struct world_server {
     struct world_behaviour behaviour;
 };
 
-/* A false answer. */
+/* A false answer, or none. */
 struct world_claim {
     struct ip ip;
     bool at_one;
@@ -62,7 +62,8 @@ struct world_claim {
     bool expired; /* not listed, with the SOA of the zone's parent */
     uint32_t codes[SCRIPT_CODES];
     unsigned n_codes;
-    double left; /* how many more */
+    unsigned rcode; /* WIRE_NOERROR: an answer; else nothing but this */
+    double left;    /* how many more */
 };
 
 struct world_zone {
@@ -110,6 +111,7 @@ void world_do_zone(struct world *w, struct statement *s);
 void world_do_list(struct world *w, struct statement *s, int64_t now_ns);
 void world_do_delist(struct world *w, struct statement *s, int64_t now_ns);
 void world_do_claim(struct world *w, struct statement *s, bool listed);
+void world_do_fail(struct world *w, struct statement *s);
 void world_do_mode(struct world *w, struct statement *s);
 void world_do_delay(struct world *w, struct statement *s);
 void world_do_loss(struct world *w, struct statement *s);

@@ -106,6 +106,27 @@ void world_do_delist(struct world *w, struct statement *s, int64_t now_ns) {
 
 /* ---- what servers say ---- */
 
+static unsigned read_rcode(struct statement *s) {
+    static const char *const names[] = {[WIRE_FORMERR] = "formerr",
+                                        [WIRE_SERVFAIL] = "servfail",
+                                        [WIRE_NOTIMP] = "notimp",
+                                        [WIRE_REFUSED] = "refused"};
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
+        if (names[i] != NULL && script_is(s, names[i]))
+            return i;
+    driver_misread("no rcode (servfail, refused, formerr, notimp)");
+}
+
+static void add_claim(struct world_zone *z, const struct world_claim *claim) {
+    unsigned i = 0;
+    while (i < z->n_claims && z->claims[i].left >= 1)
+        i++;
+    if (i == WORLD_CLAIMS)
+        driver_misread("more than %d claims", WORLD_CLAIMS);
+    z->claims[i] = *claim;
+    z->n_claims += i == z->n_claims;
+}
+
 void world_do_claim(struct world *w, struct statement *s, bool listed) {
     struct world_claim claim = {.ip = script_ip(s), .listed = listed, .left = (double)INFINITY};
     struct world_zone *z = on_zone(w, s);
@@ -117,13 +138,16 @@ void world_do_claim(struct world *w, struct statement *s, bool listed) {
     claim.expired = !listed && script_is(s, "expired");
     if (script_is(s, "times"))
         claim.left = script_number(s);
-    unsigned i = 0;
-    while (i < z->n_claims && z->claims[i].left >= 1)
-        i++;
-    if (i == WORLD_CLAIMS)
-        driver_misread("more than %d claims", WORLD_CLAIMS);
-    z->claims[i] = claim;
-    z->n_claims += i == z->n_claims;
+    add_claim(z, &claim);
+}
+
+void world_do_fail(struct world *w, struct statement *s) {
+    struct world_claim claim = {.ip = script_ip(s), .left = (double)INFINITY};
+    struct world_zone *z = on_zone(w, s);
+    claim.rcode = read_rcode(s);
+    if (script_is(s, "times"))
+        claim.left = script_number(s);
+    add_claim(z, &claim);
 }
 
 static struct world_behaviour *server_behaviour(struct world_zone *z, const struct ip *server) {
@@ -134,17 +158,6 @@ static struct world_behaviour *server_behaviour(struct world_zone *z, const stru
         driver_misread("more than %d servers of one zone", WORLD_SERVERS);
     z->servers[z->n_servers] = (struct world_server){*server, z->behaviour};
     return &z->servers[z->n_servers++].behaviour;
-}
-
-static unsigned read_rcode(struct statement *s) {
-    static const char *const names[] = {[WIRE_FORMERR] = "formerr",
-                                        [WIRE_SERVFAIL] = "servfail",
-                                        [WIRE_NOTIMP] = "notimp",
-                                        [WIRE_REFUSED] = "refused"};
-    for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
-        if (names[i] != NULL && script_is(s, names[i]))
-            return i;
-    driver_misread("no rcode (servfail, refused, formerr, notimp)");
 }
 
 static void read_mode(struct statement *s, struct world_behaviour *b) {
