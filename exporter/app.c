@@ -98,7 +98,9 @@ static void log_state(void *context, uint32_t index, enum health_state from, enu
     log_write(to == HEALTH_OK ? LOG_INFO : LOG_WARN,
               to == HEALTH_OK ? "list can be believed" : "list cannot be believed, its verdicts are frozen",
               "list", list->name, "zone", list->zone, "from", health_state_text[from], "state",
-              health_state_text[to], "answer", answer[0] != '\0' ? answer : NULL, "detail",
+              health_state_text[to], "reason",
+              because != NULL && because->reason != REASON_NONE ? verdict_reason_text[because->reason] : NULL,
+              "answer", answer[0] != '\0' ? answer : NULL, "detail",
               because != NULL && because->detail != DETAIL_NONE ? verdict_detail_text[because->detail] : NULL,
               "advice", to != HEALTH_OK ? health_state_advice[to] : NULL, "note",
               to == HEALTH_REFUSED && list->note[0] != '\0' ? list->note : NULL, NULL);
@@ -110,7 +112,10 @@ static void log_txt(void *context, uint32_t index, uint32_t address, const char 
     struct ip ip = target_ip(app->now.targets->sets[index], address);
     char text[IP_TEXT_SIZE];
     (void)ip_format(&ip, text);
-    log_write(LOG_INFO, "reason for a listing", "list", list->name, "ip", text, "txt", txt, NULL);
+    const struct registry_entry *entry = registry_entry_find(app->now.checker->registry, index, address);
+    bool named = entry != NULL && entry->ring != REGISTRY_NO_RING;
+    log_write(named ? LOG_INFO : LOG_DEBUG, "reason for a listing", "list", list->name, "ip", text, "txt",
+              txt, NULL);
 }
 
 /* ---- generations ---- */
@@ -305,8 +310,7 @@ static bool start(struct app *app, struct problems *problems) {
     enum status status = generation_load(app, problems, false);
     app_problems_log(name, problems);
     if (status != STATUS_OK) {
-        log_write(LOG_ERROR, "the configuration cannot be used", "file", name, "error", status_text(status),
-                  NULL);
+        log_write(LOG_ERROR, "the configuration cannot be used: the errors are above", "file", name, NULL);
         return false;
     }
     app_config_age(app->now.settings, clock_wall_ns());
@@ -385,6 +389,8 @@ static int run_with_settings(const struct cli *cli, const struct catalog *catalo
     problems_init(problems);
     enum status status = app_config_load(cli->config_file, catalog, problems, &settings);
     print_problems(name, problems);
+    if (status == STATUS_OK && cli->config_check)
+        app_config_age(settings, clock_wall_ns());
     if (status == STATUS_OK && cli->config_check)
         buf_addf(&text, "%s: OK, %zu lists, %zu groups, %zu warnings\n", name, settings->n_lists,
                  settings->n_groups, problems->n_warnings);

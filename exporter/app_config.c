@@ -59,8 +59,9 @@ enum status app_config_load(const char *file, const struct catalog *catalog, str
 void app_problems_text(struct buf *out, const char *file, const struct problems *problems) {
     for (size_t i = 0; i < problems->n_shown; i++) {
         const struct problem *p = &problems->shown[i];
-        buf_addf(out, "%s:%u:%u: %s: %s\n", file, p->line, p->column, p->warning ? "warning" : "error",
-                 p->text);
+        /* A problem of the file as a whole stands at its beginning. */
+        buf_addf(out, "%s:%u:%u: %s: %s\n", file, p->line > 0 ? p->line : 1, p->column > 0 ? p->column : 1,
+                 p->warning ? "warning" : "error", p->text);
     }
     size_t all = problems->n_errors + problems->n_warnings;
     if (all > problems->n_shown)

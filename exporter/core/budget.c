@@ -192,7 +192,7 @@ void quota_init(struct quota *q, uint64_t limit, int64_t per_ns, int64_t now_ns)
     memset(q, 0, sizeof *q);
     q->limit = limit;
     q->per_ns = per_ns;
-    q->capacity = most((double)limit / 30, 1);
+    q->capacity = most((double)limit / 30, least((double)limit, 4));
     q->spare = q->capacity;
     for (unsigned i = 0; i < BUDGET_CLASSES; i++) {
         q->tokens[i] = least(class_capacity(q, i), share[i] * q->capacity);

@@ -34,7 +34,7 @@ const char *const health_state_advice[HEALTH_STATES] = {
     [HEALTH_REFUSED] = "The list refuses to answer: its resolver is public or not registered, or too many "
                        "queries were sent. "
                        "Use a resolver of your own, register its egress address with the operator of the "
-                       "list, or lower the budget.",
+                       "list, or lower the budget. A resolver that does not serve you refuses, too.",
     [HEALTH_WILDCARD] = "The list calls an address listed that never is, or answers with addresses outside "
                         "127.0.0.0/8: it lists "
                         "everything, its domain has changed hands, or the resolver rewrites answers. "

@@ -360,6 +360,11 @@ int64_t plan_sweep_interval(const struct plan *p, int64_t now_ns) {
     if (!s->running || s->position == 0)
         return known;
     double expected = (double)(now_ns - s->started_ns) * s->n / s->position;
+    /* The first burst says nothing about the rest: a quota cannot be beaten. */
+    double at_best =
+        p->quota->limit > 0 ? (double)s->n / (double)p->quota->limit * (double)p->quota->per_ns : 0;
+    if (expected < at_best)
+        expected = at_best;
     if (expected > (double)LONGEST_SWEEP_NS)
         return LONGEST_SWEEP_NS;
     return (int64_t)expected > known ? (int64_t)expected : known;

@@ -132,6 +132,38 @@ static void read_groups(struct settings_reader *r, const struct node *node, stru
     out->n_groups = n;
 }
 
+/* A list that no group is checked on costs its self-tests and shows nothing. */
+static void warn_of_useless_lists(struct settings_reader *r, const struct settings *settings,
+                                  const struct node *const *places) {
+    for (size_t i = 0; i < settings->n_lists; i++) {
+        bool used = false;
+        for (size_t g = 0; g < settings->n_groups; g++)
+            used = used || settings->groups[g].lists[i];
+        if (settings->lists[i].enabled && !used)
+            problems_warn(r->problems, places[i]->line, places[i]->column,
+                          "list \"%s\" is used by no group: only its test entries are asked",
+                          settings->lists[i].name);
+    }
+}
+
+/* Two lists of one zone with an allowance each may be asked twice what their operator allows. */
+static void warn_of_twin_lists(struct settings_reader *r, const struct settings *settings,
+                               const struct node *const *places) {
+    for (size_t i = 0; i < settings->n_lists; i++) {
+        for (size_t k = 0; k < i; k++) {
+            const struct list *a = &settings->lists[k];
+            const struct list *b = &settings->lists[i];
+            bool shared = a->budget.share >= 0 && a->budget.share == b->budget.share;
+            if (a->enabled && b->enabled && !shared && qname_equal(&a->zone_name, &b->zone_name))
+                problems_warn(
+                    r->problems, places[i]->line, places[i]->column,
+                    "lists \"%s\" and \"%s\" ask the same zone within budgets of their own; let them "
+                    "share one",
+                    a->name, b->name);
+        }
+    }
+}
+
 static void read_all(struct settings_reader *r, const struct node *root, const struct catalog *catalog,
                      struct settings *out) {
     const struct node *places[LIST_MAX];
@@ -149,8 +181,11 @@ static void read_all(struct settings_reader *r, const struct node *root, const s
     out->defaults = r->defaults;
     out->budgets = r->budgets;
     out->n_budgets = r->n_budgets;
-    if (!problems_failed(r->problems))
+    if (!problems_failed(r->problems)) {
         settings_warn_of_slow_sweeps(r, out, places);
+        warn_of_useless_lists(r, out, places);
+        warn_of_twin_lists(r, out, places);
+    }
 }
 
 enum status settings_read(const struct node *root, const struct catalog *catalog,

@@ -46,7 +46,7 @@ void httpd_say(struct httpd *server, const char *message, const char *detail) {
     const bool allowed = log_allowed(&server->log_limit, LINES_PER_MINUTE, clock_now_ns());
     pthread_mutex_unlock(&server->log_lock);
     if (allowed)
-        log_write(LOG_INFO, message, "detail", detail, NULL);
+        log_write(LOG_DEBUG, message, "detail", detail, NULL);
 }
 
 /* What libmicrohttpd says is mostly what clients did wrong, so it is neither a warning nor without a limit.

@@ -106,6 +106,15 @@ def files_that_pass(world):
         equal(check(world, b"\xef\xbb\xbf" + example.encode())[0], 0)
         groups = [{"name": "g", "ranges": ["192.0.2.0/24"]}]
         equal(check(world, exporter.config([exporter.dns_list("a", "b.c")], groups, ["::1"]))[0], 0)
+    with world.case("the README's first configuration passes without a warning"):
+        with open(os.path.join(TOP, "README.md"), encoding="utf-8") as file:
+            first = file.read().split("```yaml\n")[1].split("```")[0]
+        assert "groups:" in first, first
+        code, problems, output = check(world, first)
+        equal((code, problems), (0, []), output)
+    with world.case("ranges that are older than half a year are a warning"):
+        code, problems, output = check(world, GOOD + "    ranges: [198.51.100.0/28]\n    ranges_date: 2020-01-31\n")
+        assert code == 0 and "ranges of this group are old" in output, output
     with world.case("a list that is dead is a warning that says what happened"):
         code, problems, output = check(world, GOOD.replace("bl.example.net", "ix.dnsbl.manitu.net"))
         equal(code, 0, output)

@@ -326,6 +326,15 @@ static void warns_of_what_may_not_be_meant(void **state) {
          "30d takes "
          "about 393 days"},
         {"groups: [{name: g, ranges: [40.93.%.%], sweep_interval: 60d}]\nlists: [{use: psbl}]", NULL, ""},
+        {"groups: [{name: g, addresses: [192.0.2.1], lists: [a]}]\n"
+         "lists: [{name: a, zone: a.net}, {name: b, zone: b.net}]",
+         "2:33", "list \"b\" is used by no group"},
+        {"groups: [{name: g, addresses: [192.0.2.1]}]\n"
+         "lists: [{name: a, zone: a.net}, {name: b, zone: A.NET}]",
+         "2:33", "lists \"a\" and \"b\" ask the same zone within budgets of their own"},
+        {"groups: [{name: g, addresses: [192.0.2.1]}]\nbudgets: {x: {queries: 10}}\n"
+         "lists: [{name: a, zone: a.net, budget: {share: x}}, {name: b, zone: a.net, budget: {share: x}}]",
+         NULL, ""},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct settings *s = read_good(rows[i].text);
