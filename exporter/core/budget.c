@@ -193,15 +193,16 @@ void quota_init(struct quota *q, uint64_t limit, int64_t per_ns, int64_t now_ns)
     q->limit = limit;
     q->per_ns = per_ns;
     q->capacity = most((double)limit / 30, least((double)limit, 4));
-    q->spare = q->capacity;
+    /* Self-tests come first: without them nothing else may be asked. */
+    q->tokens[BUDGET_SELF_TEST] = least(class_capacity(q, BUDGET_SELF_TEST), q->capacity);
+    q->spare = q->capacity - q->tokens[BUDGET_SELF_TEST];
+    double rest = q->spare;
     for (unsigned i = 0; i < BUDGET_CLASSES; i++) {
-        q->tokens[i] = least(class_capacity(q, i), share[i] * q->capacity);
+        if (i == BUDGET_SELF_TEST)
+            continue;
+        q->tokens[i] = least(class_capacity(q, i), share[i] * rest);
         q->spare -= q->tokens[i];
     }
-    double tests =
-        least(most(class_capacity(q, BUDGET_SELF_TEST) - q->tokens[BUDGET_SELF_TEST], 0), q->spare);
-    q->tokens[BUDGET_SELF_TEST] += tests;
-    q->spare -= tests;
     q->filled_ns = now_ns;
     q->slot_start_ns = now_ns;
     q->pace = sustainable_pace(q, now_ns);

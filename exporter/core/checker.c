@@ -347,7 +347,8 @@ int64_t checker_wake_ns(const struct checker *c) {
 
 /* ---- turning ---- */
 
-struct registry_stale checker_stale(struct checker *c, uint32_t list, int64_t now_ns) {
+/* How long results may be shown. */
+static struct registry_stale stale_of(struct checker *c, uint32_t list, int64_t now_ns) {
     struct checker_list *l = &c->lists[list];
     int64_t fixed_ns = c->settings->defaults.stale_after_ns;
     int64_t sweep_ns = plan_sweep_interval(&l->plan, now_ns);
@@ -371,7 +372,7 @@ static void age(struct checker *c, uint32_t list, int64_t now_ns) {
     if (now_ns < l->scan_ns)
         return;
     l->scan_ns = now_ns + SECOND_NS;
-    struct registry_stale stale = checker_stale(c, list, now_ns);
+    struct registry_stale stale = stale_of(c, list, now_ns);
     registry_scan(c->registry, list, &stale, c->registry->lists[list].set->n / SCAN_SHARE + SCAN_LEAST,
                   now_ns);
 }

@@ -42,7 +42,5 @@ static inline bool checker_endpoint_equal(const struct endpoint *a, const struct
 uint32_t checker_active_track(const struct checker_list *l, enum ip_family family);
 /* Gives a slot back. */
 void checker_slot_free(struct checker *c, struct checker_slot *slot);
-/* How long results may be shown. */
-struct registry_stale checker_stale(struct checker *c, uint32_t list, int64_t now_ns);
 
 #endif

@@ -162,7 +162,7 @@ void checker_update_state(struct checker *c, uint32_t list, const struct verdict
     for (int family = 0; family < IP_FAMILIES; family++)
         if (l->list->families[family])
             state = health_worst(state, family_state(l, family));
-    if ((state == HEALTH_OK || state == HEALTH_UNKNOWN) && quota_exhausted(checker_quota(c, list), now_ns))
+    if (state == HEALTH_OK && quota_exhausted(checker_quota(c, list), now_ns))
         state = HEALTH_QUOTA_EXHAUSTED;
     registry_freeze(c->registry, list, state != HEALTH_OK, now_ns);
     if (state == l->state)
@@ -170,8 +170,8 @@ void checker_update_state(struct checker *c, uint32_t list, const struct verdict
     enum health_state from = l->state;
     bool was_believed = checker_is_believed(l);
     l->state = state;
-    if (was_believed &&
-        !checker_is_believed(l)) { /* a look from before may be of a list that was blind already */
+    /* A look from before may be of a list that was blind already. */
+    if (was_believed && !checker_is_believed(l)) {
         registry_doubt_pending(c->registry, list, REGISTRY_NO_SERVER);
         checker_confirm_again(c, list, now_ns);
     }

@@ -28,9 +28,3 @@ uint64_t hist_count(const struct hist *h) {
         n += h->buckets[i];
     return n;
 }
-
-void hist_merge(struct hist *into, const struct hist *from) {
-    for (int i = 0; i <= HIST_BOUNDS; i++)
-        into->buckets[i] += from->buckets[i];
-    into->sum_ns += from->sum_ns;
-}

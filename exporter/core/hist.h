@@ -23,7 +23,5 @@ extern const char *const hist_bound_text[HIST_BOUNDS];
 void hist_add(struct hist *h, int64_t ns);
 /* All observations. */
 uint64_t hist_count(const struct hist *h);
-/* into += from. */
-void hist_merge(struct hist *into, const struct hist *from);
 
 #endif

@@ -77,6 +77,5 @@ bool ip_range_percent(const struct ip_range *range, char out[IP_RANGE_TEXT_SIZE]
 /* Number of addresses, UINT64_MAX if that or more. */
 uint64_t ip_range_count(const struct ip_range *range);
 bool ip_range_contains(const struct ip_range *range, const struct ip *ip);
-bool ip_range_overlaps(const struct ip_range *a, const struct ip_range *b);
 
 #endif

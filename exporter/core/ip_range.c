@@ -239,7 +239,3 @@ uint64_t ip_range_count(const struct ip_range *range) {
 bool ip_range_contains(const struct ip_range *range, const struct ip *ip) {
     return ip_compare(&range->first, ip) <= 0 && ip_compare(ip, &range->last) <= 0;
 }
-
-bool ip_range_overlaps(const struct ip_range *a, const struct ip_range *b) {
-    return ip_compare(&a->first, &b->last) <= 0 && ip_compare(&b->first, &a->last) <= 0;
-}

@@ -223,6 +223,20 @@ static void lists_share_a_nameserver_fairly(void **state) {
     world_release(&w);
 }
 
+static void a_spent_quota_does_not_vouch_for_a_list_that_was_never_tested(void **state) {
+    struct world w;
+    world_init(&w, 1);
+    w.f.lists[0].budget.queries = 1;
+    w.f.lists[0].budget.per_ns = DAY;
+    fixture_address(&w.f, fixture_group(&w.f, "g"), "192.0.2.1");
+    world_start(&w, 1);
+    play_at(&w, 0); /* half a self-test */
+    (void)checker_turn(w.c, 1);
+    assert_true(quota_exhausted(checker_quota(w.c, 0), 1));
+    assert_int_equal(w.c->lists[0].state, HEALTH_UNKNOWN);
+    world_release(&w);
+}
+
 static void never_more_is_open_than_the_window_allows(void **state) {
     (void)state;
     struct world w;
@@ -267,6 +281,7 @@ int main(void) {
         cmocka_unit_test(a_cookie_is_good_for_one_answer_of_its_own_generation),
         cmocka_unit_test(ids_and_letter_case_come_from_the_random_bits),
         cmocka_unit_test(lists_share_a_nameserver_fairly),
+        cmocka_unit_test(a_spent_quota_does_not_vouch_for_a_list_that_was_never_tested),
         cmocka_unit_test(never_more_is_open_than_the_window_allows),
         cmocka_unit_test(more_nameservers_than_it_has_place_for_are_refused),
     };

@@ -55,26 +55,12 @@ static void counts_the_longest_durations_in_the_last_bucket(void **state) {
     assert_int_equal(h.sum_ns, INT64_MAX);
 }
 
-static void merges_as_if_all_had_been_added_to_one(void **state) {
-    struct hist one = {0};
-    struct hist even = {0};
-    struct hist odd = {0};
-    for (int64_t i = 0; i < 1000; i++) {
-        hist_add(&one, i * i * 7919);
-        hist_add(i % 2 ? &odd : &even, i * i * 7919);
-    }
-    hist_merge(&even, &odd);
-    assert_memory_equal(&even, &one, sizeof one);
-    assert_int_equal(hist_count(&even), 1000);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(has_the_bounds_of_the_contract),
         cmocka_unit_test(counts_a_bound_in_its_own_bucket_and_more_in_the_next),
         cmocka_unit_test(counts_below_zero_as_zero),
         cmocka_unit_test(counts_the_longest_durations_in_the_last_bucket),
-        cmocka_unit_test(merges_as_if_all_had_been_added_to_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
