@@ -25,10 +25,10 @@ ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
 
-BUILD_PACKAGES := gcc libc6-dev make pkg-config libc-ares-dev libmicrohttpd-dev libyaml-dev zlib1g-dev
+BUILD_PACKAGES := gcc libc6-dev make pkg-config libc-ares-dev libmicrohttpd-dev libyaml-dev zlib1g-dev libsqlite3-dev
 LINT_PACKAGES := clang-tidy clang-format cppcheck python3
-TEST_PACKAGES := libcmocka-dev rbldnsd unbound prometheus python3 python3-prometheus-client curl
-LIBRARIES := libcares libmicrohttpd yaml-0.1 zlib
+TEST_PACKAGES := libcmocka-dev rbldnsd unbound prometheus python3 python3-prometheus-client curl strace
+LIBRARIES := libcares libmicrohttpd yaml-0.1 zlib sqlite3
 
 # Asked for only by recipes (`=`), so that `make help` works before anything is installed.
 LIBRARY_FLAGS = $(shell pkg-config --cflags $(LIBRARIES))
@@ -65,7 +65,7 @@ REPLAYS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/replay_%,$(wildcard tes
 EDGE_TESTS := $(filter $(BUILD)/tests/test_edge_%,$(TESTS))
 CORE_TESTS := $(filter-out $(EDGE_TESTS),$(TESTS))
 
-.PHONY: all run test programs asan lint lint-layers lint-headers lint-purity lint-tidy lint-cppcheck lint-format \
+.PHONY: all run test soak programs asan lint lint-layers lint-headers lint-purity lint-tidy lint-cppcheck lint-format \
         format reference clean help FORCE
 .DELETE_ON_ERROR:
 
@@ -115,6 +115,13 @@ test: ## Installs the test tools, builds and runs all tests; T=text only those w
 	$(Q)$(MAKE) --keep-going programs || broken=--broken-build; \
 	$(PYTHON) tests/run --build=$(BUILD) --match='$(T)' $$broken $(KINDS)
 
+CRASHES ?= 300
+soak: ## 900 crashes of the real daemon, and 2,000 simulated months with SenderScore's budget; half an hour
+	$(Q)sh .ci/packages $(BUILD_PACKAGES) $(TEST_PACKAGES)
+	$(Q)$(MAKE) all $(BUILD)/tests/scenario_driver
+	$(Q)RBL_CRASHES=$(CRASHES) $(PYTHON) tests/run --build=$(BUILD) --match=test_crash --limit=3600 e2e
+	$(Q)$(PYTHON) tests/run --build=$(BUILD) --match='$(T)' --limit=3600 soak
+
 asan: ## The same tests but those of lint, with AddressSanitizer and UndefinedBehaviorSanitizer
 	$(Q)$(MAKE) test BUILD=$(BUILD)/asan SANITIZE=address,undefined CFLAGS="-O1 -g" KINDS="unit scenario e2e fuzz"
 
@@ -135,7 +142,7 @@ $(EDGE_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(CORE) $(EDGE)
 $(BUILD)/tests/scenario_driver: $(DRIVER) $(CORE) $(BUILD)/obj/edge/yaml.o
 	@echo "  LINK  $@"
 	@mkdir -p $(@D)
-	$(Q)$(LINK) -o $@ $^ $(shell pkg-config --libs yaml-0.1)
+	$(Q)$(LINK) -o $@ $^ $(shell pkg-config --libs yaml-0.1) -lm
 
 $(REPLAYS): $(BUILD)/tests/replay_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o $(CORE)
 	@echo "  LINK  $@"
