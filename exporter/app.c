@@ -147,7 +147,8 @@ static enum status generation_build(const struct app *app, struct settings *sett
                                     struct problems *problems, int64_t now_ns, struct generation *out) {
     struct generation g = {.settings = settings};
     struct endpoint system[3];
-    const struct checker_watch watch = {log_change, log_state, log_txt, (void *)app};
+    const struct checker_watch watch = {
+        .changed = log_change, .state = log_state, .txt = log_txt, .context = (void *)app};
     size_t n_system = system_servers(settings, system, problems);
     enum status status = problems_failed(problems) ? STATUS_INVALID : targets_build(settings, &g.targets);
     if (status == STATUS_OK)

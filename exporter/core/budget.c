@@ -20,6 +20,10 @@
 #define SECOND_NS 1e9
 /* Longer than anything runs, and short enough for sums of a few of them. */
 #define FOREVER_NS (INT64_C(1) << 60)
+#define MINUTE_NS (60 * INT64_C(1000000000))
+/* Reserved at a time: at least so many or that part of the quota, which a crash may lose; at most that part.
+ */
+enum { RESERVE_LEAST = 4, RESERVE_LEAST_SHARE = 200, RESERVE_SHARE = 20 };
 
 /* A token this close to whole is whole: sums of many small fillings are not exact. */
 static const double nearly_one = 1 - 1e-6;
@@ -29,9 +33,6 @@ static const double share[BUDGET_CLASSES] = {
     [BUDGET_SWEEP] = 0.20,
     [BUDGET_WATCHED] = 0.65,
 };
-/* A smaller quota is left to the window: the parts of a token that lie in each bucket would be too much of
- * it, up to all. */
-static const uint64_t smallest_smooth = 100;
 /* The part of its share of a full bucket that a class keeps while it sleeps. */
 static const double keeps[BUDGET_CLASSES] = {
     [BUDGET_URGENT] = 1,
@@ -39,6 +40,16 @@ static const double keeps[BUDGET_CLASSES] = {
     [BUDGET_SWEEP] = 1.0 / 12,
     [BUDGET_WATCHED] = 1.0 / 12,
 };
+
+double budget_share(enum budget_class class) {
+    return share[class];
+}
+
+double budget_seconds(double queries, double per_second, uint64_t limit, int64_t per_ns) {
+    double by_rate = per_second > 0 ? queries / per_second : 0;
+    double by_quota = limit > 0 ? queries / (double)limit * ((double)per_ns / SECOND_NS) : 0;
+    return by_rate > by_quota ? by_rate : by_quota;
+}
 
 static double least(double a, double b) {
     return a < b ? a : b;
@@ -109,6 +120,11 @@ static int64_t slot_ns(const struct quota *q) {
     return (q->per_ns + QUOTA_SLOTS - 2) / (QUOTA_SLOTS - 1);
 }
 
+/* Of all buckets of a quota: a thirtieth of it. */
+static double full_capacity(uint64_t limit) {
+    return most((double)limit / 30, least((double)limit, 4));
+}
+
 static double full_pace(const struct quota *q) {
     return q->limit != 0 ? (double)q->limit / ((double)q->per_ns / SECOND_NS) : q->pace;
 }
@@ -116,13 +132,21 @@ static double full_pace(const struct quota *q) {
 /* Whether the class may take from the spare bucket. Self-tests of a quota may not: those of a dead list would
  * otherwise spend all that its addresses do not want. */
 static bool may_borrow(const struct quota *q, enum budget_class class) {
-    return class != BUDGET_SELF_TEST || q->limit < smallest_smooth;
+    return class != BUDGET_SELF_TEST || q->limit < QUOTA_SMALLEST_SMOOTH;
 }
 
-/* At least one token, or a class with a small share of a small quota would never get its turn; and for
- * self-tests those of both families, so that a list can be believed soon after a start. */
+/* At least one token, or a class with a small share of a small quota would never get its turn; for self-tests
+ * those of both families, so that a list can be believed soon after a start; and for urgent questions what
+ * one flip costs (two looks, a self-test, and one more), so that a bounce is decided within seconds, as far
+ * as that is no more than a fiftieth of the quota. */
+static double least_capacity(const struct quota *q, unsigned class) {
+    if (class == BUDGET_SELF_TEST)
+        return 4;
+    return class == BUDGET_URGENT ? most(least((double)q->limit / 50, 5), 1) : 1;
+}
+
 static double class_capacity(const struct quota *q, unsigned class) {
-    return most(share[class] * keeps[class] * q->capacity, class == BUDGET_SELF_TEST ? 4 : 1);
+    return most(share[class] * keeps[class] * q->capacity, least_capacity(q, class));
 }
 
 static double all_tokens(const struct quota *q) {
@@ -140,7 +164,7 @@ static double within_reach(const struct quota *q, enum budget_class class) {
  * tokens than the window has room for by then, if all are spent. */
 static double sustainable_pace(const struct quota *q, int64_t now_ns) {
     double pace = full_pace(q);
-    if (q->limit < smallest_smooth)
+    if (q->limit < QUOTA_SMALLEST_SMOOTH)
         return pace;
     double room = (double)q->limit - (double)q->used - all_tokens(q);
     double slot_s = (double)slot_ns(q) / SECOND_NS;
@@ -192,7 +216,7 @@ void quota_init(struct quota *q, uint64_t limit, int64_t per_ns, int64_t now_ns)
     memset(q, 0, sizeof *q);
     q->limit = limit;
     q->per_ns = per_ns;
-    q->capacity = most((double)limit / 30, least((double)limit, 4));
+    q->capacity = full_capacity(limit);
     /* Self-tests come first: without them nothing else may be asked. */
     q->tokens[BUDGET_SELF_TEST] = least(class_capacity(q, BUDGET_SELF_TEST), q->capacity);
     q->spare = q->capacity - q->tokens[BUDGET_SELF_TEST];
@@ -256,6 +280,33 @@ void quota_carry(struct quota *q, const struct quota *old, int64_t now_ns) {
         q->tokens[i] = least(past.tokens[i], class_capacity(q, i));
     q->filled_ns = now_ns;
     q->pace = sustainable_pace(q, now_ns);
+    q->reserves = past.reserves;
+    uint64_t room = q->used < q->limit ? q->limit - q->used : 0;
+    q->reserved = past.reserved < room ? past.reserved : room;
+    q->asked = past.asked;
+    q->taken = past.taken;
+    q->taken_before = past.taken_before;
+    q->minute_ns = past.minute_ns;
+}
+
+void quota_restore(struct quota *q, const struct quota *kept, int64_t now_ns) {
+    struct quota past = *kept;
+    if (q->limit == 0 || past.limit == 0)
+        return;
+    past.slot_start_ns = earliest(past.slot_start_ns, now_ns);
+    past.filled_ns = earliest(past.filled_ns, now_ns);
+    past.pace = full_pace(&past);
+    past.capacity = full_capacity(past.limit);
+    advance(&past, now_ns);
+    uint64_t lost = past.reserved + past.asked;
+    uint64_t room = UINT32_MAX - past.slots[past.newest];
+    past.slots[past.newest] += (uint32_t)(lost < room ? lost : room);
+    past.used += lost < room ? lost : room;
+    past.spare = most(past.spare - (double)lost, 0);
+    past.reserves = false;
+    past.reserved = 0;
+    past.asked = 0;
+    quota_carry(q, &past, now_ns);
 }
 
 /* Seconds until `class` has a whole token if nobody takes one: its own share flows, and with it that of each
@@ -316,6 +367,15 @@ bool quota_kept_waiting(struct quota *q, enum budget_class class, int64_t now_ns
     return q->tokens[class] >= class_capacity(q, class) * nearly_one;
 }
 
+uint64_t quota_room(struct quota *q, enum budget_class class, int64_t now_ns) {
+    if (q->limit == 0)
+        return UINT64_MAX;
+    advance(q, now_ns);
+    uint64_t left = q->limit > q->used ? q->limit - q->used : 0;
+    uint64_t tokens = (uint64_t)(within_reach(q, class) + (1 - nearly_one));
+    return tokens < left ? tokens : left;
+}
+
 void quota_take(struct quota *q, enum budget_class class, int64_t now_ns) {
     if (unlimited(q))
         return;
@@ -329,6 +389,11 @@ void quota_take(struct quota *q, enum budget_class class, int64_t now_ns) {
     assert(q->slots[q->newest] < UINT32_MAX);
     q->slots[q->newest]++;
     q->used++;
+    q->taken++;
+    if (!q->reserves)
+        return;
+    assert(q->reserved > 0);
+    q->reserved--;
 }
 
 uint64_t quota_used(struct quota *q, int64_t now_ns) {
@@ -349,4 +414,51 @@ int64_t quota_reset_ns(struct quota *q, int64_t now_ns) {
     while (q->slots[(q->newest + ahead) % QUOTA_SLOTS] == 0)
         ahead++;
     return q->slot_start_ns + (int64_t)ahead * slot_ns(q);
+}
+
+/* ---- reservation ---- */
+
+void quota_reserve(struct quota *q, bool reserves) {
+    bool before = q->reserves;
+    q->reserves = reserves && q->limit > 0;
+    q->asked = 0;
+    if (!before || !q->reserves)
+        q->reserved = 0;
+}
+
+uint64_t quota_wanted(struct quota *q, int64_t now_ns) {
+    if (!q->reserves || q->asked > 0)
+        return 0;
+    if (now_ns - q->minute_ns >= MINUTE_NS) {
+        q->taken_before = now_ns - q->minute_ns < 2 * MINUTE_NS ? q->taken : 0;
+        q->taken = 0;
+        q->minute_ns = now_ns;
+    }
+    uint64_t used = quota_used(q, now_ns);
+    uint64_t room = used + q->reserved < q->limit ? q->limit - used - q->reserved : 0;
+    uint64_t most_at_once = q->limit / RESERVE_SHARE > 1 ? q->limit / RESERVE_SHARE : 1;
+    uint64_t target = 2 * (q->taken + q->taken_before);
+    if (target < q->limit / RESERVE_LEAST_SHARE)
+        target = q->limit / RESERVE_LEAST_SHARE;
+    if (target < RESERVE_LEAST)
+        target = RESERVE_LEAST;
+    if (target > most_at_once)
+        target = most_at_once;
+    if (q->reserved * 2 >= target + 1)
+        return 0;
+    return target - q->reserved < room ? target - q->reserved : room;
+}
+
+void quota_asked(struct quota *q, uint64_t n) {
+    q->asked = n;
+}
+
+void quota_granted(struct quota *q) {
+    if (q->reserves)
+        q->reserved += q->asked;
+    q->asked = 0;
+}
+
+bool quota_is_reserved(const struct quota *q) {
+    return !q->reserves || q->reserved > 0;
 }

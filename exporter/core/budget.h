@@ -21,6 +21,11 @@
  * classes keep their share of a full bucket back, the others a twelfth of it, or too much of the quota would
  * lie idle.
  *
+ * Where what is spent has to survive a crash, queries are reserved before they are sent: the caller writes
+ * down that some more are spent, and only when that is on the disk may they be sent. A crash then loses those
+ * that were reserved and not sent, never the reverse. How many are reserved at a time follows from how many
+ * were sent in the last minute or two, so that a disk that stands still for a minute is not noticed.
+ *
  * Time is monotonic nanoseconds, given by the caller, never falling.
  */
 #ifndef RBL_CORE_BUDGET_H
@@ -37,6 +42,12 @@ enum budget_class {
     BUDGET_CLASSES,
 };
 
+/* The share of a class, 0 to 1, that no other class can take from it. */
+double budget_share(enum budget_class class);
+/* The least time in seconds that `queries` take at `per_second` (0: unlimited) and within `limit` (0: none)
+ * in any `per_ns`. */
+double budget_seconds(double queries, double per_second, uint64_t limit, int64_t per_ns);
+
 struct rate {
     int64_t interval_ns; /* 0: unlimited */
     int64_t slack_ns;    /* (burst - 1) * interval */
@@ -52,7 +63,12 @@ int64_t rate_ready_ns(const struct rate *r, int64_t now_ns);
 /* Counts one query; only when it is ready. */
 void rate_take(struct rate *r, int64_t now_ns);
 
-enum { QUOTA_SLOTS = 720 };
+enum {
+    QUOTA_SLOTS = 720,
+    QUOTA_BUCKET = 30,          /* the bucket holds that part of the limit */
+    QUOTA_SMALLEST_SMOOTH = 100 /* a smaller limit is left to the window: the parts of a token that lie in
+                                   each bucket would be too much of it, up to all */
+};
 
 struct quota {
     uint64_t limit;  /* 0: no quota, classes share `pace` only */
@@ -65,7 +81,12 @@ struct quota {
     int64_t slot_start_ns; /* start of the newest slot */
     uint32_t newest;
     uint32_t slots[QUOTA_SLOTS];
-    uint64_t used; /* sum of the slots */
+    uint64_t used;                /* sum of the slots */
+    bool reserves;                /* queries have to be reserved before they are sent */
+    uint64_t reserved;            /* that may be sent */
+    uint64_t asked;               /* being reserved: not to be sent before quota_granted() */
+    uint64_t taken, taken_before; /* in this minute, and in the one before */
+    int64_t minute_ns;            /* start of this minute */
 };
 
 /* A quota of `limit` queries in any `per_ns`; both more than 0. */
@@ -81,8 +102,25 @@ int64_t quota_ready_ns(struct quota *q, enum budget_class class, int64_t now_ns)
 /* Whether the class has saved up all that it may: it has been kept waiting, and its further share goes to
  * others. Whoever is asked first must then let it go before itself. Never for what has no limit. */
 bool quota_kept_waiting(struct quota *q, enum budget_class class, int64_t now_ns);
+/* How many queries of `class` may go at once, if nobody else takes any; UINT64_MAX without a quota. */
+uint64_t quota_room(struct quota *q, enum budget_class class, int64_t now_ns);
 /* Counts one query of `class`; only when it is ready. */
 void quota_take(struct quota *q, enum budget_class class, int64_t now_ns);
+/* Brings back what was spent before the program was started: `kept` as it was then, its times converted to
+ * the present clock (one that lies ahead is taken for now), its `reserved` and `asked` queries counted as
+ * spent now. */
+void quota_restore(struct quota *q, const struct quota *kept, int64_t now_ns);
+/* From now on queries have to be reserved before they are sent, or not any more; without effect on what has
+ * no limit. What is being reserved is asked for again, and what was reserved is given back when it need not
+ * be any more. */
+void quota_reserve(struct quota *q, bool reserves);
+/* How many more should be reserved now, 0 for none. The caller writes down quota.reserved plus these as
+ * spent, and says so by quota_asked(); when that is safe, by quota_granted(). */
+uint64_t quota_wanted(struct quota *q, int64_t now_ns);
+void quota_asked(struct quota *q, uint64_t n);
+void quota_granted(struct quota *q);
+/* Whether a query may be sent as far as reservation is concerned. */
+bool quota_is_reserved(const struct quota *q);
 /* Queries spent within the window; 0 without a quota. */
 uint64_t quota_used(struct quota *q, int64_t now_ns);
 /* Whether the rolling window itself (not the pace) has no room. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Birth and the way out: what is asked next. The way back is in checker_reply.c, self-tests in
- * checker_test.c, a reload in checker_carry.c.
+ * checker_test.c, ageing in checker_age.c, a reload in checker_carry.c.
  */
 #include "core/checker.h"
 
@@ -12,8 +12,7 @@
 #include <string.h>
 
 #define SECOND_NS INT64_C(1000000000)
-#define STALE_LEAST_NS (SECOND_NS * 6 * 3600)
-enum { SKIPS_PER_CALL = 4096, SCAN_SHARE = 64, SCAN_LEAST = 1024 };
+enum { SKIPS_PER_CALL = 4096 };
 
 /* ---- birth ---- */
 
@@ -180,6 +179,37 @@ void checker_slot_free(struct checker *c, struct checker_slot *slot) {
 
 /* ---- asking ---- */
 
+/* Whether the running sweep had come to this address before a reload or a start. */
+static bool was_swept(const struct checker *c, uint32_t list, uint32_t index) {
+    const struct registry_list *r = &c->registry->lists[list];
+    int64_t since_ns = c->lists[list].plan.sweep.skip_since_ns;
+    if (since_ns == INT64_MAX || registry_verdict_of(r, index) == REGISTRY_UNKNOWN)
+        return false;
+    const struct registry_entry *entry = registry_entry_find(c->registry, list, index);
+    uint32_t asked = entry != NULL ? entry->sampled : r->stamps[index];
+    /* Whole seconds, from two clocks: many a sweep ends in the second in which it began. */
+    return asked != 0 && asked + 1 >= registry_stamp(c->registry, since_ns);
+}
+
+void checker_sweep_rest(struct checker *c, uint32_t list, int64_t now_ns) {
+    struct plan_sweep *s = &c->lists[list].plan.sweep;
+    if (s->n == 0 || s->running || !s->asked || s->next_ns <= now_ns)
+        return;
+    s->skip_since_ns = s->started_ns;
+    for (s->position = 0; s->position < s->n; s->position++) {
+        if (was_swept(c, list, permute_at(&s->order, s->position)))
+            continue;
+        s->running = true;
+        return;
+    }
+    s->skip_since_ns = INT64_MAX;
+}
+
+/* A confirmation or a self-test is on its way, and as urgent as a look would be. */
+static bool is_being_decided(const struct registry_entry *entry) {
+    return entry != NULL && entry->pending != REGISTRY_UNKNOWN && (entry->confirming || entry->awaiting);
+}
+
 /* Whether an offered question needs no query any more. */
 static bool is_moot(struct checker *c, uint32_t list, const struct plan_item *item, int64_t now_ns) {
     const struct registry_list *r = &c->registry->lists[list];
@@ -190,22 +220,21 @@ static bool is_moot(struct checker *c, uint32_t list, const struct plan_item *it
     switch ((enum plan_purpose)item->purpose) {
     case PLAN_CONFIRM: return entry == NULL || entry->pending == REGISTRY_UNKNOWN || entry->awaiting;
     case PLAN_WATCHED:
-        return item->first_round && item->lane == LANES && registry_is_fresh(r, item->index) &&
+        return !c->anew && item->first_round && item->lane == LANES && registry_is_fresh(r, item->index) &&
                now_ns - registry_ns(c->registry, registry_cell_stamp(c->registry, list, item->index)) <
                    l->plan.rings[item->ring].interval_ns;
     case PLAN_RECHECK: /* the address is gone, or a later item stands for it */
         return entry == NULL || entry->ring != REGISTRY_NO_RING ||
                (item->lane == LANE_RECHECK && entry->recheck_ns != item->due_ns);
     case PLAN_SWEEP:
-        if (item->lane != LANES)
+        if (c->anew || item->lane != LANES)
             return false;
-        if (l->plan.sweep.skip_since_ns != INT64_MAX && registry_is_fresh(r, item->index) &&
-            (r->states[item->index] & CELL_TRACKED) == 0 &&
-            r->stamps[item->index] > registry_stamp(c->registry, l->plan.sweep.skip_since_ns))
-            return true;
-        return registry_sample(c->registry, list, item->index, now_ns);
+        return was_swept(c, list, item->index) || registry_sample(c->registry, list, item->index, now_ns);
     case PLAN_TXT:
         return entry == NULL || entry->txt != NULL || registry_verdict_of(r, item->index) != REGISTRY_LISTED;
+    case PLAN_LOOK:
+        return is_being_decided(entry) || registry_cell_stamp(c->registry, list, item->index) >
+                                              registry_stamp(c->registry, item->due_ns);
     case PLAN_SELF_TEST:
     case PLAN_PURPOSES: break;
     }
@@ -289,6 +318,11 @@ static bool next_of_list(struct checker *c, uint32_t list, uint64_t random, int6
     struct checker_list *l = &c->lists[list];
     const struct registry_list *r = &c->registry->lists[list];
     l->blocked = 0;
+    struct quota *quota = checker_quota(c, list);
+    if (!quota_is_reserved(quota)) { /* checker_granted() will wake it, unless there is nothing to reserve */
+        l->wake_ns = quota_exhausted(quota, now_ns) ? quota_reset_ns(quota, now_ns) : now_ns + SECOND_NS;
+        return false;
+    }
     const struct plan_gate gate = {
         .checks = checker_is_believed(l),
         .sweep = r->n_journal < REGISTRY_JOURNAL_MAX && checker_sweep_proven(c, list, now_ns),
@@ -322,6 +356,13 @@ static bool next_of_list(struct checker *c, uint32_t list, uint64_t random, int6
     return false;
 }
 
+/* A self-test of a list that is believed is no turn: every twentieth query of a shared quota is one, and
+ * strict turns would give all of them to the same list. */
+static bool is_turn(const struct checker *c, uint32_t list, const struct checker_ask *ask) {
+    return !checker_is_believed(&c->lists[list]) ||
+           c->slots[(uint32_t)ask->cookie].item.purpose != PLAN_SELF_TEST;
+}
+
 bool checker_next(struct checker *c, uint64_t random, int64_t now_ns, struct checker_ask *ask) {
     uint32_t n = (uint32_t)c->settings->n_lists;
     for (uint32_t i = 0; i < n; i++) {
@@ -330,7 +371,8 @@ bool checker_next(struct checker *c, uint64_t random, int64_t now_ns, struct che
         if (l->list == NULL || (l->wake_ns > now_ns && (l->blocked == 0 || l->blocked == c->answers)))
             continue;
         if (next_of_list(c, list, random, now_ns, ask)) {
-            c->turn_list = (list + 1) % n;
+            if (is_turn(c, list, ask))
+                c->turn_list = (list + 1) % n;
             return true;
         }
     }
@@ -345,37 +387,30 @@ int64_t checker_wake_ns(const struct checker *c) {
     return wake_ns;
 }
 
-/* ---- turning ---- */
+void checker_look_anew(struct checker *c, int64_t now_ns) {
+    assert(c->in_flight == 0);
+    c->anew = true;
+    for (size_t i = 0; i < c->settings->n_lists; i++)
+        if (c->lists[i].list != NULL)
+            plan_restart(&c->lists[i].plan, now_ns);
+}
 
-/* How long results may be shown. */
-static struct registry_stale stale_of(struct checker *c, uint32_t list, int64_t now_ns) {
-    struct checker_list *l = &c->lists[list];
-    int64_t fixed_ns = c->settings->defaults.stale_after_ns;
-    int64_t sweep_ns = plan_sweep_interval(&l->plan, now_ns);
-    if (sweep_ns < l->plan.sweep.interval_ns)
-        sweep_ns = l->plan.sweep.interval_ns;
-    for (uint32_t i = 0; i < l->plan.n_rings; i++) {
-        int64_t ring_ns = plan_ring_interval(&l->plan, i, now_ns);
-        if (ring_ns < l->plan.rings[i].interval_ns)
-            ring_ns = l->plan.rings[i].interval_ns;
-        ring_ns = 3 * ring_ns > STALE_LEAST_NS ? 3 * ring_ns : STALE_LEAST_NS;
-        l->ring_stale_ns[i] = fixed_ns != 0 ? fixed_ns : ring_ns;
+/* ---- looks at once ---- */
+
+unsigned checker_look_now(struct checker *c, const struct ip *ip, int64_t now_ns) {
+    unsigned n = 0;
+    for (uint32_t i = 0; i < c->settings->n_lists; i++) {
+        struct checker_list *l = &c->lists[i];
+        uint32_t index = l->list != NULL ? target_index(c->registry->lists[i].set, ip) : UINT32_MAX;
+        if (index == UINT32_MAX || plan_add_look(&l->plan, index, now_ns) != STATUS_OK)
+            continue;
+        l->wake_ns = now_ns;
+        n++;
     }
-    sweep_ns = 3 * sweep_ns > STALE_LEAST_NS ? 3 * sweep_ns : STALE_LEAST_NS;
-    return (struct registry_stale){.sweep_ns = fixed_ns != 0 ? fixed_ns : sweep_ns,
-                                   .ring_ns = l->ring_stale_ns,
-                                   .n_rings = l->plan.n_rings};
+    return n;
 }
 
-static void age(struct checker *c, uint32_t list, int64_t now_ns) {
-    struct checker_list *l = &c->lists[list];
-    if (now_ns < l->scan_ns)
-        return;
-    l->scan_ns = now_ns + SECOND_NS;
-    struct registry_stale stale = stale_of(c, list, now_ns);
-    registry_scan(c->registry, list, &stale, c->registry->lists[list].set->n / SCAN_SHARE + SCAN_LEAST,
-                  now_ns);
-}
+/* ---- turning ---- */
 
 int64_t checker_turn(struct checker *c, int64_t now_ns) {
     int64_t wake_ns = INT64_MAX;
@@ -388,7 +423,7 @@ int64_t checker_turn(struct checker *c, int64_t now_ns) {
             checker_update_state(c, i, NULL, now_ns);
         l->state_is_old = false;
         int64_t tests_ns = checker_begin_tests(c, i, now_ns);
-        age(c, i, now_ns);
+        checker_age(c, i, now_ns);
         if (tests_ns < wake_ns)
             wake_ns = tests_ns;
         if (l->scan_ns < wake_ns)

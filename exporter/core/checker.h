@@ -76,6 +76,8 @@ struct checker_list {
     enum health_state state; /* of the list as a whole */
     int64_t health_check_ns; /* when the last self-test ended; 0: none yet */
     bool unproven;           /* self_test.listed: none */
+    char kept_as[SETTINGS_NAME_MAX +
+                 1]; /* under which name the store has what is known here; "": it has nothing */
     struct checker_counters counters;
     int64_t wake_ns;  /* nothing to ask before */
     uint32_t blocked; /* value of checker.answers when its nameservers had no room; 0: they had */
@@ -119,6 +121,11 @@ struct checker_watch {
                   const struct verdict *because);
     void (*txt)(void *context, uint32_t list, uint32_t index, const char *txt);
     void *context;
+    /* A check has come to its end, after its attempts: decided, and the registry has it; or given up, with
+     * the verdict of the last attempt. `took_ns` is how long that one took, -1 if no answer came. May be
+     * NULL. */
+    void (*looked)(void *context, uint32_t list, uint32_t index, const struct verdict *verdict,
+                   int64_t took_ns);
 };
 
 struct checker {
@@ -137,6 +144,7 @@ struct checker {
     uint32_t answers;   /* replies so far, never 0: each may have made room */
     uint32_t turn_list; /* whose turn it is */
     uint32_t generation;
+    bool anew; /* see checker_look_anew() */
     struct checker_watch watch;
     struct reply *reply; /* scratch */
 };
@@ -153,6 +161,10 @@ void checker_free(struct checker *c); /* NULL allowed */
  * on. */
 enum status checker_carry(struct checker *c, const struct checker *old, int64_t now_ns) MUST_CHECK;
 
+/* Every address is asked now, whatever is known of it already, in the first round and sweep: somebody wants
+ * to know. For a checker that has asked nothing yet. */
+void checker_look_anew(struct checker *c, int64_t now_ns);
+
 /* The next question that may be sent now; `random` is 64 fresh random bits. False: none; see checker_turn().
  */
 bool checker_next(struct checker *c, uint64_t random, int64_t now_ns, struct checker_ask *ask);
@@ -165,8 +177,20 @@ int64_t checker_turn(struct checker *c, int64_t now_ns);
 /* When checker_next() may have something, after it said no. */
 int64_t checker_wake_ns(const struct checker *c);
 
+/* Asks every list whose targets hold `ip` about it at once, at the cost of the urgent class: for a bounce, or
+ * a person who waits. It goes the usual way from there (confirmation, a self-test on demand, all urgent), and
+ * is no sample of a sweep; asked already or being decided, it costs no further query. A list that cannot be
+ * believed is asked when it is back. Returns how many lists will be asked; 0: the address is no target, or
+ * too many wait (PLAN_LOOK_MAX a list). */
+unsigned checker_look_now(struct checker *c, const struct ip *ip, int64_t now_ns);
+
 /* The first round of self-tests is done. */
 bool checker_ready(const struct checker *c);
+/* The queries that were being reserved (see quota_wanted()) of the `number`-th of checker.quotas may be sent
+ * now. */
+void checker_granted(struct checker *c, size_t number, int64_t now_ns);
+/* From now on queries have to be reserved, or not any more. */
+void checker_reserve(struct checker *c, bool reserves, int64_t now_ns);
 /* The quota that pays for `list`. */
 struct quota *checker_quota(const struct checker *c, uint32_t list);
 /* Interval between checks that (list, group) really achieves; 0: not known yet. */

@@ -16,12 +16,12 @@ struct reload {
     int64_t now_ns;
 };
 
-static const struct checker_list *find_list(const struct checker *c, const struct list *wanted) {
-    for (size_t i = 0; i < c->settings->n_lists; i++)
-        if (c->lists[i].list != NULL && strcmp(c->lists[i].list->name, wanted->name) == 0 &&
-            qname_equal(&c->lists[i].list->zone_name, &wanted->zone_name))
-            return &c->lists[i];
-    return NULL;
+/* What list `i` was, if both are in use. */
+static const struct checker_list *find_list(const struct checker *c, uint32_t i, const struct checker *old) {
+    if (c->lists[i].list == NULL)
+        return NULL;
+    uint32_t from = settings_list_before(c->settings, i, old->settings);
+    return from != UINT32_MAX && old->lists[from].list != NULL ? &old->lists[from] : NULL;
 }
 
 /* ---- health ---- */
@@ -29,8 +29,8 @@ static const struct checker_list *find_list(const struct checker *c, const struc
 static bool same_tests(const struct list *a, const struct list *b, int family) {
     const struct list_self_test *x = &a->self_test;
     const struct list_self_test *y = &b->self_test;
-    return a->families[family] == b->families[family] && x->positive[family] == y->positive[family] &&
-           ip_equal(&x->listed[family], &y->listed[family]) &&
+    return qname_equal(&a->zone_name, &b->zone_name) && a->families[family] == b->families[family] &&
+           x->positive[family] == y->positive[family] && ip_equal(&x->listed[family], &y->listed[family]) &&
            ip_equal(&x->not_listed[family], &y->not_listed[family]);
 }
 
@@ -75,9 +75,7 @@ static void carry_health(const struct reload *reload, struct checker_list *l,
 
 /* ---- the plan ---- */
 
-/* Entries carried over get their place in the plan: a ring for what is named one by one, re-checks for what a
- * sweep found. */
-static enum status place_entries(struct checker *c, uint32_t list) {
+enum status checker_place_entries(struct checker *c, uint32_t list) {
     struct checker_list *l = &c->lists[list];
     const struct registry_list *r = &c->registry->lists[list];
     for (uint32_t i = 0; i < l->plan.n_rings; i++) {
@@ -91,7 +89,8 @@ static enum status place_entries(struct checker *c, uint32_t list) {
     registry_prune(c->registry, list);
     for (uint32_t i = 0; i < r->n_entries; i++) {
         struct registry_entry *entry = &r->entries[i];
-        if (!entry->used || entry->ring != REGISTRY_NO_RING)
+        if (!entry->used || entry->ring != REGISTRY_NO_RING || r->scores != NULL ||
+            registry_verdict_of(r, entry->index) != REGISTRY_LISTED)
             continue;
         int64_t due_ns = registry_ns(c->registry, entry->checked) + l->plan.recheck_interval_ns;
         if (!checker_add_recheck(c, list, entry->index, due_ns))
@@ -100,91 +99,74 @@ static enum status place_entries(struct checker *c, uint32_t list) {
     return STATUS_OK;
 }
 
-/* ---- budgets: by name, of lists that are switched off too; what has no name any more is kept aside ---- */
-
-static const struct quota *spent_by_budget(const struct checker *old, const char *name) {
-    for (size_t i = 0; i < old->settings->n_budgets; i++)
-        if (strcmp(old->settings->budgets[i].name, name) == 0)
-            return &old->quotas[i];
-    for (uint32_t i = 0; i < old->n_retired; i++)
-        if (old->retired[i].shared && strcmp(old->retired[i].name, name) == 0)
-            return &old->retired[i].quota;
-    return NULL;
+static bool is_look(const struct plan_item *item) {
+    return item->purpose == PLAN_LOOK;
 }
 
-static const struct quota *spent_by_list(const struct checker *old, const char *name) {
-    for (uint32_t i = 0; i < old->settings->n_lists; i++)
-        if (strcmp(old->settings->lists[i].name, name) == 0)
-            return checker_quota(old, i);
-    for (uint32_t i = 0; i < old->n_retired; i++)
-        if (!old->retired[i].shared && strcmp(old->retired[i].name, name) == 0)
-            return &old->retired[i].quota;
-    return NULL;
+/* More than can wait is asked less urgently, in its turn. */
+static enum status carry_look(struct checker *c, uint32_t list, const struct target_set *old_set,
+                              const struct plan_item *item, int64_t now_ns) {
+    struct ip ip = target_ip(old_set, item->index);
+    uint32_t index = target_index(c->registry->lists[list].set, &ip);
+    enum status status = STATUS_OK;
+    if (index != UINT32_MAX)
+        status = plan_add_look(&c->lists[list].plan, index, now_ns);
+    return status == STATUS_FULL ? STATUS_OK : status;
 }
 
-/* An allowance that nobody had under its name: what the first list under it has spent, rather too much than
- * too little. */
-static const struct quota *spent_by_members(const struct checker *c, size_t budget,
-                                            const struct checker *old) {
-    const struct quota *most = NULL;
-    for (size_t i = 0; i < c->settings->n_lists; i++) {
-        const struct list *list = &c->settings->lists[i];
-        const struct quota *spent = list->budget.share == (int)budget ? spent_by_list(old, list->name) : NULL;
-        if (spent != NULL && spent->limit > 0 && (most == NULL || spent->used > most->used))
-            most = spent;
+/* Looks that somebody waits for: those in the plan, and those that were under way. */
+static enum status carry_looks(struct checker *c, uint32_t list, const struct checker *old,
+                               const struct checker_list *from, int64_t now_ns) {
+    static const enum plan_lane lanes[] = {LANE_LOOK, LANE_RETRY_URGENT};
+    uint32_t old_list = (uint32_t)(from - old->lists);
+    const struct target_set *old_set = old->registry->lists[old_list].set;
+    enum status status = STATUS_OK;
+    for (size_t k = 0; k < sizeof lanes / sizeof *lanes; k++) {
+        const struct plan_queue *q = &from->plan.lanes[lanes[k]];
+        for (uint32_t i = 0; status == STATUS_OK && i < q->n; i++)
+            if (is_look(&q->items[(q->head + i) % q->size]))
+                status = carry_look(c, list, old_set, &q->items[(q->head + i) % q->size], now_ns);
     }
-    return most;
+    for (uint32_t i = 0; status == STATUS_OK && i < old->n_slots; i++)
+        if (old->slots[i].list == old_list && is_look(&old->slots[i].item))
+            status = carry_look(c, list, old_set, &old->slots[i].item, now_ns);
+    return status;
 }
 
-static void carry_quotas(struct checker *c, const struct checker *old, int64_t now_ns) {
-    const struct settings *s = c->settings;
-    for (size_t i = 0; i < s->n_budgets; i++) {
-        const struct quota *spent = spent_by_budget(old, s->budgets[i].name);
-        if (spent == NULL)
-            spent = spent_by_members(c, i, old);
-        if (spent != NULL && spent->limit > 0)
-            quota_carry(&c->quotas[i], spent, now_ns);
-    }
-    for (size_t i = 0; i < s->n_lists; i++) {
-        const struct quota *spent = spent_by_list(old, s->lists[i].name);
-        struct quota *own = &c->quotas[s->n_budgets + i];
-        if (s->lists[i].budget.share < 0 && own->limit > 0 && spent != NULL && spent->limit > 0)
-            quota_carry(own, spent, now_ns);
-    }
-}
+/* ---- budgets ---- */
 
-static bool still_named(const struct checker *c, const char *name, bool shared) {
-    for (size_t i = 0; shared && i < c->settings->n_budgets; i++)
-        if (strcmp(c->settings->budgets[i].name, name) == 0)
-            return true;
-    for (size_t i = 0; !shared && i < c->settings->n_lists; i++)
-        if (strcmp(c->settings->lists[i].name, name) == 0 && checker_quota(c, (uint32_t)i)->limit > 0)
-            return true;
-    return false;
-}
-
-static void retire(struct checker *c, const char *name, bool shared, const struct quota *quota) {
-    if (quota->limit == 0 || quota->used == 0 || still_named(c, name, shared))
-        return;
-    struct checker_retired *retired = &c->retired[c->n_retired++];
-    strncpy(retired->name, name, sizeof retired->name - 1);
-    retired->shared = shared;
-    retired->quota = *quota;
-}
-
-static enum status carry_retired(struct checker *c, const struct checker *old) {
+/* What all allowances of the old configuration have spent. Lists under the name that they have now come
+ * first: what was kept aside under it is older. */
+static size_t collect_spent(const struct checker *c, const struct checker *old, struct checker_spent *out) {
     const struct settings *o = old->settings;
-    c->retired = calloc(old->n_retired + o->n_budgets + o->n_lists + 1, sizeof *c->retired);
-    if (c->retired == NULL)
-        return STATUS_NO_MEMORY;
-    for (uint32_t i = 0; i < old->n_retired; i++)
-        retire(c, old->retired[i].name, old->retired[i].shared, &old->retired[i].quota);
+    bool renamed[LIST_MAX] = {false};
+    size_t n = 0;
+    for (uint32_t i = 0; i < c->settings->n_lists; i++) {
+        uint32_t from = settings_list_before(c->settings, i, o);
+        if (from == UINT32_MAX || strcmp(c->settings->lists[i].name, o->lists[from].name) == 0)
+            continue;
+        renamed[from] = true;
+        out[n++] = (struct checker_spent){c->settings->lists[i].name, false, checker_quota(old, from), false};
+    }
     for (size_t i = 0; i < o->n_budgets; i++)
-        retire(c, o->budgets[i].name, true, &old->quotas[i]);
+        out[n++] = (struct checker_spent){o->budgets[i].name, true, &old->quotas[i], true};
     for (uint32_t i = 0; i < o->n_lists; i++)
-        if (o->lists[i].budget.share < 0)
-            retire(c, o->lists[i].name, false, checker_quota(old, i));
-    return STATUS_OK;
+        out[n++] = (struct checker_spent){o->lists[i].name, false, checker_quota(old, i),
+                                          o->lists[i].budget.share < 0 && !renamed[i]};
+    for (uint32_t i = 0; i < old->n_retired; i++)
+        out[n++] = (struct checker_spent){old->retired[i].name, old->retired[i].shared,
+                                          &old->retired[i].quota, true};
+    return n;
+}
+
+static enum status carry_budgets(struct checker *c, const struct checker *old, int64_t now_ns) {
+    size_t most = old->settings->n_budgets + old->settings->n_lists + c->settings->n_lists + old->n_retired;
+    struct checker_spent *spent = calloc(most + 1, sizeof *spent);
+    if (spent == NULL)
+        return STATUS_NO_MEMORY;
+    enum status status = checker_take_spent(c, spent, collect_spent(c, old, spent), now_ns);
+    free(spent);
+    return status;
 }
 
 /* ---- all of it ---- */
@@ -202,16 +184,21 @@ static void carry_windows(struct checker *c, const struct checker *old) {
     }
 }
 
+static const struct target_set *old_set(const struct checker *old, const struct checker_list *from) {
+    return old->registry->lists[from - old->lists].set;
+}
+
 enum status checker_carry(struct checker *c, const struct checker *old, int64_t now_ns) {
     struct reload reload = {c, old, now_ns};
     enum status status = registry_carry(c->registry, old->registry, map_server, &reload);
     if (status == STATUS_OK)
-        status = carry_retired(c, old);
+        status = carry_budgets(c, old, now_ns);
     for (uint32_t i = 0; status == STATUS_OK && i < c->settings->n_lists; i++) {
         struct checker_list *l = &c->lists[i];
-        const struct checker_list *from = l->list != NULL ? find_list(old, l->list) : NULL;
+        const struct checker_list *from = find_list(c, i, old);
         if (from == NULL)
             continue;
+        memcpy(l->kept_as, from->list->name, sizeof l->kept_as);
         l->counters = from->counters;
         l->state = from->state;
         l->state_is_old = true;
@@ -219,9 +206,12 @@ enum status checker_carry(struct checker *c, const struct checker *old, int64_t 
         l->last_failure = from->last_failure;
         carry_health(&reload, l, from);
         plan_carry(&l->plan, &from->plan, l->list, now_ns);
-        status = place_entries(c, i);
+        status = checker_place_entries(c, i);
+        if (status == STATUS_OK)
+            status = carry_looks(c, i, old, from, now_ns);
+        if (status == STATUS_OK && !target_same_addresses(c->registry->lists[i].set, old_set(old, from)))
+            checker_sweep_rest(c, i, now_ns);
     }
-    carry_quotas(c, old, now_ns);
     carry_windows(c, old);
     return status;
 }

@@ -22,8 +22,20 @@ static inline bool checker_is_believed(const struct checker_list *l) {
 /* Brings the state of the list up to date after one of its healths or its quota has changed; freezes and
  * tells. */
 void checker_update_state(struct checker *c, uint32_t list, const struct verdict *because, int64_t now_ns);
+/* The state of a list as a whole, by its healths and its quota. */
+enum health_state checker_state_of(const struct checker *c, uint32_t list, int64_t now_ns);
+/* Entries that were carried over, or restored, get their place in the plan: a ring for what is named one by
+ * one, re-checks for what a sweep found; what nothing needs is dropped. */
+enum status checker_place_entries(struct checker *c, uint32_t list) MUST_CHECK;
+/* After the addresses of a list have changed: a sweep that is over and not yet due again goes on with those
+ * that it has not asked. */
+void checker_sweep_rest(struct checker *c, uint32_t list, int64_t now_ns);
+/* Ages all results of a list at once. */
+void checker_age_all(struct checker *c, uint32_t list, int64_t now_ns);
 /* Begins self-tests that are due or asked for; returns when to look again. */
 int64_t checker_begin_tests(struct checker *c, uint32_t list, int64_t now_ns);
+/* Takes out what has become stale, some of all addresses at a time; sets scan_ns, when to come back. */
+void checker_age(struct checker *c, uint32_t list, int64_t now_ns);
 /* Whether the sweep of a list may start or go on, as far as proof is concerned. */
 bool checker_sweep_proven(const struct checker *c, uint32_t list, int64_t now_ns);
 /* Takes what the registry publishes: re-checks and TXT questions follow from it. `context` is the checker. */
@@ -38,6 +50,16 @@ void checker_confirm_again(struct checker *c, uint32_t list, int64_t now_ns);
 static inline bool checker_endpoint_equal(const struct endpoint *a, const struct endpoint *b) {
     return a->port == b->port && ip_equal(&a->ip, &b->ip);
 }
+/* What an allowance has spent. */
+struct checker_spent {
+    const char *name; /* of a shared budget, or of a list */
+    bool shared;
+    const struct quota *quota;
+    bool own; /* not only another name of it */
+};
+/* Takes over what was spent, under the names that it has now. */
+enum status checker_take_spent(struct checker *c, const struct checker_spent *spent, size_t n, int64_t now_ns)
+    MUST_CHECK;
 /* The nameserver that is asked first: the first that can be believed, else the first. */
 uint32_t checker_active_track(const struct checker_list *l, enum ip_family family);
 /* Gives a slot back. */

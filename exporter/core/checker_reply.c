@@ -22,6 +22,7 @@ struct answered {
     enum ip_family family;
     struct health *health;
     int64_t sent_ns;
+    int64_t took_ns; /* -1: no answer came */
     int64_t now_ns;
 };
 
@@ -155,7 +156,13 @@ static void recheck_later(const struct answered *a) {
         (void)checker_add_recheck(a->c, a->list, a->item.index, a->now_ns + a->l->plan.recheck_interval_ns);
 }
 
-static void give_up(const struct answered *a) {
+static void tell_looked(const struct answered *a, const struct verdict *verdict) {
+    const struct checker_watch *watch = &a->c->watch;
+    if (watch->looked != NULL)
+        watch->looked(watch->context, a->list, a->item.index, verdict, a->took_ns);
+}
+
+static void give_up(const struct answered *a, const struct verdict *verdict) {
     if (a->item.purpose == PLAN_SWEEP)
         plan_sweep_answered(&a->l->plan, a->now_ns);
     if (a->item.purpose == PLAN_CONFIRM) {
@@ -164,6 +171,7 @@ static void give_up(const struct answered *a) {
     }
     if (a->item.purpose == PLAN_RECHECK)
         recheck_later(a);
+    tell_looked(a, verdict);
 }
 
 static enum look_source look_source(const struct plan_item *item) {
@@ -172,6 +180,7 @@ static enum look_source look_source(const struct plan_item *item) {
     case PLAN_SWEEP: return LOOK_SWEEP;
     case PLAN_RECHECK: return LOOK_RECHECK;
     case PLAN_CONFIRM:
+    case PLAN_LOOK:
     case PLAN_SELF_TEST:
     case PLAN_TXT:
     case PLAN_PURPOSES: break;
@@ -187,7 +196,8 @@ static void check_decided(const struct answered *a, const struct verdict *verdic
                                        checker_registry_server(a->track, a->family), verdict, a->now_ns,
                                        &follow, checker_changed, c);
     if (status != STATUS_OK) {
-        give_up(a);
+        const struct verdict lost = {.kind = VERDICT_UNKNOWN, .reason = REASON_NONE, .score = -1};
+        give_up(a, &lost);
         return;
     }
     if (a->item.purpose == PLAN_CONFIRM)
@@ -200,6 +210,7 @@ static void check_decided(const struct answered *a, const struct verdict *verdic
         plan_sweep_answered(&a->l->plan, a->now_ns);
     if (a->item.purpose == PLAN_RECHECK)
         recheck_later(a);
+    tell_looked(a, verdict);
 }
 
 /* A silence says nothing about the list if the nameserver has answered something since the question: then a
@@ -224,7 +235,7 @@ static void check_answered(const struct answered *a, const struct verdict *verdi
     }
     bool again = !is_ok(a) || is_worth_retrying(verdict);
     if (!again || !retry(a, was_ok))
-        give_up(a);
+        give_up(a, verdict);
 }
 
 /* ---- TXT ---- */
@@ -237,6 +248,7 @@ static void txt_answered(const struct answered *a, const struct reply_question *
         return;
     free(entry->txt);
     entry->txt = strdup(txt);
+    registry_touch_entry(&a->c->registry->lists[a->list], a->item.index);
     a->c->watch.txt(a->c->watch.context, a->list, a->item.index, txt);
 }
 
@@ -314,6 +326,7 @@ void checker_reply(struct checker *c, uint64_t cookie, enum checker_outcome outc
                          .item = slot->item,
                          .track = slot->track,
                          .sent_ns = slot->sent_ns,
+                         .took_ns = outcome == CHECKER_ANSWER ? took_ns : -1,
                          .now_ns = now_ns};
     bool is_test = slot->item.purpose == PLAN_SELF_TEST;
     a.family = is_test ? (enum ip_family)slot->item.family

@@ -83,6 +83,18 @@ static enum want wanted_early(const struct checker *c, uint32_t list, uint32_t t
     return wanted && !has_quota(c, list) ? WANT_TEST : WANT_NOTHING;
 }
 
+static void mark_begin(struct checker *c, uint32_t list, uint32_t track, enum ip_family family,
+                       int64_t now_ns) {
+    struct checker_list *l = &c->lists[list];
+    health_begin(&l->tracks[track].health[family], now_ns);
+    l->tracks[track].mark[family] = registry_mark(c->registry, list);
+    l->tracks[track].case_lost[family] = false;
+    l->tracks[track].right[family] = false;
+    if (track == checker_active_track(l, family))
+        l->sweep_ended = false;
+    l->wake_ns = now_ns;
+}
+
 static void begin(struct checker *c, uint32_t list, uint32_t track, enum ip_family family, bool urgent,
                   int64_t now_ns) {
     struct checker_list *l = &c->lists[list];
@@ -98,13 +110,7 @@ static void begin(struct checker *c, uint32_t list, uint32_t track, enum ip_fami
         h->due_ns = now_ns + ON_DEMAND_PAUSE_NS;
         return;
     }
-    health_begin(h, now_ns);
-    l->tracks[track].mark[family] = registry_mark(c->registry, list);
-    l->tracks[track].case_lost[family] = false;
-    l->tracks[track].right[family] = false;
-    if (track == checker_active_track(l, family))
-        l->sweep_ended = false;
-    l->wake_ns = now_ns;
+    mark_begin(c, list, track, family, now_ns);
 }
 
 /* When the next scheduled test of one may begin. One that failed while another can be believed is in no
@@ -116,6 +122,37 @@ static int64_t due_of(const struct checker_list *l, uint32_t track, enum ip_fami
     return h->tested && h->state != HEALTH_OK && !needed && h->due_ns < later_ns ? later_ns : h->due_ns;
 }
 
+/* What flips wait for comes first: it is paid by another class than the scheduled test that may be due too.
+ */
+static enum want wanted(const struct checker *c, uint32_t list, uint32_t track, enum ip_family family,
+                        int64_t pause_ns, int64_t now_ns) {
+    enum want want = WANT_NOTHING;
+    if (c->lists[list].tracks[track].health[family].state == HEALTH_OK && now_ns >= pause_ns)
+        want = wanted_early(c, list, track, family, now_ns);
+    if (want == WANT_NOTHING &&
+        (now_ns >= due_of(&c->lists[list], track, family) || has_much_to_prove(c, list, track, family)))
+        want = WANT_TEST;
+    return want;
+}
+
+/* A scheduled test that was begun before a flip was seen may wait for hours for its next question where the
+ * budget is small, and proves nothing about the flip. If none of its questions has been answered, it may as
+ * well begin now; else it has to end before another can begin. */
+static void hurry(struct checker *c, uint32_t list, uint32_t track, enum ip_family family, int64_t now_ns) {
+    struct health *h = &c->lists[list].tracks[track].health[family];
+    if (c->registry->lists[list].n_awaiting == 0 ||
+        wanted_early(c, list, track, family, now_ns) != WANT_URGENT_TEST)
+        return;
+    unsigned n = plan_hurry_tests(&c->lists[list].plan, (uint8_t)family, (uint8_t)track);
+    if (n == 0)
+        return;
+    if (n == (h->positive ? 2 : 1)) {
+        h->running = false;
+        mark_begin(c, list, track, family, now_ns);
+    }
+    c->lists[list].wake_ns = now_ns;
+}
+
 int64_t checker_begin_tests(struct checker *c, uint32_t list, int64_t now_ns) {
     struct checker_list *l = &c->lists[list];
     int64_t wake_ns = INT64_MAX;
@@ -124,18 +161,17 @@ int64_t checker_begin_tests(struct checker *c, uint32_t list, int64_t now_ns) {
     for (uint32_t t = 0; t < l->n_servers; t++) {
         for (int family = 0; family < IP_FAMILIES; family++) {
             const struct health *h = &l->tracks[t].health[family];
-            if (!l->list->families[family] || h->running)
+            if (!l->list->families[family])
                 continue;
-            int64_t due_ns = due_of(l, t, (enum ip_family)family);
+            if (h->running) {
+                hurry(c, list, t, (enum ip_family)family, now_ns);
+                continue;
+            }
             int64_t pause_ns = h->tested ? h->started_ns + ON_DEMAND_PAUSE_NS : now_ns;
-            enum want want = now_ns >= due_ns ? WANT_TEST : WANT_NOTHING;
-            if (has_much_to_prove(c, list, t, (enum ip_family)family))
-                want = WANT_TEST;
-            if (want == WANT_NOTHING && h->state == HEALTH_OK && now_ns >= pause_ns)
-                want = wanted_early(c, list, t, (enum ip_family)family, now_ns);
+            enum want want = wanted(c, list, t, (enum ip_family)family, pause_ns, now_ns);
             if (want != WANT_NOTHING)
                 begin(c, list, t, (enum ip_family)family, want == WANT_URGENT_TEST, now_ns);
-            due_ns = due_of(l, t, (enum ip_family)family);
+            int64_t due_ns = due_of(l, t, (enum ip_family)family);
             int64_t next_ns = pause_ns > now_ns && pause_ns < due_ns ? pause_ns : due_ns;
             if (!h->running && next_ns < wake_ns)
                 wake_ns = next_ns;
@@ -156,14 +192,20 @@ static enum health_state family_state(const struct checker_list *l, int family) 
     return state;
 }
 
-void checker_update_state(struct checker *c, uint32_t list, const struct verdict *because, int64_t now_ns) {
-    struct checker_list *l = &c->lists[list];
+enum health_state checker_state_of(const struct checker *c, uint32_t list, int64_t now_ns) {
+    const struct checker_list *l = &c->lists[list];
     enum health_state state = HEALTH_OK;
     for (int family = 0; family < IP_FAMILIES; family++)
         if (l->list->families[family])
             state = health_worst(state, family_state(l, family));
     if (state == HEALTH_OK && quota_exhausted(checker_quota(c, list), now_ns))
         state = HEALTH_QUOTA_EXHAUSTED;
+    return state;
+}
+
+void checker_update_state(struct checker *c, uint32_t list, const struct verdict *because, int64_t now_ns) {
+    struct checker_list *l = &c->lists[list];
+    enum health_state state = checker_state_of(c, list, now_ns);
     registry_freeze(c->registry, list, state != HEALTH_OK, now_ns);
     if (state == l->state)
         return;

@@ -9,6 +9,8 @@
 #include "core/list.h"
 
 #include <assert.h>
+#include <string.h>
+#include <strings.h>
 
 static const uint32_t loopback_net = 0x7f000000; /* 127.0.0.0 */
 static const uint32_t loopback_bits = 0xff000000;
@@ -159,4 +161,31 @@ struct list_classified list_classify(const struct list *list, const uint32_t *ad
 
 const char *list_code_name(const struct list *list, unsigned bit) {
     return bit < list->n_code_names ? list->code_names[bit] : "other";
+}
+
+static bool same_source(const struct list_identity *a, const struct list_identity *b) {
+    return a->kind == b->kind && strcasecmp(a->zone, b->zone) == 0;
+}
+
+static size_t find_named(const struct list_identity *lists, size_t n, const char *name) {
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(lists[i].name, name) == 0)
+            return i;
+    return SIZE_MAX;
+}
+
+size_t list_before(const struct list_identity *now, size_t n_now, size_t i,
+                   const struct list_identity *before, size_t n_before) {
+    size_t named = find_named(before, n_before, now[i].name);
+    if (named != SIZE_MAX)
+        return same_source(&before[named], &now[i]) ? named : SIZE_MAX;
+    size_t found = SIZE_MAX;
+    for (size_t k = 0; k < n_before; k++) {
+        if (!same_source(&before[k], &now[i]) || find_named(now, n_now, before[k].name) != SIZE_MAX)
+            continue;
+        if (found != SIZE_MAX)
+            return SIZE_MAX;
+        found = k;
+    }
+    return found;
 }

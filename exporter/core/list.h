@@ -93,6 +93,13 @@ struct list {
     const char *source; /* built-in lists: where the facts are from; else "" */
 };
 
+/* By what a list is known again after its configuration, or the program, has changed. */
+struct list_identity {
+    const char *name;
+    const char *zone; /* as shown: a new key does not make another list of it */
+    enum list_kind kind;
+};
+
 /* What a set of A records says. Order of precedence: BROKEN, REFUSED, then the rest. */
 enum list_meaning {
     LIST_SAYS_LISTED,
@@ -113,6 +120,12 @@ struct list_classified {
 /* Reads `n` >= 1 addresses (host byte order) of one answer as the list means them (DOMAIN facts: exact codes,
  * ranges, CIDR, bit masks, scores, refusals). */
 struct list_classified list_classify(const struct list *list, const uint32_t *addresses, size_t n);
+/* Which of the `n_before` lists the `i`-th of the present ones was: that of its name, zone and kind; or, if
+ * no list had its name, the only one of its zone and kind whose name is gone (it was renamed). SIZE_MAX: it
+ * is new.
+ */
+size_t list_before(const struct list_identity *now, size_t n_now, size_t i,
+                   const struct list_identity *before, size_t n_before);
 /* The name of bit `bit` of a code set: configured, or "other". */
 const char *list_code_name(const struct list *list, unsigned bit);
 

@@ -90,6 +90,9 @@ void metrics_range_sweep_completion(struct metrics_scrape *s, uint32_t range, ui
 void metrics_range_sweep_duration(struct metrics_scrape *s, uint32_t range, uint32_t list);
 void metrics_range_ip_listed(struct metrics_scrape *s, uint32_t range, uint32_t list);
 
+void metrics_storage_up(struct metrics_scrape *s);
+void metrics_storage_errors(struct metrics_scrape *s);
+
 void metrics_scheduler_lag(struct metrics_scrape *s);
 void metrics_scheduler_overdue(struct metrics_scrape *s);
 void metrics_scheduler_in_flight(struct metrics_scrape *s);

@@ -94,11 +94,11 @@ void metrics_ip_last_check(struct metrics_scrape *s, uint32_t group, uint32_t li
     for (struct walk w = walk(s, group, list); next(&w);) {
         if (registry_verdict_of(w.registry, w.index) == REGISTRY_UNKNOWN)
             continue;
-        const struct registry_entry *entry = registry_entry_find(s->registry, list, w.index);
-        if (entry == NULL || entry->checked == 0)
+        uint32_t checked = registry_cell_stamp(s->registry, list, w.index);
+        if (checked == 0)
             continue;
         metrics_open(s, &s->singles[w.at], &s->lists[list]);
-        metrics_stamp(s, entry->checked);
+        metrics_stamp(s, checked);
     }
 }
 

@@ -7,6 +7,7 @@
 
 /* What is longer is as good as never; three times this is still a number. */
 #define LONGEST_SWEEP_NS (INT64_C(1000000000) * 86400 * 3650)
+#define SWEEP_SHARE 5   /* of every five queries that both want, the sweep gets one at least */
 #define JITTER_SHARE 10 /* an address is asked at most a tenth of its interval early */
 
 /* ---- queues ---- */
@@ -48,7 +49,8 @@ static enum budget_class lane_class(enum plan_lane lane) {
     switch (lane) {
     case LANE_TEST_URGENT:
     case LANE_CONFIRM:
-    case LANE_RETRY_URGENT: return BUDGET_URGENT;
+    case LANE_RETRY_URGENT:
+    case LANE_LOOK: return BUDGET_URGENT;
     case LANE_TEST:
     case LANE_RETRY_TEST: return BUDGET_SELF_TEST;
     case LANE_RETRY_WATCHED:
@@ -70,12 +72,17 @@ static uint64_t mix(uint64_t x) {
     return x ^ x >> 33;
 }
 
+/* How much earlier than its place in the round an address may be asked. */
+static int64_t ring_jitter(const struct plan_ring *ring) {
+    return ring->interval_ns / (ring->n > JITTER_SHARE ? ring->n : JITTER_SHARE);
+}
+
 /* When the ring's next address is due: its place in the round, less a jitter. */
 static int64_t ring_due(const struct plan_ring *ring) {
     if (ring->round == 0)
         return ring->start_ns;
     int64_t place = (int64_t)((__int128)ring->interval_ns * (ring->position + 1) / ring->n);
-    int64_t step = ring->interval_ns / (ring->n > JITTER_SHARE ? ring->n : JITTER_SHARE);
+    int64_t step = ring_jitter(ring);
     uint64_t random = mix(((uint64_t)ring->round << 32) | ring->members[ring->position]);
     return ring->start_ns + place - (int64_t)((__int128)step * (random >> 40) >> 24);
 }
@@ -85,14 +92,17 @@ static void ring_advance(struct plan_ring *ring, int64_t now_ns) {
         return;
     ring->position = 0;
     if (ring->round > 0) {
-        ring->last_ns = now_ns - ring->start_ns;
+        /* Rounds overlap a little when one is late; what an address sees is from end to end. A single round
+         * says little when it is short of addresses or two rings take turns: of each, an eighth counts. */
+        int64_t took_ns = now_ns - (ring->ended_ns != 0 ? ring->ended_ns : ring->start_ns);
+        ring->last_ns += ring->last_ns == 0 ? took_ns : (took_ns - ring->last_ns) / 8;
         /* A round that took longer than its interval does not make the next one hurry. */
-        ring->start_ns = ring->last_ns > ring->interval_ns + ring->interval_ns / 4
-                             ? now_ns
-                             : ring->start_ns + ring->interval_ns;
+        bool late = now_ns - ring->start_ns > ring->interval_ns + ring->interval_ns / 4;
+        ring->start_ns = late ? now_ns : ring->start_ns + ring->interval_ns;
     } else {
         ring->start_ns = now_ns;
     }
+    ring->ended_ns = now_ns;
     ring->round++;
 }
 
@@ -220,7 +230,9 @@ bool plan_next(struct plan *p, const struct plan_gate *gate, int64_t now_ns, str
     } else {
         for (int lane = 0; !found && lane <= LANE_RETRY_TEST; lane++)
             found = offer_lane(&o, (enum plan_lane)lane, item);
-        if (!found && quota_kept_waiting(p->quota, BUDGET_SWEEP, now_ns))
+        /* Where the rate is less than the quota gives, the sweep's bucket is always full. */
+        if (!found && p->since_ranges >= SWEEP_SHARE - 1 &&
+            quota_kept_waiting(p->quota, BUDGET_SWEEP, now_ns))
             found = offer_ranges(&o, gate, item);
         found = found || offer_lane(&o, LANE_RETRY_WATCHED, item) || offer_ring(&o, item) ||
                 offer_lane(&o, LANE_TXT, item) || offer_ranges(&o, gate, item);
@@ -237,6 +249,7 @@ static void sweep_start(struct plan_sweep *s, int64_t now_ns) {
     s->running = true;
     s->asked = false;
     s->position = 0;
+    s->reached = 0;
     s->open = 0;
     s->started_ns = now_ns;
 }
@@ -271,6 +284,10 @@ static void leave(struct plan *p, const struct plan_item *item, bool asked, int6
 
 void plan_take(struct plan *p, const struct plan_item *item, int64_t now_ns) {
     leave(p, item, true, now_ns);
+    if (item->class == BUDGET_SWEEP)
+        p->since_ranges = 0;
+    else if (item->class == BUDGET_WATCHED)
+        p->since_ranges++;
     rate_take(&p->rate, now_ns);
     quota_take(p->quota, (enum budget_class)item->class, now_ns);
 }
@@ -298,6 +315,28 @@ enum status plan_add_test(struct plan *p, uint8_t family, uint8_t server, uint8_
                                                            .class = (uint8_t)lane_class(lane)});
 }
 
+static unsigned hurry_lane(struct plan *p, enum plan_lane lane, uint8_t family, uint8_t server) {
+    struct plan_queue *q = &p->lanes[lane];
+    unsigned n = 0;
+    for (uint32_t place = 0; place < q->n;) {
+        struct plan_item item = *queue_at(q, place);
+        bool is_meant = item.family == family && item.server == server;
+        item.class = BUDGET_URGENT;
+        if (is_meant && queue_push(&p->lanes[LANE_TEST_URGENT], &item) == STATUS_OK) {
+            queue_remove(q, place);
+            n++;
+        } else {
+            place++;
+        }
+    }
+    return n;
+}
+
+unsigned plan_hurry_tests(struct plan *p, uint8_t family, uint8_t server) {
+    unsigned n = hurry_lane(p, LANE_TEST, family, server);
+    return n + hurry_lane(p, LANE_RETRY_TEST, family, server);
+}
+
 enum status plan_add_confirm(struct plan *p, uint32_t index, uint8_t avoid_server, int64_t now_ns) {
     return queue_push(&p->lanes[LANE_CONFIRM], &(struct plan_item){.due_ns = now_ns + PLAN_CONFIRM_PAUSE_NS,
                                                                    .index = index,
@@ -320,6 +359,19 @@ enum status plan_add_txt(struct plan *p, uint32_t index, int64_t now_ns) {
         &p->lanes[LANE_TXT],
         &(struct plan_item){
             .due_ns = now_ns, .index = index, .purpose = PLAN_TXT, .server = 255, .class = BUDGET_WATCHED});
+}
+
+enum status plan_add_look(struct plan *p, uint32_t index, int64_t now_ns) {
+    struct plan_queue *q = &p->lanes[LANE_LOOK];
+    for (uint32_t place = 0; place < q->n; place++)
+        if (queue_at(q, place)->index == index)
+            return STATUS_OK;
+    if (q->n >= PLAN_LOOK_MAX)
+        return STATUS_FULL;
+    return queue_push(
+        q,
+        &(struct plan_item){
+            .due_ns = now_ns, .index = index, .purpose = PLAN_LOOK, .server = 255, .class = BUDGET_URGENT});
 }
 
 static enum plan_lane retry_lane(const struct plan_item *item) {
@@ -347,9 +399,10 @@ int64_t plan_ring_interval(const struct plan *p, uint32_t ring, int64_t now_ns) 
     const struct plan_ring *r = &p->rings[ring];
     if (r->round == 0)
         return 0;
-    int64_t running = now_ns - r->start_ns;
-    int64_t whole = r->last_ns > r->interval_ns ? r->last_ns : r->interval_ns;
-    return running > whole ? running : whole;
+    int64_t running = now_ns - (r->ended_ns != 0 ? r->ended_ns : r->start_ns);
+    int64_t longest = r->last_ns > running ? r->last_ns : running;
+    /* The jitter of two ends is no delay. */
+    return longest > r->interval_ns + ring_jitter(r) ? longest : r->interval_ns;
 }
 
 int64_t plan_sweep_interval(const struct plan *p, int64_t now_ns) {
@@ -357,9 +410,10 @@ int64_t plan_sweep_interval(const struct plan *p, int64_t now_ns) {
     if (s->n == 0 || !s->asked)
         return 0;
     int64_t known = s->last_interval_ns > s->interval_ns ? s->last_interval_ns : s->interval_ns;
-    if (!s->running || s->position == 0)
+    if (!s->running || (s->position == 0 && s->reached == 0))
         return known;
-    double expected = (double)(now_ns - s->started_ns) * s->n / s->position;
+    uint32_t reached = s->reached > s->position ? s->reached : s->position;
+    double expected = (double)(now_ns - s->started_ns) * s->n / reached;
     /* The first burst says nothing about the rest: a quota cannot be beaten. */
     double at_best =
         p->quota->limit > 0 ? (double)s->n / (double)p->quota->limit * (double)p->quota->per_ns : 0;

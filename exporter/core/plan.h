@@ -11,10 +11,10 @@
  *
  * plan_next() offers the next question that is due and that rate and quota allow; it changes nothing until
  * the caller takes it (it is being sent) or skips it (it needs no query). Order: self-tests and confirmations
- * asked for by a flip, scheduled self-tests, watched addresses, then re-checks and the sweep by turns; the
- * classes of core/budget see to it that none starves. If it cannot keep up, a ring or sweep takes longer than
- * its interval and never asks twice as fast later. A reload starts the sweep's walk again, and the caller
- * skips what was already checked since the sweep began.
+ * asked for by a flip, looks that somebody waits for, scheduled self-tests, watched addresses, then re-checks
+ * and the sweep by turns; the classes of core/budget see to it that none starves. If it cannot keep up, a
+ * ring or sweep takes longer than its interval and never asks twice as fast later. A reload starts the
+ * sweep's walk again, and the caller skips what was already checked since the sweep began.
  */
 #ifndef RBL_CORE_PLAN_H
 #define RBL_CORE_PLAN_H
@@ -29,7 +29,7 @@
 
 #define PLAN_RETRY_PAUSE_NS (250 * INT64_C(1000000))
 #define PLAN_CONFIRM_PAUSE_NS (1000 * INT64_C(1000000))
-enum { PLAN_TXT_MAX = 256 };
+enum { PLAN_TXT_MAX = 256, PLAN_LOOK_MAX = 1024 };
 
 enum plan_purpose {
     PLAN_SELF_TEST,
@@ -38,6 +38,7 @@ enum plan_purpose {
     PLAN_RECHECK,
     PLAN_SWEEP,
     PLAN_TXT,
+    PLAN_LOOK, /* somebody asks about the address now: a bounce, a person */
     PLAN_PURPOSES
 };
 
@@ -60,6 +61,7 @@ enum plan_lane {
     LANE_TEST_URGENT,
     LANE_CONFIRM,
     LANE_RETRY_URGENT,
+    LANE_LOOK,
     LANE_TEST,
     LANE_RETRY_TEST,
     LANE_RETRY_WATCHED,
@@ -82,8 +84,10 @@ struct plan_ring {
     uint32_t position;
     int64_t interval_ns;
     int64_t start_ns; /* of the running round */
-    int64_t last_ns;  /* how long the last whole round took; 0: none yet */
+    int64_t ended_ns; /* when the last whole round ended; 0: none, or not known */
+    int64_t last_ns;  /* from the end of one to that of the next, on average of the last few; 0: none yet */
     uint32_t round;   /* 0: the first */
+    uint64_t hash;    /* of its members' addresses in their order: tells it from another ring */
 };
 
 struct plan_sweep {
@@ -99,8 +103,9 @@ struct plan_sweep {
     int64_t completed_ns;     /* last verdict of the last whole one; 0: none */
     int64_t duration_ns;      /* of the last whole one */
     int64_t last_interval_ns; /* between the starts of the last two; 0: unknown */
-    int64_t skip_since_ns;    /* what was checked since then needs no query in this sweep (after a reload);
-                                 INT64_MAX: nothing */
+    int64_t skip_since_ns;    /* what was checked since then needs no query in this sweep (after a reload or a
+                                 start); INT64_MAX: nothing */
+    uint32_t reached;         /* the position before such a reload or start */
 };
 
 struct plan {
@@ -113,6 +118,7 @@ struct plan {
     struct plan_sweep sweep;
     int64_t recheck_interval_ns;
     bool sweep_turn;                       /* of re-checks and sweep, the sweep is next */
+    uint32_t since_ranges;                 /* watched addresses asked since the last re-check or sweep */
     uint64_t deferred;                     /* checks that were due and had to wait for the quota */
     uint64_t deferred_marks[PLAN_SOURCES]; /* identify the last of each source, so that each counts once */
 };
@@ -130,6 +136,10 @@ enum status plan_init(struct plan *p, const struct targets *targets, uint32_t li
 void plan_release(struct plan *p);
 /* Takes over pace and progress from the plan of the same list before a reload; `list` as it is now. */
 void plan_carry(struct plan *p, const struct plan *old, const struct list *list, int64_t now_ns);
+/* Everything is asked from the beginning, as after plan_init(); what waits in queues and what was spent
+ * stays.
+ */
+void plan_restart(struct plan *p, int64_t now_ns);
 /* The next question, if one may be sent now: true and *item. Else false and in *wake_ns when to look again at
  * the earliest. */
 bool plan_next(struct plan *p, const struct plan_gate *gate, int64_t now_ns, struct plan_item *item,
@@ -144,9 +154,14 @@ void plan_sweep_answered(struct plan *p, int64_t now_ns);
 /* Puts items into their lanes; STATUS_NO_MEMORY, or STATUS_FULL for TXT beyond PLAN_TXT_MAX. */
 enum status plan_add_test(struct plan *p, uint8_t family, uint8_t server, uint8_t entry, bool urgent,
                           int64_t now_ns) MUST_CHECK;
+/* The questions of a running self-test that still wait are wanted at once: they become urgent. How many they
+ * are; without memory they stay as they are. */
+unsigned plan_hurry_tests(struct plan *p, uint8_t family, uint8_t server);
 enum status plan_add_confirm(struct plan *p, uint32_t index, uint8_t avoid_server, int64_t now_ns) MUST_CHECK;
 enum status plan_add_recheck(struct plan *p, uint32_t index, int64_t due_ns) MUST_CHECK;
 enum status plan_add_txt(struct plan *p, uint32_t index, int64_t now_ns) MUST_CHECK;
+/* A look that cannot wait. One that waits already stands for both; STATUS_FULL beyond PLAN_LOOK_MAX. */
+enum status plan_add_look(struct plan *p, uint32_t index, int64_t now_ns) MUST_CHECK;
 /* The same question again after a pause (of a sweep: it stays open). */
 enum status plan_add_retry(struct plan *p, const struct plan_item *item, int64_t now_ns) MUST_CHECK;
 

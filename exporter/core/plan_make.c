@@ -55,7 +55,9 @@ static enum status fill_rings(struct plan *p, const struct list *list, const str
     for (uint32_t i = 0; i < set->n_watched; i++) {
         const struct target_watch *watch = &set->watched[permute_at(&order, i)];
         struct plan_ring *ring = find_ring(p, ring_interval_of(list, watch));
+        struct ip ip = target_ip(set, watch->index);
         p->members[(ring->members - p->members) + ring->n++] = watch->index;
+        ring->hash = ip_hash(&ip, ring->hash);
     }
     return STATUS_OK;
 }
@@ -102,11 +104,11 @@ void plan_release(struct plan *p) {
 
 /* A ring of the same addresses goes on where it was. */
 static void carry_ring(struct plan_ring *ring, const struct plan_ring *old) {
-    if (ring->interval_ns != old->interval_ns || ring->n != old->n ||
-        memcmp(ring->members, old->members, ring->n * sizeof *ring->members) != 0)
+    if (ring->interval_ns != old->interval_ns || ring->n != old->n || ring->hash != old->hash)
         return;
     ring->position = old->position;
     ring->start_ns = old->start_ns;
+    ring->ended_ns = old->ended_ns;
     ring->last_ns = old->last_ns;
     ring->round = old->round;
 }
@@ -124,11 +126,32 @@ void plan_carry(struct plan *p, const struct plan *old, const struct list *list,
     p->sweep.duration_ns = old->sweep.duration_ns;
     p->sweep.last_interval_ns = old->sweep.last_interval_ns;
     p->sweep.started_ns = old->sweep.started_ns;
+    p->sweep.order = permute_make(p->sweep.n, old->sweep.order.seed);
     if (old->sweep.running && old->sweep.asked) {
         p->sweep.running = true;
         p->sweep.asked = true;
         p->sweep.skip_since_ns = old->sweep.started_ns;
-    } else if (!old->sweep.running && p->sweep.n == old->sweep.n) {
+        if (p->sweep.n == old->sweep.n)
+            p->sweep.reached =
+                old->sweep.reached > old->sweep.position ? old->sweep.reached : old->sweep.position;
+    } else if (!old->sweep.running && old->sweep.asked) {
+        p->sweep.asked = true;
         p->sweep.next_ns = old->sweep.started_ns + p->sweep.interval_ns;
     }
+}
+
+void plan_restart(struct plan *p, int64_t now_ns) {
+    for (uint32_t i = 0; i < p->n_rings; i++) {
+        p->rings[i].position = 0;
+        p->rings[i].round = 0;
+        p->rings[i].start_ns = now_ns;
+        p->rings[i].ended_ns = 0;
+        p->rings[i].last_ns = 0;
+    }
+    p->sweep.running = false;
+    p->sweep.asked = false;
+    p->sweep.position = 0;
+    p->sweep.open = 0;
+    p->sweep.next_ns = now_ns;
+    p->sweep.skip_since_ns = INT64_MAX;
 }

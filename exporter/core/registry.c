@@ -44,6 +44,8 @@ static void list_release(struct registry_list *l) {
     free(l->entries);
     free(l->table);
     free(l->journal);
+    free(l->touched.indexes);
+    free(l->detailed.indexes);
 }
 
 static void *zeroed(size_t n, size_t size) {
@@ -133,9 +135,9 @@ uint8_t registry_cell_score(const struct registry_list *l, uint32_t index) {
     return l->scores != NULL ? l->scores[index] : (uint8_t)REGISTRY_NO_SCORE;
 }
 
-void registry_cell_set(struct registry_list *l, uint32_t index, unsigned state, uint8_t score) {
+void registry_cell_put(struct registry_list *l, uint32_t index, unsigned state, uint8_t score) {
     unsigned before = l->states[index];
-    state = (state & ~(unsigned)CELL_TRACKED) | (before & CELL_TRACKED);
+    state = (state & ~(unsigned)CELL_MARKS) | (before & CELL_MARKS);
     if (index < l->set->n_swept) {
         struct registry_count *c = &l->counts[target_span_of(l->set, index)->segment];
         count_cell(c, before, registry_cell_score(l, index), (uint32_t)-1);
@@ -146,6 +148,11 @@ void registry_cell_set(struct registry_list *l, uint32_t index, unsigned state, 
         l->scores[index] = score;
 }
 
+void registry_cell_set(struct registry_list *l, uint32_t index, unsigned state, uint8_t score) {
+    registry_cell_put(l, index, state, score);
+    registry_touch(l, index);
+}
+
 uint32_t registry_cell_stamp(const struct registry *r, uint32_t list, uint32_t index) {
     const struct registry_list *l = &r->lists[list];
     return (l->states[index] & CELL_TRACKED) != 0 ? registry_entry_find(r, list, index)->checked
@@ -154,6 +161,7 @@ uint32_t registry_cell_stamp(const struct registry *r, uint32_t list, uint32_t i
 
 void registry_cell_stamp_set(struct registry *r, uint32_t list, uint32_t index, uint32_t stamp) {
     struct registry_list *l = &r->lists[list];
+    registry_touch(l, index);
     if ((l->states[index] & CELL_TRACKED) != 0)
         registry_entry_find(r, list, index)->checked = stamp;
     else
@@ -250,6 +258,7 @@ struct registry_entry *registry_entry_make(struct registry *r, uint32_t list, ui
 
 void registry_entry_drop(struct registry *r, uint32_t list, struct registry_entry *entry) {
     struct registry_list *l = &r->lists[list];
+    registry_touch_entry(l, entry->index);
     table_remove(l, entry->index);
     l->states[entry->index] &= (uint8_t)~CELL_TRACKED;
     l->stamps[entry->index] = entry->checked;
@@ -258,6 +267,21 @@ void registry_entry_drop(struct registry *r, uint32_t list, struct registry_entr
     free(entry->txt);
     *entry = (struct registry_entry){.index = l->free_entry};
     l->free_entry = (uint32_t)(entry - l->entries);
+}
+
+static bool is_needed(const struct registry_list *l, const struct registry_entry *entry) {
+    unsigned state = l->states[entry->index];
+    if (entry->ring != REGISTRY_NO_RING || entry->pending != REGISTRY_UNKNOWN ||
+        (l->scores == NULL && (state & CELL_VERDICT) == REGISTRY_LISTED))
+        return true;
+    /* A sample has its own age. Were it that of the last look, what was delisted would stay in the sample
+     * longer than what never was listed, and the share would come out too high. */
+    return (state & CELL_SAMPLED) != 0 && entry->sampled != entry->checked;
+}
+
+void registry_entry_tidy(struct registry *r, uint32_t list, struct registry_entry *entry) {
+    if (!is_needed(&r->lists[list], entry))
+        registry_entry_drop(r, list, entry);
 }
 
 void registry_pending_clear(struct registry *r, uint32_t list, struct registry_entry *entry) {
@@ -269,8 +293,7 @@ void registry_pending_clear(struct registry *r, uint32_t list, struct registry_e
     entry->looks = 0;
     entry->pending_codes = 0;
     entry->pending_sample = false;
-    if (entry->ring == REGISTRY_NO_RING && registry_verdict_of(l, entry->index) != REGISTRY_LISTED)
-        registry_entry_drop(r, list, entry);
+    registry_entry_tidy(r, list, entry);
 }
 
 void registry_drop_pending(struct registry *r, uint32_t list, uint32_t index) {
@@ -345,8 +368,10 @@ static void scan_cell(struct registry *r, uint32_t list, uint32_t index, const s
         after &= ~(unsigned)CELL_FRESH;
     if (sampled < scan->sample_before)
         after &= ~(unsigned)(CELL_SAMPLED | CELL_SAMPLE_LISTED);
-    if (after != state)
-        registry_cell_set(l, index, after, registry_cell_score(l, index));
+    if (after != state) /* which follows from its age: the store need not know */
+        registry_cell_put(l, index, after, registry_cell_score(l, index));
+    if (after != state && entry != NULL)
+        registry_entry_tidy(r, list, entry);
     if ((after & CELL_FRESH) != 0 && index < l->set->n_swept) {
         struct registry_count *c = &l->counts[target_span_of(l->set, index)->segment];
         if (c->oldest_next == 0 || checked < c->oldest_next)
@@ -362,22 +387,42 @@ static void scan_wrap(const struct registry *r, struct registry_list *l) {
     l->scan_at = 0;
 }
 
+static struct scan scan_of(const struct registry *r, const struct registry_list *l,
+                           const struct registry_stale *stale, int64_t now_ns) {
+    return (struct scan){
+        .sweep_before = registry_stamp(r, stale_before(l, stale->sweep_ns, now_ns)),
+        .sample_before = registry_stamp(r, now_ns - REGISTRY_SAMPLE_NS),
+        .frozen_long = l->frozen && now_ns - l->frozen_since_ns > REGISTRY_FROZEN_NS,
+    };
+}
+
 void registry_scan(struct registry *r, uint32_t list, const struct registry_stale *stale, uint32_t steps,
                    int64_t now_ns) {
     struct registry_list *l = &r->lists[list];
     if (l->set == NULL || l->set->n == 0)
         return;
-    const struct scan scan = {
-        .sweep_before = registry_stamp(r, stale_before(l, stale->sweep_ns, now_ns)),
-        .sample_before = registry_stamp(r, now_ns - REGISTRY_SAMPLE_NS),
-        .frozen_long = l->frozen && now_ns - l->frozen_since_ns > REGISTRY_FROZEN_NS,
-    };
+    const struct scan scan = scan_of(r, l, stale, now_ns);
     if (steps > l->set->n)
         steps = l->set->n;
     for (; steps > 0; steps--) {
         scan_cell(r, list, l->scan_at, &scan, stale, now_ns);
         if (++l->scan_at == l->set->n)
             scan_wrap(r, l);
+    }
+}
+
+void registry_scan_watched(struct registry *r, uint32_t list, const struct registry_stale *stale,
+                           uint32_t steps, int64_t now_ns) {
+    struct registry_list *l = &r->lists[list];
+    if (l->set == NULL || l->set->n_watched == 0)
+        return;
+    const struct scan scan = scan_of(r, l, stale, now_ns);
+    if (steps > l->set->n_watched)
+        steps = l->set->n_watched;
+    for (; steps > 0; steps--) {
+        scan_cell(r, list, l->set->watched[l->scan_watched_at].index, &scan, stale, now_ns);
+        if (++l->scan_watched_at == l->set->n_watched)
+            l->scan_watched_at = 0;
     }
 }
 

@@ -4,7 +4,8 @@
  *
  * Two forms. Every address of a list has a cell of five bytes (six for reputation lists): verdict, flags, and
  * when it was last checked. Only addresses that need more have an entry: those named one by one, those
- * listed, and those whose flip waits for its proof. Counts per (list, segment) are kept up to date by every
+ * listed, those whose flip waits for its proof, and those of the sample that were looked at again since (a
+ * sample has its own age). Counts per (list, segment) are kept up to date by every
  * change of a cell, so that a scrape never walks the cells; a slow scan (registry_scan) takes what has become
  * stale out of them.
  *
@@ -51,6 +52,9 @@ enum {
     CELL_FRESH = 0x08,   /* conclusive, shown and counted */
     CELL_SAMPLED = 0x10, /* a first look of the sweep within REGISTRY_SAMPLE_NS */
     CELL_SAMPLE_LISTED = 0x20,
+    CELL_TOUCHED = 0x40,  /* changed since the store was told: among registry_list.touched */
+    CELL_DETAILED = 0x80, /* its entry has: among registry_list.detailed */
+    CELL_MARKS = CELL_TRACKED | CELL_TOUCHED | CELL_DETAILED, /* what is no part of a result */
 };
 enum registry_verdict { REGISTRY_UNKNOWN, REGISTRY_NOT_LISTED, REGISTRY_LISTED };
 
@@ -93,8 +97,9 @@ struct registry_count {
     uint32_t listed;
     uint32_t sample_checked;
     uint32_t sample_listed;
-    uint32_t oldest;                /* stamp of the oldest fresh result as of the last whole scan, 0: none */
-    uint32_t oldest_next;           /* of the running scan */
+    uint32_t oldest;      /* stamp of the oldest fresh result as of the last whole scan; if there was
+                             none, of the first since; 0: none */
+    uint32_t oldest_next; /* of the running scan */
     uint32_t bands[REGISTRY_BANDS]; /* reputation lists: fresh scores by tens, 100 with 90-99 */
 };
 
@@ -112,6 +117,12 @@ struct registry_journal_entry {
     uint8_t state; /* before */
     uint8_t score; /* before */
     uint8_t server;
+};
+
+/* Indexes of what has changed, each once. */
+struct registry_marks {
+    uint32_t *indexes;
+    uint32_t n, size;
 };
 
 struct registry_period {
@@ -143,6 +154,12 @@ struct registry_list {
     struct registry_period freezes[REGISTRY_FREEZES]; /* past ones, oldest first */
     uint32_t n_freezes;
     uint32_t scan_at;
+    uint32_t scan_watched_at;
+    /* For the store: what it has not been told yet. */
+    bool keeps;                     /* changes are marked */
+    bool marks_lost;                /* for want of memory some were not: everything may have changed */
+    struct registry_marks touched;  /* cells: CELL_TOUCHED */
+    struct registry_marks detailed; /* entries, and those that are gone: CELL_DETAILED */
 };
 
 struct registry {
@@ -181,8 +198,13 @@ typedef uint8_t registry_server_map(void *context, uint32_t list, uint32_t old_l
  * other rules. `old` is only read. On STATUS_NO_MEMORY `r` is to be thrown away. */
 enum status registry_carry(struct registry *r, const struct registry *old, registry_server_map *map,
                            void *context) MUST_CHECK;
-/* Drops entries that nothing needs: not named one by one, and not listed. For after a reload, when rings are
- * known. */
+/* From now on changes are marked for the store. */
+void registry_keep(struct registry *r);
+/* The detail of an entry (since, changed, codes, txt) has changed, or the entry is gone. */
+void registry_touch_entry(struct registry_list *l, uint32_t index);
+/* Takes the last of `marks` (of which there are some) and its `bit` (CELL_TOUCHED or CELL_DETAILED) away. */
+uint32_t registry_take_mark(struct registry_list *l, struct registry_marks *marks, unsigned bit);
+/* Drops entries that nothing needs: for after a reload, when rings are known. */
 void registry_prune(struct registry *r, uint32_t list);
 
 /* A conclusive look (kind LISTED or NOT_LISTED) at `index`, from `server`. `ring` for LOOK_WATCHED, else
@@ -191,8 +213,8 @@ enum status registry_look(struct registry *r, uint32_t list, uint32_t index, enu
                           uint16_t ring, uint8_t server, const struct verdict *verdict, int64_t now_ns,
                           enum look_follow *follow, registry_event_handler *handler, void *context)
     MUST_CHECK;
-/* The sweep has come to an address that is tracked and fresh: it is its sample, and is not asked. False: ask.
- */
+/* The sweep has come to an address that is fresh and is kept so by other means (a ring, re-checks): it is its
+ * sample, and is not asked. False: ask. */
 bool registry_sample(struct registry *r, uint32_t list, uint32_t index, int64_t now_ns);
 /* Gives up a flip whose confirmation could not be asked. */
 void registry_drop_pending(struct registry *r, uint32_t list, uint32_t index);
@@ -223,7 +245,21 @@ struct registry_stale {
 /* Looks at the next `steps` cells (wrapping) and takes out what is stale or no longer a sample. */
 void registry_scan(struct registry *r, uint32_t list, const struct registry_stale *stale, uint32_t steps,
                    int64_t now_ns);
+/* The same for the next `steps` of those named one by one: they become stale sooner than a range does. */
+void registry_scan_watched(struct registry *r, uint32_t list, const struct registry_stale *stale,
+                           uint32_t steps, int64_t now_ns);
 
+/* Puts back what was known about an address before the program was started: verdict and flags as in a cell
+ * (but CELL_MARKS), score (REGISTRY_NO_SCORE if none), when it was checked, and, if it has an entry, sampled.
+ */
+void registry_restore_cell(struct registry *r, uint32_t list, uint32_t index, unsigned state, uint8_t score,
+                           uint32_t checked, uint32_t sampled);
+/* ... its entry, made if there is none; NULL: no memory. */
+struct registry_entry *registry_restore_entry(struct registry *r, uint32_t list, uint32_t index);
+/* What was checked at `since` or later is not proven: the next self-test of `server` decides about it. Only
+ * addresses of `family`. */
+enum status registry_restore_unproven(struct registry *r, uint32_t list, enum ip_family family,
+                                      uint8_t server, uint32_t since) MUST_CHECK;
 /* The entry of `index`, NULL if it has none. Valid until the next look. */
 struct registry_entry *registry_entry_find(const struct registry *r, uint32_t list, uint32_t index);
 /* Stamp of the last conclusive look at an address (its entry has it, if there is one); 0: never. */

@@ -8,13 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint32_t find_list(const struct registry *r, const struct list *wanted) {
-    for (uint32_t i = 0; i < r->n_lists; i++)
-        if (r->lists[i].set != NULL && strcmp(r->lists[i].list->name, wanted->name) == 0 &&
-            qname_equal(&r->lists[i].list->zone_name, &wanted->zone_name) &&
-            r->lists[i].list->kind == wanted->kind)
-            return i;
-    return UINT32_MAX;
+/* The list that list `i` was, if both are in use. */
+static uint32_t find_list(const struct registry *r, uint32_t i, const struct registry *old) {
+    if (r->lists[i].set == NULL)
+        return UINT32_MAX;
+    uint32_t from = settings_list_before(r->targets->settings, i, old->targets->settings);
+    return from != UINT32_MAX && old->lists[from].set != NULL ? from : UINT32_MAX;
 }
 
 /* Codes are bits in the order of a list's table, which may be another one now. */
@@ -57,7 +56,7 @@ static enum status carry_cells(struct registry *r, uint32_t list, const struct r
         unsigned state = o->states[from];
         if (index >= l->set->n_swept)
             state &= ~(unsigned)(CELL_SAMPLED | CELL_SAMPLE_LISTED);
-        registry_cell_set(l, index, state, registry_cell_score(o, from));
+        registry_cell_put(l, index, state, registry_cell_score(o, from));
         const struct registry_entry *entry = registry_entry_find(old, old_list, from);
         if (entry == NULL) {
             l->stamps[index] = o->stamps[from];
@@ -79,11 +78,33 @@ static void carry_flips(struct registry *r, uint32_t list, const struct registry
             if (strcmp(t->settings->groups[g].name, u->settings->groups[h].name) != 0)
                 continue;
             r->lists[list].group_flips[g] = old->lists[old_list].group_flips[h];
-            for (uint32_t a = t->group_ranges[g]; a < t->group_ranges[g + 1]; a++)
-                for (uint32_t b = u->group_ranges[h]; b < u->group_ranges[h + 1]; b++)
-                    if (strcmp(t->ranges[a].range->label, u->ranges[b].range->label) == 0)
-                        r->lists[list].range_flips[a] = old->lists[old_list].range_flips[b];
+            uint32_t hint = u->group_ranges[h];
+            for (uint32_t a = t->group_ranges[g]; a < t->group_ranges[g + 1]; a++) {
+                uint32_t b = target_range_find(u, h, t->ranges[a].range->label, hint);
+                if (b == UINT32_MAX)
+                    continue;
+                r->lists[list].range_flips[a] = old->lists[old_list].range_flips[b];
+                hint = b + 1;
+            }
         }
+    }
+}
+
+/* What the store was not told yet of the old one it has to be told of this one. */
+static void carry_marks(struct registry_list *l, const struct registry_list *o) {
+    l->keeps = o->keeps;
+    l->marks_lost = o->marks_lost;
+    for (uint32_t i = 0; i < o->touched.n; i++) {
+        struct ip ip = target_ip(o->set, o->touched.indexes[i]);
+        uint32_t index = target_index(l->set, &ip);
+        if (index != UINT32_MAX)
+            registry_touch(l, index);
+    }
+    for (uint32_t i = 0; i < o->detailed.n; i++) {
+        struct ip ip = target_ip(o->set, o->detailed.indexes[i]);
+        uint32_t index = target_index(l->set, &ip);
+        if (index != UINT32_MAX)
+            registry_touch_entry(l, index);
     }
 }
 
@@ -91,7 +112,7 @@ enum status registry_carry(struct registry *r, const struct registry *old, regis
                            void *context) {
     for (uint32_t i = 0; i < r->n_lists; i++) {
         struct registry_list *l = &r->lists[i];
-        uint32_t from = l->set != NULL ? find_list(old, l->list) : UINT32_MAX;
+        uint32_t from = find_list(r, i, old);
         if (from == UINT32_MAX)
             continue;
         const struct registry_list *o = &old->lists[from];
@@ -103,6 +124,7 @@ enum status registry_carry(struct registry *r, const struct registry *old, regis
         enum status status = STATUS_OK;
         for (uint32_t s = 0; status == STATUS_OK && s < l->set->n_spans; s++)
             status = carry_cells(r, i, old, from, &l->set->spans[s]);
+        carry_marks(l, o);
         if (status == STATUS_OK)
             status = registry_journal_carry(r, i, old, from, map, context);
         if (status != STATUS_OK)
@@ -115,9 +137,7 @@ void registry_prune(struct registry *r, uint32_t list) {
     struct registry_list *l = &r->lists[list];
     for (uint32_t i = 0; i < l->n_entries; i++) {
         struct registry_entry *entry = &l->entries[i];
-        if (!entry->used || entry->ring != REGISTRY_NO_RING || entry->pending != REGISTRY_UNKNOWN)
-            continue;
-        if (l->scores != NULL || registry_verdict_of(l, entry->index) != REGISTRY_LISTED)
-            registry_entry_drop(r, list, entry);
+        if (entry->used)
+            registry_entry_tidy(r, list, entry);
     }
 }

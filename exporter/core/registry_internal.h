@@ -8,8 +8,10 @@
 
 #include "core/registry.h"
 
-/* Sets flags, verdict and score of a cell, keeping the counts of its segment. CELL_TRACKED is left as it is.
- */
+/* Sets flags, verdict and score of a cell, keeping the counts of its segment; CELL_MARKS are left as they
+ * are. The store need not be told. */
+void registry_cell_put(struct registry_list *l, uint32_t index, unsigned state, uint8_t score);
+/* The same for what the store has to be told. */
 void registry_cell_set(struct registry_list *l, uint32_t index, unsigned state, uint8_t score);
 uint8_t registry_cell_score(const struct registry_list *l, uint32_t index);
 /* Sets when the cell was last checked, where registry_cell_stamp() finds it. */
@@ -18,11 +20,16 @@ void registry_cell_stamp_set(struct registry *r, uint32_t list, uint32_t index, 
 struct registry_entry *registry_entry_make(struct registry *r, uint32_t list, uint32_t index);
 /* Forgets an entry; its cell keeps what is known. */
 void registry_entry_drop(struct registry *r, uint32_t list, struct registry_entry *entry);
+/* Forgets it if nothing needs it any more: it is not named one by one, not listed, has no flip that waits,
+ * and was last checked when it was sampled, so that the cell's own stamp tells both. */
+void registry_entry_tidy(struct registry *r, uint32_t list, struct registry_entry *entry);
 /* Gives up an entry's flip, and the entry if nothing else needs it. */
 void registry_pending_clear(struct registry *r, uint32_t list, struct registry_entry *entry);
 
 /* Remembers a cell as it is before a result of `server` changes it; false: no memory. */
 bool registry_journal_add(struct registry *r, uint32_t list, uint32_t index, uint8_t server);
+/* The same, as if nothing had been known of it before. */
+bool registry_journal_add_unknown(struct registry *r, uint32_t list, uint32_t index, uint8_t server);
 /* Forgets what `server` said before `mark`: it is proven. `proven` is called for each such entry that is
  * tracked. */
 typedef void registry_proven_handler(void *context, struct registry_entry *entry);
@@ -34,5 +41,8 @@ void registry_journal_withdraw(struct registry *r, uint32_t list, uint8_t server
  * gone. */
 enum status registry_journal_carry(struct registry *r, uint32_t list, const struct registry *old,
                                    uint32_t old_list, registry_server_map *map, void *context) MUST_CHECK;
+
+/* The cell is one of those that the store has to be told. */
+void registry_touch(struct registry_list *l, uint32_t index);
 
 #endif

@@ -22,6 +22,13 @@ static bool journal_push(struct registry_list *l, const struct registry_journal_
     return true;
 }
 
+static bool add(struct registry_list *l, const struct registry_journal_entry *entry) {
+    if (!journal_push(l, entry))
+        return false;
+    l->sequence++;
+    return true;
+}
+
 bool registry_journal_add(struct registry *r, uint32_t list, uint32_t index, uint8_t server) {
     struct registry_list *l = &r->lists[list];
     const struct registry_journal_entry entry = {
@@ -32,10 +39,19 @@ bool registry_journal_add(struct registry *r, uint32_t list, uint32_t index, uin
         .score = registry_cell_score(l, index),
         .server = server,
     };
-    if (!journal_push(l, &entry))
-        return false;
-    l->sequence++;
-    return true;
+    return add(l, &entry);
+}
+
+bool registry_journal_add_unknown(struct registry *r, uint32_t list, uint32_t index, uint8_t server) {
+    struct registry_list *l = &r->lists[list];
+    const struct registry_journal_entry entry = {
+        .index = index,
+        .sequence = l->sequence,
+        .state = REGISTRY_UNKNOWN,
+        .score = REGISTRY_NO_SCORE,
+        .server = server,
+    };
+    return add(l, &entry);
 }
 
 /* Puts a cell back to what was known before an unproven result. What a right self-test has published since

@@ -47,42 +47,50 @@ static void emit(const struct look *k, enum registry_change change, uint64_t cod
     k->handler(k->context, &event);
 }
 
-static struct registry_entry *entry_for_watched(const struct look *k) {
-    struct registry_entry *entry = registry_entry_make(k->r, k->list, k->index);
-    if (entry != NULL)
-        entry->ring = k->ring;
-    return entry;
+/* The first result of a range since the last whole scan found none is its oldest. */
+static void note_oldest(struct registry_list *l, uint32_t index, uint32_t stamp) {
+    if (index >= l->set->n_swept)
+        return;
+    struct registry_count *c = &l->counts[target_span_of(l->set, index)->segment];
+    if (c->oldest == 0)
+        c->oldest = stamp;
 }
 
 /* A result that agrees with what is known, or the first that says "not listed", or a score. */
 static enum status count_at_once(const struct look *k, enum registry_verdict said) {
     struct registry_list *l = &k->r->lists[k->list];
     struct registry_entry *entry = registry_entry_find(k->r, k->list, k->index);
-    if (entry == NULL && k->source == LOOK_WATCHED) {
-        entry = entry_for_watched(k);
+    unsigned before = l->states[k->index];
+    bool keeps_sample = k->source != LOOK_SWEEP && (before & CELL_SAMPLED) != 0;
+    if (entry == NULL && (k->source == LOOK_WATCHED || keeps_sample)) {
+        entry = registry_entry_make(k->r, k->list, k->index);
         if (entry == NULL)
             return STATUS_NO_MEMORY;
     }
     if (!registry_journal_add(k->r, k->list, k->index, k->server))
         return STATUS_NO_MEMORY;
     uint32_t stamp = registry_stamp(k->r, k->now_ns);
-    unsigned before = l->states[k->index];
     bool first = (before & CELL_VERDICT) == REGISTRY_UNKNOWN;
     bool listed = said == REGISTRY_LISTED;
     uint8_t score = l->scores != NULL && listed ? (uint8_t)k->verdict->score : (uint8_t)REGISTRY_NO_SCORE;
     registry_cell_set(l, k->index, said | CELL_FRESH | sample_bits(k, listed, before), score);
     registry_cell_stamp_set(k->r, k->list, k->index, stamp);
+    note_oldest(l, k->index, stamp);
     if (entry == NULL)
         return STATUS_OK;
     if (k->source == LOOK_WATCHED)
         entry->ring = k->ring;
     if (k->source == LOOK_SWEEP)
         entry->sampled = stamp;
-    if (first)
+    if (first) {
         entry->since = stamp;
+        registry_touch_entry(l, k->index);
+    }
     entry->seen_codes = k->verdict->codes;
     if (entry->pending != REGISTRY_UNKNOWN)
         registry_pending_clear(k->r, k->list, entry);
+    else
+        registry_entry_tidy(k->r, k->list, entry);
     return STATUS_OK;
 }
 
@@ -139,6 +147,9 @@ bool registry_sample(struct registry *r, uint32_t list, uint32_t index, int64_t 
     if ((state & (CELL_TRACKED | CELL_FRESH)) != (CELL_TRACKED | CELL_FRESH))
         return false;
     struct registry_entry *entry = registry_entry_find(r, list, index);
+    bool rechecked = l->scores == NULL && (state & CELL_VERDICT) == REGISTRY_LISTED;
+    if (entry->ring == REGISTRY_NO_RING && !rechecked)
+        return false;
     entry->sampled = registry_stamp(r, now_ns);
     state &= ~(unsigned)CELL_SAMPLE_LISTED;
     state |= CELL_SAMPLED | ((state & CELL_VERDICT) == REGISTRY_LISTED ? CELL_SAMPLE_LISTED : 0u);
@@ -191,6 +202,7 @@ static void publish(struct registry *r, uint32_t list, struct registry_entry *en
                       REGISTRY_NO_SCORE);
     entry->checked = stamp;
     entry->since = stamp;
+    note_oldest(l, entry->index, stamp);
     if (entry->pending_sample)
         entry->sampled = stamp;
     entry->codes = listed ? entry->pending_codes : 0;
@@ -204,6 +216,7 @@ static void publish(struct registry *r, uint32_t list, struct registry_entry *en
         free(entry->txt);
         entry->txt = NULL;
     }
+    registry_touch_entry(l, entry->index);
     uint64_t codes = entry->codes;
     registry_pending_clear(r, list, entry); /* may drop the entry */
     emit(&k, !listed ? CHANGE_DELISTED : first ? CHANGE_FIRST_LISTED : CHANGE_LISTED, codes);
@@ -212,13 +225,14 @@ static void publish(struct registry *r, uint32_t list, struct registry_entry *en
 /* What a right self-test makes of an entry whose last look only agreed: its codes may be others now. */
 static void prove_codes(void *context, struct registry_entry *entry) {
     const struct look *k = context;
-    const struct registry_list *l = &k->r->lists[k->list];
+    struct registry_list *l = &k->r->lists[k->list];
     if (l->scores != NULL || registry_verdict_of(l, entry->index) != REGISTRY_LISTED ||
         entry->seen_codes == entry->codes)
         return;
     struct look of_entry = *k;
     of_entry.index = entry->index;
     entry->codes = entry->seen_codes;
+    registry_touch_entry(l, entry->index);
     emit(&of_entry, CHANGE_CODES, entry->codes);
 }
 

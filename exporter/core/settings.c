@@ -49,7 +49,8 @@ const struct schema_key settings_schema[] = {
      .help = "The addresses that are watched."},
     {SECTION_TOP, "safelists", LATER_KEY, .help = ""},
     {SECTION_TOP, "bounces", LATER_KEY, .help = ""},
-    {SECTION_TOP, "storage", LATER_KEY, .help = ""},
+    {SECTION_TOP, "storage", SECTION_KEY("a mapping", storage),
+     .help = "What is kept on disk, in the folder that `--storage.path` names."},
 
     {SECTION_RESOLVER, "nameservers", .type = SERVERS, .default_text = "those of /etc/resolv.conf",
      .range = "1 to 4", .read = settings_read_resolver_nameservers,
@@ -73,6 +74,9 @@ const struct schema_key settings_schema[] = {
      .help = "Agreeing looks needed before a listing or a change is published; 1 is no second look."},
     {SECTION_DEFAULTS, "series_limit", COUNT(count, 0, 1000000), .default_text = "5000", IN(default_settings, series_limit),
      .help = "Most series of listed addresses per group, range and list; the rest is only counted."},
+
+    {SECTION_STORAGE, "history", DURATION(duration, SETTINGS_DAY_NS, 10 * YEAR), .default_text = "400d",
+     IN(storage_settings, history_ns), .help = "How long events (listed, delisted, ...) are kept; at most 1,000,000 of them."},
 
     {SECTION_BUDGET, "queries", COUNT(queries, 1, MOST_QUERIES), .default_text = "",
      .flags = SCHEMA_REQUIRED, IN(budget_settings, queries), .help = "Queries within any window of `per`."},
@@ -186,6 +190,21 @@ void settings_free(struct settings *settings) {
     free(settings);
 }
 
+static void identify(const struct settings *settings, struct list_identity out[LIST_MAX]) {
+    for (size_t i = 0; i < settings->n_lists; i++)
+        out[i] =
+            (struct list_identity){settings->lists[i].name, settings->lists[i].zone, settings->lists[i].kind};
+}
+
+uint32_t settings_list_before(const struct settings *now, uint32_t i, const struct settings *before) {
+    struct list_identity new_lists[LIST_MAX];
+    struct list_identity old_lists[LIST_MAX];
+    identify(now, new_lists);
+    identify(before, old_lists);
+    size_t found = list_before(new_lists, now->n_lists, i, old_lists, before->n_lists);
+    return found == SIZE_MAX ? UINT32_MAX : (uint32_t)found;
+}
+
 /* A cell of a table; a bar would end it, an underscore or asterisk is safe within words. */
 static void add_cell(struct buf *out, const char *text) {
     buf_add_text(out, " ");
@@ -213,6 +232,7 @@ void settings_reference(struct buf *out) {
         [SECTION_TOP] = "The file",
         [SECTION_RESOLVER] = "`resolver`",
         [SECTION_DEFAULTS] = "`defaults`",
+        [SECTION_STORAGE] = "`storage`",
         [SECTION_BUDGET] = "Each of `budgets`",
         [SECTION_LIST] = "Each of `lists`",
         [SECTION_LIST_BUDGET] = "`budget` of a list",

@@ -69,10 +69,15 @@ struct group {
     int64_t ranges_date_days; /* when the ranges were published, in days since 1970-01-01; -1: not said */
 };
 
+struct storage_settings {
+    int64_t history_ns; /* how long events are kept */
+};
+
 struct settings {
     struct arena arena;
     struct resolver_settings resolver;
     struct default_settings defaults;
+    struct storage_settings storage;
     const struct budget_settings *budgets;
     size_t n_budgets;
     const struct list *lists; /* disabled ones too, in the order of the file */
@@ -96,6 +101,21 @@ enum status settings_read(const struct node *root, const struct catalog *catalog
                           settings_key_reader *key_reader, void *key_context, struct problems *problems,
                           struct settings **out) MUST_CHECK;
 void settings_free(struct settings *settings); /* NULL allowed */
+/* Which list of `before` list `i` of `now` was (see list_before()); UINT32_MAX: none. */
+uint32_t settings_list_before(const struct settings *now, uint32_t i, const struct settings *before);
+
+/* --- a check on demand --- */
+/* Which lists `names` are (n 0: every enabled one), in chosen[s->n_lists]. False: a name is unknown or of a
+ * disabled list; the reasons are in `problems`. */
+bool settings_choose_lists(const struct settings *s, const char *const *names, size_t n,
+                           struct problems *problems, bool *chosen) MUST_CHECK;
+/* Settings that ask the lists `asked` (by index, enabled ones only; the others become disabled) about
+ * `ranges` and nothing else: one group, in which a range of one address is an address, and what is given
+ * twice is once. Every address comes up once, and no result grows stale. `*out` is the caller's to
+ * settings_free(), before `s`, from which it borrows. STATUS_NO_MEMORY. */
+enum status settings_for_check(const struct settings *s, const struct ip_range *ranges, size_t n_ranges,
+                               const bool *asked, struct settings **out) MUST_CHECK;
+
 /* The reference of all keys as Markdown (the README's table is this text). */
 void settings_reference(struct buf *out);
 

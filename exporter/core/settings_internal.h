@@ -18,6 +18,7 @@ enum schema_section {
     SECTION_TOP,         /* struct settings_top */
     SECTION_RESOLVER,    /* struct resolver_settings */
     SECTION_DEFAULTS,    /* struct default_settings */
+    SECTION_STORAGE,     /* struct storage_settings */
     SECTION_BUDGET,      /* struct budget_settings */
     SECTION_LIST,        /* struct list */
     SECTION_LIST_BUDGET, /* struct list */
@@ -77,6 +78,7 @@ struct settings_reader {
 /* The target of both tops: which of their sections are there. */
 struct settings_top {
     struct resolver_settings resolver;
+    struct storage_settings storage;
     const struct node *budgets;
     const struct node *lists;
     const struct node *groups;
@@ -151,7 +153,7 @@ schema_read settings_read_nothing;
 
 /* --- settings_server.c: nameservers, and the sections that hold little else --- */
 schema_read settings_read_resolver_nameservers, settings_read_list_nameservers;
-schema_read settings_read_resolver, settings_read_defaults;
+schema_read settings_read_resolver, settings_read_defaults, settings_read_storage;
 
 /* --- settings_codes.c: what answers mean --- */
 schema_read settings_read_codes, settings_read_refused, settings_read_ignored;

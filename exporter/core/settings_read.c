@@ -169,6 +169,7 @@ static void read_all(struct settings_reader *r, const struct node *root, const s
     const struct node *places[LIST_MAX];
     struct settings_top top = {
         .resolver = {.timeout_ns = 2 * SETTINGS_SECOND_NS, .attempts = 3},
+        .storage = {.history_ns = 400 * SETTINGS_DAY_NS},
     };
     if (!settings_read_section(r, SECTION_TOP, "the configuration", root, &top))
         return;
@@ -179,6 +180,7 @@ static void read_all(struct settings_reader *r, const struct node *root, const s
         read_groups(r, top.groups, out);
     out->resolver = top.resolver;
     out->defaults = r->defaults;
+    out->storage = top.storage;
     out->budgets = r->budgets;
     out->n_budgets = r->n_budgets;
     if (!problems_failed(r->problems)) {

@@ -137,3 +137,9 @@ void settings_read_defaults(struct settings_reader *r, const struct schema_key *
     (void)target;
     settings_read_section(r, SECTION_DEFAULTS, key->name, value, &r->defaults);
 }
+
+void settings_read_storage(struct settings_reader *r, const struct schema_key *key, const struct node *value,
+                           void *target) {
+    struct settings_top *top = target;
+    settings_read_section(r, SECTION_STORAGE, key->name, value, &top->storage);
+}

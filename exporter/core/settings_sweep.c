@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * How long one sweep takes: the addresses of all ranges that are swept on a list, overlaps counted once,
- * divided by what its quota (or that of all lists that share it) or its rate gives. All ranges are sorted
- * once, so that each list then takes one pass. The time is that of a program that has nothing else to do: a
- * bound from below, said as "about".
+ * divided by what its quota (or that of all lists that share it) or its rate gives. core/forecast knows more,
+ * but only once the targets are built, and a warning needs its place in the file. All ranges are sorted once,
+ * so that each list then takes one pass. The time is that of a program that has nothing else to do: a bound
+ * from below, said as "about".
  */
+#include "core/budget.h"
+#include "core/human.h"
 #include "core/settings_internal.h"
 
 #include <stdio.h>
@@ -84,7 +87,7 @@ static int64_t wanted_interval(const struct settings *settings, size_t index) {
 
 static void measure(const struct settings *settings, size_t index, struct sweep *sweep) {
     const struct list_budget *budget = &settings->lists[index].budget;
-    double by_rate = budget->rate > 0 ? (double)sweep->addresses / budget->rate : 0;
+    double by_rate = budget_seconds((double)sweep->addresses, budget->rate, 0, 0);
     double by_quota = 0;
     sweep->rate = budget->rate;
     sweep->wanted_ns = wanted_interval(settings, index);
@@ -92,8 +95,7 @@ static void measure(const struct settings *settings, size_t index, struct sweep 
         const struct budget_settings *shared = budget->share >= 0 ? &settings->budgets[budget->share] : NULL;
         sweep->queries = shared ? shared->queries : budget->queries;
         sweep->per_ns = shared ? shared->per_ns : budget->per_ns;
-        by_quota = (double)sweep->total / (double)sweep->queries *
-                   ((double)sweep->per_ns / (double)SETTINGS_SECOND_NS);
+        by_quota = budget_seconds((double)sweep->total, 0, sweep->queries, sweep->per_ns);
     }
     if (by_rate > by_quota) {
         sweep->queries = 0;
@@ -121,33 +123,6 @@ static void measure_all(const struct settings *settings, const struct swept_rang
             }
     for (size_t i = 0; i < settings->n_lists; i++)
         measure(settings, i, &sweeps[i]);
-}
-
-/* 458752 as "458,752". */
-static const char *group_digits(uint64_t number, char out[32]) {
-    char digits[24];
-    int n = snprintf(digits, sizeof digits, "%llu", (unsigned long long)number);
-    char *to = out;
-    for (int i = 0; i < n; i++) {
-        if (i > 0 && (n - i) % 3 == 0)
-            *to++ = ',';
-        *to++ = digits[i];
-    }
-    *to = '\0';
-    return out;
-}
-
-static void format_time(double seconds, char *out, size_t size) {
-    static const struct {
-        double seconds;
-        const char *name;
-    } units[] = {{86400, "days"}, {3600, "hours"}, {60, "minutes"}, {1, "seconds"}};
-    size_t i = 0;
-    while (i < 3 && seconds < 2 * units[i].seconds)
-        i++;
-    char number[32];
-    snprintf(out, size, "%s %s", group_digits((uint64_t)(seconds / units[i].seconds + 0.5), number),
-             units[i].name);
 }
 
 static bool is_alike(const struct sweep *a, const struct sweep *b) {
@@ -178,23 +153,23 @@ static void name_lists(const struct settings *settings, struct sweep *sweeps, si
 
 static void warn(struct settings_reader *r, const struct sweep *sweep, const char *names,
                  const struct node *place) {
-    char total[32];
+    char total[HUMAN_SIZE];
     char limit[96];
-    char number[32];
-    char time[48];
+    char number[HUMAN_SIZE];
+    char time[HUMAN_SIZE];
     char wanted[48];
-    format_time(sweep->seconds, time, sizeof time);
+    (void)human_time(sweep->seconds, time);
     settings_format_duration(sweep->wanted_ns, wanted, sizeof wanted);
     if (sweep->queries > 0) {
         char per[48];
-        snprintf(limit, sizeof limit, "within %s queries per %s", group_digits(sweep->queries, number),
+        snprintf(limit, sizeof limit, "within %s queries per %s", human_number(sweep->queries, number),
                  settings_format_duration(sweep->per_ns, per, sizeof per));
     } else {
         snprintf(limit, sizeof limit, "at %.4g queries a second", sweep->rate);
     }
     problems_warn(r->problems, place->line, place->column,
                   "%s: one sweep of %s addresses%s %s takes about %s; the sweep_interval is %s", names,
-                  group_digits(sweep->total, total), sweep->sharers > 1 ? " in all" : "", limit, time,
+                  human_number(sweep->total, total), sweep->sharers > 1 ? " in all" : "", limit, time,
                   wanted);
 }
 

@@ -415,6 +415,24 @@ void targets_free(struct targets *targets) {
     free(targets);
 }
 
+uint32_t target_range_find(const struct targets *targets, uint32_t group, const char *label, uint32_t hint) {
+    uint32_t end = targets->group_ranges[group + 1];
+    if (hint >= targets->group_ranges[group] && hint < end &&
+        strcmp(targets->ranges[hint].range->label, label) == 0)
+        return hint;
+    for (uint32_t i = targets->group_ranges[group]; i < end; i++)
+        if (strcmp(targets->ranges[i].range->label, label) == 0)
+            return i;
+    return UINT32_MAX;
+}
+
+bool target_same_addresses(const struct target_set *a, const struct target_set *b) {
+    bool same = a->n == b->n && a->n_swept == b->n_swept && a->n_spans == b->n_spans;
+    for (uint32_t i = 0; same && i < a->n_spans; i++)
+        same = a->spans[i].count == b->spans[i].count && ip_equal(&a->spans[i].first, &b->spans[i].first);
+    return same;
+}
+
 const struct target_span *target_span_of(const struct target_set *set, uint32_t index) {
     assert(index < set->n);
     uint32_t lo = 0;

@@ -73,6 +73,10 @@ void targets_free(struct targets *targets); /* NULL allowed */
 struct ip target_ip(const struct target_set *set, uint32_t index);
 /* The index of `ip`, or UINT32_MAX if the set does not hold it. */
 uint32_t target_index(const struct target_set *set, const struct ip *ip);
+/* The range of `group` with the label, in `targets->ranges`; UINT32_MAX: none. `hint` is where it may be. */
+uint32_t target_range_find(const struct targets *targets, uint32_t group, const char *label, uint32_t hint);
+/* Whether two sets hold the same addresses under the same indexes. */
+bool target_same_addresses(const struct target_set *a, const struct target_set *b);
 /* The span that holds `index`. */
 const struct target_span *target_span_of(const struct target_set *set, uint32_t index);
 /* Whether `group`, being checked on `list`, has any address of a family that the list is asked about. */

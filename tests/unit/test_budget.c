@@ -257,6 +257,26 @@ static void pays_a_sleeping_urgent_class_at_once_when_it_wakes(void **state) {
     }
 }
 
+/* Two looks and a self-test of two questions, at once. */
+static void keeps_enough_of_a_small_quota_for_one_flip(void **state) {
+    static const uint64_t limits[] = {200, 300, 1000, 10000};
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        struct quota q;
+        int64_t now = 0;
+        quota_init(&q, limits[i], DAY, 0);
+        while (now < 2 * DAY) { /* others take all that they can get */
+            while (quota_ready_ns(&q, BUDGET_WATCHED, now) <= now)
+                quota_take(&q, BUDGET_WATCHED, now);
+            now += 60 * SECOND;
+        }
+        for (unsigned n = 0; n < 4; n++, now += SECOND) {
+            print_message("# %llu: %u\n", (unsigned long long)limits[i], n);
+            assert_true(quota_ready_ns(&q, BUDGET_URGENT, now) <= now);
+            quota_take(&q, BUDGET_URGENT, now);
+        }
+    }
+}
+
 static void bounds_what_a_long_sleep_saves_up(void **state) {
     struct quota q;
     struct sent sent = sent_new(50000);
@@ -483,6 +503,7 @@ int main(void) {
         cmocka_unit_test(gives_each_hungry_class_its_share_of_a_quota),
         cmocka_unit_test(lends_all_to_a_sweep_that_is_alone),
         cmocka_unit_test(pays_a_sleeping_urgent_class_at_once_when_it_wakes),
+        cmocka_unit_test(keeps_enough_of_a_small_quota_for_one_flip),
         cmocka_unit_test(bounds_what_a_long_sleep_saves_up),
         cmocka_unit_test(names_a_moment_that_is_neither_too_early_nor_too_late),
         cmocka_unit_test(waits_for_the_window_and_no_longer),

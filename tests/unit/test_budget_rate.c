@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The rate of budget; quotas have their own program. Time is simulated.
+ * The rate of budget, and what a quota gives at once; quotas have their own program. Time is simulated.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -171,6 +171,34 @@ static void bears_rates_beyond_all_reason(void **state) {
     }
 }
 
+/* ---- what a quota gives at once ---- */
+
+static void as_much_as_it_says_may_be_taken_at_once(void **state) {
+    static const uint64_t limits[] = {1, 4, 30, 99, 100, 3000, 10000};
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        for (int class = 0; class < BUDGET_CLASSES; class ++) {
+            struct quota q;
+            quota_init(&q, limits[i], HOUR, START);
+            uint64_t room = quota_room(&q, (enum budget_class) class, START);
+            uint64_t taken = 0;
+            while (quota_ready_ns(&q, (enum budget_class) class, START) <= START) {
+                quota_take(&q, (enum budget_class) class, START);
+                taken++;
+            }
+            if (taken != room)
+                fail_msg("quota of %llu, class %d: %llu said, %llu taken", (unsigned long long)limits[i],
+                         class, (unsigned long long)room, (unsigned long long)taken);
+            assert_int_equal(quota_room(&q, (enum budget_class) class, START), 0);
+        }
+    }
+}
+
+static void without_a_quota_there_is_no_end_of_room(void **state) {
+    struct quota q;
+    quota_init_rate(&q, 5, 1, START);
+    assert_true(quota_room(&q, BUDGET_SWEEP, START) == UINT64_MAX);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(never_sends_more_than_rate_times_t_plus_burst),
@@ -179,6 +207,8 @@ int main(void) {
         cmocka_unit_test(starts_with_one_query_and_earns_its_burst),
         cmocka_unit_test(asks_for_no_patience_without_a_limit),
         cmocka_unit_test(bears_rates_beyond_all_reason),
+        cmocka_unit_test(as_much_as_it_says_may_be_taken_at_once),
+        cmocka_unit_test(without_a_quota_there_is_no_end_of_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

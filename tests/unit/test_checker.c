@@ -14,7 +14,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-static struct { unsigned states, changes; } told;
+static struct {
+    unsigned states, changes, looks, failures;
+    int64_t took_ns;
+} told;
 
 static void on_change(void *context, const struct registry_event *event) {
     (void)context;
@@ -30,6 +33,16 @@ static void on_state(void *context, uint32_t list, enum health_state from, enum 
     (void)to;
     (void)because;
     told.states++;
+}
+
+static void on_looked(void *context, uint32_t list, uint32_t index, const struct verdict *verdict,
+                      int64_t took_ns) {
+    (void)context;
+    (void)list;
+    (void)index;
+    told.looks += verdict->kind != VERDICT_UNKNOWN;
+    told.failures += verdict->kind == VERDICT_UNKNOWN && verdict->reason == REASON_TIMEOUT;
+    told.took_ns = took_ns;
 }
 
 static void on_txt(void *context, uint32_t list, uint32_t index, const char *txt) {
@@ -50,14 +63,15 @@ static void world_init(struct world *w, size_t n_lists) {
     static const char *const names[] = {"a", "b", "c", "d"};
     static const char *const zones[] = {"a.example.net", "b.example.net", "c.example.net", "d.example.net"};
     memset(w, 0, sizeof *w);
-    told.states = told.changes = 0;
+    memset(&told, 0, sizeof told);
     fixture_init(&w->f);
     for (size_t i = 0; i < n_lists; i++)
         (void)fixture_list(&w->f, names[i], zones[i]);
 }
 
 static void world_start(struct world *w, uint32_t generation) {
-    const struct checker_watch watch = {on_change, on_state, on_txt, w};
+    const struct checker_watch watch = {
+        .changed = on_change, .state = on_state, .txt = on_txt, .context = w, .looked = on_looked};
     const struct endpoint system = {.ip = ip_v4(0x7f000001), .port = 53};
     const struct targets *t = w->f.targets != NULL ? w->f.targets : fixture_targets(&w->f);
     assert_int_equal(checker_new(t, &system, 1, registry_epoch(0), generation, &watch, 0, &w->c), STATUS_OK);
@@ -267,12 +281,63 @@ static void more_nameservers_than_it_has_place_for_are_refused(void **state) {
             list->nameservers[k] = (struct endpoint){ip_v4(0x7f000001), (uint16_t)(1000 + 4 * i + k)};
     }
     fixture_address(&w.f, fixture_group(&w.f, "g"), "192.0.2.1");
-    const struct checker_watch watch = {on_change, on_state, on_txt, &w};
+    const struct checker_watch watch = {
+        .changed = on_change, .state = on_state, .txt = on_txt, .context = &w};
     struct checker *c = NULL;
     assert_int_equal(checker_new(fixture_targets(&w.f), NULL, 0, registry_epoch(0), 1, &watch, 0, &c),
                      STATUS_RANGE);
     assert_null(c);
     fixture_release(&w.f);
+}
+
+static void tells_how_each_check_has_ended(void **state) {
+    (void)state;
+    struct world w;
+    world_init(&w, 1);
+    fixture_address(&w.f, fixture_group(&w.f, "g"), "192.0.2.9");
+    world_start(&w, 1);
+    play_at(&w, SECOND);
+    assert_int_equal(told.looks, 1);
+    assert_int_equal(told.took_ns, 1000000);
+    for (int64_t now = HOUR; told.failures == 0; now += SECOND) { /* only the last attempt is told */
+        struct checker_ask ask;
+        (void)checker_turn(w.c, now);
+        assert_true(now < HOUR + MINUTE);
+        while (next(&w, now, &ask)) {
+            if (ask.message[12] == 1 && ask.message[13] == '9')
+                checker_reply(w.c, ask.cookie, CHECKER_TIMEOUT, NULL, 0, 2 * SECOND, now);
+            else
+                answer(&w, &ask, now);
+        }
+    }
+    assert_int_equal(told.failures, 1);
+    assert_int_equal(told.took_ns, -1);
+    world_release(&w);
+}
+
+/* What a restart brought back as known, and would not be asked for a while. */
+static void asks_anew_what_is_known_when_somebody_wants_to_know(void **state) {
+    (void)state;
+    for (int anew = 0; anew < 2; anew++) {
+        struct world w;
+        world_init(&w, 1);
+        struct group *group = fixture_group(&w.f, "g");
+        fixture_address(&w.f, group, "192.0.2.1");
+        fixture_range(&w.f, group, "10.0.0.0/28");
+        world_start(&w, 1);
+        play_at(&w, SECOND);
+        assert_int_equal(told.looks, 17);
+        struct checker *old = w.c;
+        world_start(&w, 2);
+        assert_int_equal(checker_carry(w.c, old, 2 * SECOND), STATUS_OK);
+        checker_free(old);
+        if (anew)
+            checker_look_anew(w.c, 2 * SECOND);
+        told.looks = 0;
+        play_at(&w, 3 * SECOND);
+        assert_int_equal(told.looks, anew ? 17 : 0);
+        world_release(&w);
+    }
 }
 
 int main(void) {
@@ -284,6 +349,8 @@ int main(void) {
         cmocka_unit_test(a_spent_quota_does_not_vouch_for_a_list_that_was_never_tested),
         cmocka_unit_test(never_more_is_open_than_the_window_allows),
         cmocka_unit_test(more_nameservers_than_it_has_place_for_are_refused),
+        cmocka_unit_test(tells_how_each_check_has_ended),
+        cmocka_unit_test(asks_anew_what_is_known_when_somebody_wants_to_know),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -281,6 +281,35 @@ static void has_a_word_for_every_kind_and_tier(void **state) {
     assert_string_equal(list_tier_text[LIST_INFO], "info");
 }
 
+static void a_list_is_known_again_by_name_or_after_a_rename(void **state) {
+    static const struct list_identity before[] = {{"zen", "zen.example.net", LIST_BLOCK},
+                                                  {"old", "bl.example.net", LIST_BLOCK},
+                                                  {"score", "s.example.net", LIST_REPUTATION},
+                                                  {"twin_a", "twin.example.net", LIST_BLOCK},
+                                                  {"twin_b", "twin.example.net", LIST_BLOCK}};
+    static const struct {
+        struct list_identity now;
+        size_t was;
+    } known[] = {
+        {{"zen", "zen.example.net", LIST_BLOCK}, 0},
+        {{"zen", "ZEN.example.net", LIST_BLOCK}, 0},
+        {{"zen", "other.example.net", LIST_BLOCK}, SIZE_MAX}, /* another list under an old name */
+        {{"zen", "zen.example.net", LIST_ALLOW}, SIZE_MAX},
+        {{"new", "bl.example.net", LIST_BLOCK}, 1}, /* renamed */
+        {{"new", "bl.example.net", LIST_REPUTATION}, SIZE_MAX},
+        {{"new", "zen.example.net", LIST_BLOCK}, 0},
+        {{"new", "twin.example.net", LIST_BLOCK}, SIZE_MAX}, /* which of the two? */
+        {{"twin_a", "twin.example.net", LIST_BLOCK}, 3},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (list_before(&known[i].now, 1, 0, before, 5) != known[i].was)
+            fail_msg("row %zu: %s is taken for another list", i, known[i].now.name);
+    /* Not renamed: the old one is still there. */
+    const struct list_identity both[] = {{"zen", "zen.example.net", LIST_BLOCK},
+                                         {"zen2", "zen.example.net", LIST_BLOCK}};
+    assert_int_equal(list_before(both, 2, 1, before, 5), SIZE_MAX);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(says_what_the_tables_of_the_list_say),
@@ -288,6 +317,7 @@ int main(void) {
         cmocka_unit_test(finds_a_refusal_that_is_the_last_of_four_thousand),
         cmocka_unit_test(has_room_for_sixty_three_names_beside_the_one_for_others),
         cmocka_unit_test(has_a_word_for_every_kind_and_tier),
+        cmocka_unit_test(a_list_is_known_again_by_name_or_after_a_rename),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

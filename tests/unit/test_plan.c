@@ -426,6 +426,148 @@ static void a_reload_in_mid_sweep_walks_again_and_says_what_may_be_skipped(void 
     world_release(&w);
 }
 
+static void a_restart_asks_everything_from_the_beginning(void **state) {
+    (void)state;
+    struct world w;
+    world_init(&w);
+    fixture_range(&w.f, w.group, "10.0.0.0/28");
+    fixture_address(&w.f, w.group, "192.0.2.1");
+    fixture_address(&w.f, w.group, "192.0.2.2");
+    world_start(&w);
+    assert_int_equal(play(&w, &open_gate, 0, SECOND, NULL, NULL), 18);
+    assert_int_equal(play(&w, &open_gate, SECOND, 2 * SECOND, NULL, NULL), 0);
+    plan_restart(&w.plan, 2 * SECOND);
+    assert_int_equal(play(&w, &open_gate, 2 * SECOND, 3 * SECOND, NULL, NULL), 18);
+    for (int i = 0; i < 5; i++) { /* in the middle of a sweep, too */
+        struct plan_item item;
+        int64_t wake = 0;
+        plan_restart(&w.plan, 3 * SECOND);
+        assert_true(plan_next(&w.plan, &open_gate, 3 * SECOND, &item, &wake));
+        plan_take(&w.plan, &item, 3 * SECOND);
+    }
+    plan_restart(&w.plan, 3 * SECOND);
+    assert_int_equal(play(&w, &open_gate, 3 * SECOND, 4 * SECOND, NULL, NULL), 18);
+    world_release(&w);
+}
+
+/* ---- looks that somebody waits for ---- */
+
+static void a_look_goes_before_scheduled_work_and_one_stands_for_all_of_the_address(void **state) {
+    (void)state;
+    struct world w;
+    struct plan_item item;
+    int64_t wake = 0;
+    world_init(&w);
+    fixture_address(&w.f, w.group, "192.0.2.1");
+    fixture_range(&w.f, w.group, "198.18.0.0/24");
+    world_start(&w);
+    assert_int_equal(plan_add_test(&w.plan, IP_V4, 0, 0, false, 0), STATUS_OK);
+    assert_int_equal(plan_add_look(&w.plan, 7, 0), STATUS_OK);
+    assert_int_equal(plan_add_look(&w.plan, 8, 0), STATUS_OK);
+    assert_int_equal(plan_add_look(&w.plan, 7, 1), STATUS_OK);
+    assert_true(plan_next(&w.plan, &tests_only, 2, &item, &wake));
+    assert_int_equal(item.purpose, PLAN_SELF_TEST); /* the others wait for the list to be believed */
+    for (uint32_t index = 7; index <= 8; index++) {
+        assert_true(plan_next(&w.plan, &open_gate, 2, &item, &wake));
+        assert_int_equal(item.purpose, PLAN_LOOK);
+        assert_int_equal(item.class, BUDGET_URGENT);
+        assert_int_equal(item.index, index);
+        plan_take(&w.plan, &item, 2);
+    }
+    assert_true(plan_next(&w.plan, &open_gate, 2, &item, &wake));
+    assert_int_equal(item.purpose, PLAN_SELF_TEST);
+    world_release(&w);
+}
+
+static void no_more_looks_wait_than_can_be_worked_off(void **state) {
+    (void)state;
+    struct world w;
+    world_init(&w);
+    fixture_range(&w.f, w.group, "198.18.0.0/16");
+    world_start(&w);
+    for (uint32_t i = 0; i < PLAN_LOOK_MAX; i++)
+        assert_int_equal(plan_add_look(&w.plan, i, 0), STATUS_OK);
+    assert_int_equal(plan_add_look(&w.plan, PLAN_LOOK_MAX, 0), STATUS_FULL);
+    assert_int_equal(plan_add_look(&w.plan, 0, 0), STATUS_OK);
+    world_release(&w);
+}
+
+static void a_self_test_that_waits_can_be_hurried(void **state) {
+    (void)state;
+    struct world w;
+    struct plan_item item;
+    int64_t wake = 0;
+    world_init(&w);
+    fixture_address(&w.f, w.group, "192.0.2.1");
+    world_start(&w);
+    assert_int_equal(plan_add_test(&w.plan, IP_V4, 1, 0, false, 0), STATUS_OK);
+    assert_int_equal(plan_add_test(&w.plan, IP_V4, 0, 0, false, 0), STATUS_OK);
+    assert_int_equal(plan_add_test(&w.plan, IP_V4, 0, 1, false, 0), STATUS_OK);
+    assert_int_equal(plan_hurry_tests(&w.plan, IP_V6, 0), 0);
+    assert_int_equal(plan_hurry_tests(&w.plan, IP_V4, 0), 2);
+    assert_int_equal(plan_hurry_tests(&w.plan, IP_V4, 0), 0);
+    for (uint32_t entry = 0; entry < 2; entry++) {
+        assert_true(plan_next(&w.plan, &tests_only, 0, &item, &wake));
+        assert_int_equal(item.server, 0);
+        assert_int_equal(item.index, entry);
+        assert_int_equal(item.class, BUDGET_URGENT);
+        plan_take(&w.plan, &item, 0);
+    }
+    assert_true(plan_next(&w.plan, &tests_only, 0, &item, &wake));
+    assert_int_equal(item.server, 1);
+    assert_int_equal(item.class, BUDGET_SELF_TEST);
+    world_release(&w);
+}
+
+static void count_purposes(void *context, const struct plan_item *item, int64_t now) {
+    unsigned *n = context;
+    (void)now;
+    n[item->purpose]++;
+}
+
+/* There the sweep's part of the quota is more than the rate can use, so its bucket is always full. */
+static void a_sweep_leaves_four_fifths_to_watched_addresses_where_the_rate_is_what_limits(void **state) {
+    (void)state;
+    struct world w;
+    unsigned n[PLAN_PURPOSES] = {0};
+    world_init(&w);
+    w.list->budget =
+        (struct list_budget){.share = -1, .queries = 100000, .per_ns = DAY, .rate = 1.0 / 60, .burst = 1};
+    w.group->interval_ns = MINUTE;
+    for (int i = 1; i <= 20; i++) {
+        char ip[IP_TEXT_SIZE];
+        (void)snprintf(ip, sizeof ip, "192.0.2.%d", i);
+        fixture_address(&w.f, w.group, ip);
+    }
+    fixture_range(&w.f, w.group, "198.18.0.0/16");
+    world_start(&w);
+    (void)play(&w, &open_gate, 0, 2 * DAY, count_purposes, n);
+    assert_in_range(n[PLAN_WATCHED], 2250, 2350);
+    assert_in_range(n[PLAN_SWEEP], 550, 620);
+    world_release(&w);
+}
+
+/* A round that is a little late makes no other one hurry: the interval that is shown is the one that
+ * addresses see. */
+static void the_interval_achieved_is_from_end_to_end(void **state) {
+    (void)state;
+    struct world w;
+    world_init(&w);
+    w.list->budget = (struct list_budget){.share = -1, .rate = 1.0 / 66, .burst = 1};
+    w.group->interval_ns = 20 * MINUTE;
+    for (int i = 1; i <= 20; i++) {
+        char ip[IP_TEXT_SIZE];
+        (void)snprintf(ip, sizeof ip, "192.0.2.%d", i);
+        fixture_address(&w.f, w.group, ip);
+    }
+    world_start(&w);
+    for (int day = 1; day <= 20; day++) {
+        (void)play(&w, &open_gate, (day - 1) * DAY, day * DAY, NULL, NULL);
+        assert_in_range(plan_ring_interval(&w.plan, 0, day * DAY) / SECOND, 20 * 66 - 30, 20 * 66 + 30);
+    }
+    world_release(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(watched_addresses_are_asked_at_once_and_then_at_their_interval_with_jitter),
@@ -444,6 +586,12 @@ int main(void) {
         cmocka_unit_test(a_retry_waits_and_pays_as_its_first_attempt_did),
         cmocka_unit_test(questions_for_reasons_are_bounded),
         cmocka_unit_test(a_reload_in_mid_sweep_walks_again_and_says_what_may_be_skipped),
+        cmocka_unit_test(a_restart_asks_everything_from_the_beginning),
+        cmocka_unit_test(a_look_goes_before_scheduled_work_and_one_stands_for_all_of_the_address),
+        cmocka_unit_test(no_more_looks_wait_than_can_be_worked_off),
+        cmocka_unit_test(a_self_test_that_waits_can_be_hurried),
+        cmocka_unit_test(a_sweep_leaves_four_fifths_to_watched_addresses_where_the_rate_is_what_limits),
+        cmocka_unit_test(the_interval_achieved_is_from_end_to_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -152,7 +152,11 @@ static void a_flip_is_counted_where_the_address_belongs(void **state) {
     assert_int_equal(shown(&w, "10.0.0.77"), REGISTRY_NOT_LISTED);
     assert_int_equal(w.r->lists[0].range_flips[0].delistings, 1);
     assert_int_equal(w.events[w.n_events - 1].change, CHANGE_DELISTED);
-    assert_null(registry_entry_find(w.r, 0, index_of(&w, "10.0.0.77"))); /* needs no entry any more */
+    /* It needs its entry only as long as it is of the sample, by a look that was not the last. */
+    assert_non_null(registry_entry_find(w.r, 0, index_of(&w, "10.0.0.77")));
+    w.now += 31 * DAY;
+    (void)look(&w, "10.0.0.77", LOOK_SWEEP, &not_listed);
+    assert_null(registry_entry_find(w.r, 0, index_of(&w, "10.0.0.77")));
     assert_int_equal(counts(&w)->listed, 1);
     world_release(&w);
 }
@@ -167,7 +171,57 @@ static void a_look_that_disagrees_ends_a_pending_flip(void **state) {
     right(&w);
     assert_int_equal(shown(&w, "10.0.0.5"), REGISTRY_NOT_LISTED);
     assert_int_equal(w.n_events, 0);
+    assert_int_equal(registry_entry_find(w.r, 0, index_of(&w, "10.0.0.5"))->pending, REGISTRY_UNKNOWN);
+    (void)look(&w, "10.0.0.5", LOOK_SWEEP, &not_listed);
     assert_null(registry_entry_find(w.r, 0, index_of(&w, "10.0.0.5")));
+    world_release(&w);
+}
+
+/* Else what is delisted in between would count for longer than what never was listed: a month of listings
+ * that last ten days would show a quarter too many. */
+static void a_sample_is_as_old_as_the_look_of_the_sweep_whatever_came_later(void **state) {
+    (void)state;
+    struct world w;
+    world_init(&w, LIST_BLOCK, 2);
+    const struct registry_stale stale = {.sweep_ns = 365 * DAY};
+    int64_t start = w.now;
+    (void)look(&w, "10.0.0.1", LOOK_SWEEP, &not_listed);
+    (void)look(&w, "10.0.0.2", LOOK_SWEEP, &not_listed);
+    list_it(&w, "10.0.0.3", LOOK_SWEEP);
+    w.now = start + 10 * DAY;
+    (void)look(&w, "10.0.0.2", LOOK_CONFIRM, &not_listed); /* somebody asked about it */
+    (void)look(&w, "10.0.0.3", LOOK_RECHECK, &not_listed);
+    (void)look(&w, "10.0.0.3", LOOK_CONFIRM, &not_listed);
+    right(&w);
+    assert_int_equal(shown(&w, "10.0.0.3"), REGISTRY_NOT_LISTED);
+    registry_scan(w.r, 0, &stale, 1000, start + 29 * DAY);
+    assert_int_equal(counts(&w)->sample_checked, 3);
+    assert_int_equal(counts(&w)->sample_listed, 1);
+    /* The sweep comes by: nothing keeps these two fresh, so they are asked. */
+    assert_false(registry_sample(w.r, 0, index_of(&w, "10.0.0.2"), start + 29 * DAY));
+    assert_false(registry_sample(w.r, 0, index_of(&w, "10.0.0.3"), start + 29 * DAY));
+    registry_scan(w.r, 0, &stale, 1000, start + 31 * DAY);
+    assert_int_equal(counts(&w)->sample_checked, 0);
+    assert_int_equal(counts(&w)->sample_listed, 0);
+    assert_int_equal(counts(&w)->checked, 3);
+    assert_null(registry_entry_find(w.r, 0, index_of(&w, "10.0.0.2")));
+    assert_null(registry_entry_find(w.r, 0, index_of(&w, "10.0.0.3")));
+    world_release(&w);
+}
+
+static void what_is_named_one_by_one_is_aged_by_itself(void **state) {
+    (void)state;
+    struct world w;
+    world_init(&w, LIST_BLOCK, 2);
+    const struct registry_stale stale = {
+        .sweep_ns = 365 * DAY, .ring_ns = (const int64_t[]){6 * HOUR}, .n_rings = 1};
+    (void)look(&w, "10.0.0.1", LOOK_SWEEP, &not_listed);
+    (void)look(&w, "10.0.0.9", LOOK_WATCHED, &not_listed);
+    registry_scan_watched(w.r, 0, &stale, 100, w.now + 5 * HOUR);
+    assert_true(registry_is_fresh(&w.r->lists[0], index_of(&w, "10.0.0.9")));
+    registry_scan_watched(w.r, 0, &stale, 100, w.now + 7 * HOUR);
+    assert_false(registry_is_fresh(&w.r->lists[0], index_of(&w, "10.0.0.9")));
+    assert_true(registry_is_fresh(&w.r->lists[0], index_of(&w, "10.0.0.1")));
     world_release(&w);
 }
 
@@ -488,6 +542,8 @@ int main(void) {
         cmocka_unit_test(looks_that_come_faster_than_tests_do_not_put_off_a_listing),
         cmocka_unit_test(a_flip_is_counted_where_the_address_belongs),
         cmocka_unit_test(a_look_that_disagrees_ends_a_pending_flip),
+        cmocka_unit_test(a_sample_is_as_old_as_the_look_of_the_sweep_whatever_came_later),
+        cmocka_unit_test(what_is_named_one_by_one_is_aged_by_itself),
         cmocka_unit_test(a_wrong_self_test_withdraws_what_was_learnt_since_the_last_right_one),
         cmocka_unit_test(results_after_the_beginning_of_a_test_wait_for_the_next),
         cmocka_unit_test(verdicts_become_stale_only_while_the_list_is_ok),
