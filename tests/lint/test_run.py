@@ -79,6 +79,20 @@ def main():
                 time.sleep(0.02)
         case("what a program leaves behind ends with it", waited < 20 and not is_running(pid), f"{waited} s\n{result.stdout}")
 
+        for inside, last in ((470, "5 passed, 0 failed"), (467, "4 passed, 1 failed")):
+            driver = top / "build/tests/scenario_driver"
+            driver.parent.mkdir(parents=True, exist_ok=True)
+            driver.write_text(f"#!/bin/sh\necho inside {inside} of 500 months\n")
+            driver.chmod(0o755)
+            (top / "tests/scenario").mkdir(exist_ok=True)
+            (top / "tests/scenario/some_months.scn").touch()
+            result = run(top, "", "--match=soak", "soak")
+            case(
+                f"{4 * inside} of 2,000 months inside the bound: {last}",
+                result.stdout.endswith(f"\n{last}\n") and (result.returncode == 0) == last.endswith(" 0 failed"),
+                result.stdout,
+            )
+
         result = run(top, "print('ok - a')", "--match=other")
         case("a name that no test has is a failure", result.returncode == 1 and "no test to run" in result.stdout, result.stdout)
     finish()

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * scenario_driver FILE...: each is one test; the exit code is 0 if all of them passed.
+ * scenario_driver [--seed=N] [--months=N] FILE...: each is one test; the exit code is 0 if all of them
+ * passed. The options replace what the files say about `seed` and `months`: a longer run of the same.
  */
 #include "driver.h"
 
@@ -13,10 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MONTH_NS (30 * 86400 * SECOND_NS)
 enum { EVENTS_SHOWN = 40, METRICS_SHOWN = 400, REPEAT_DEPTH = 4 };
 
 static struct play play;
-static struct arena texts; /* of the scenario: statements are kept as pointers into them */
+static uint64_t other_seed;   /* 0: as the file says */
+static uint64_t other_months; /* the same */
+static struct arena texts;    /* of the scenario: statements are kept as pointers into them */
 
 /* ---- failing ---- */
 
@@ -110,21 +114,70 @@ static void do_config(struct statement *s, bool first) {
     play_config(&play, need_block(s), s->block_len, s->line + 1);
 }
 
+static void do_restart(struct statement *s, bool crash) {
+    int64_t for_ns = script_time(s);
+    script_end(s);
+    play_restart(&play, crash, for_ns, s->block, s->block_len, s->line + 1);
+}
+
+static void play_again(const struct statement *s, const char *block, unsigned depth) {
+    char *copy = arena_copy(&texts, block, s->block_len);
+    if (copy == NULL)
+        driver_misread("out of memory");
+    play_text(copy, s->line, depth + 1);
+}
+
 static void do_repeat(struct statement *s, unsigned depth) {
     double times = script_number(s);
     const char *block = need_block(s);
     if (depth == REPEAT_DEPTH)
         driver_misread("`repeat` is nested too deeply");
+    for (double i = 0; i < times; i++)
+        play_again(s, block, depth);
+}
+
+static void do_months(struct statement *s, unsigned depth) {
+    double times = script_number(s);
+    if (other_months > 0)
+        times = (double)other_months;
+    const char *block = need_block(s);
+    if (depth == REPEAT_DEPTH)
+        driver_misread("`months` is nested too deeply");
     for (double i = 0; i < times; i++) {
-        char *copy = arena_copy(&texts, block, s->block_len);
-        if (copy == NULL)
-            driver_misread("out of memory");
-        play_text(copy, s->line, depth + 1);
+        play_run(&play, MONTH_NS);
+        expect_month(&play);
+        play_again(s, block, depth);
+        play_forget(&play);
+        play_trim(&play);
     }
+}
+
+static void do_bounce(struct statement *s) {
+    struct ip ip = script_ip(s);
+    script_end(s);
+    play_bounce(&play, &ip);
+}
+
+/* The first comes after a pause like any other. */
+static void do_bounces(struct statement *s) {
+    double n = script_number(s);
+    if (n <= 0 || !script_is(s, "per"))
+        driver_misread("expected: bounces N per TIME of RANGE on ZONE");
+    struct play_bouncer *b = &play.bouncer;
+    *b = (struct play_bouncer){.pause_ns = (int64_t)((double)script_time(s) / n)};
+    if (!script_is(s, "of"))
+        driver_misread("expected: of RANGE");
+    b->range = script_range(s);
+    if (!script_is(s, "on"))
+        driver_misread("expected: on ZONE");
+    b->zone = world_zone(&play.world, script_word(s, "a zone"));
+    b->next_ns = play.now_ns + (int64_t)churn_exponential((double)b->pause_ns, &play.world.random);
 }
 
 static void do_seed(struct statement *s) {
     uint64_t seed = (uint64_t)script_number(s);
+    if (other_seed > 0)
+        seed = other_seed;
     if (seed == 0 || play.checker != NULL)
         driver_misread("`seed` takes a number above 0, before the configuration");
     play.random = seed;
@@ -139,6 +192,8 @@ static bool change_world(struct statement *s) {
         world_do_list(&play.world, s, play.now_ns);
     else if (script_is(s, "delist"))
         world_do_delist(&play.world, s, play.now_ns);
+    else if (script_is(s, "churn"))
+        world_do_churn(&play.world, s, play.now_ns);
     else if (script_is(s, "claim"))
         world_do_claim(&play.world, s, true);
     else if (script_is(s, "deny"))
@@ -165,10 +220,22 @@ static void play_statement(struct statement *s, unsigned depth) {
         do_config(s, true);
     else if (script_is(s, "reload"))
         do_config(s, false);
+    else if (script_is(s, "store"))
+        play.keeps = true;
+    else if (script_is(s, "restart"))
+        do_restart(s, false);
+    else if (script_is(s, "crash"))
+        do_restart(s, true);
     else if (script_is(s, "run"))
         play_run(&play, script_time(s));
     else if (script_is(s, "stop"))
         play_stop(&play, script_time(s));
+    else if (script_is(s, "bounce"))
+        do_bounce(s);
+    else if (script_is(s, "bounces"))
+        do_bounces(s);
+    else if (script_is(s, "months"))
+        do_months(s, depth);
     else if (script_is(s, "expect"))
         expect_do(&play, s);
     else if (script_is(s, "forget"))
@@ -217,17 +284,34 @@ static void play_file(const char *path) {
     if (play.checker == NULL)
         driver_misread("nothing was played");
     printf("%s: %g h, %zu queries, %llu turns\n", path, (double)(play.now_ns - play.start_ns) / 3600e9,
-           play.n_sent, (unsigned long long)play.turns);
+           (size_t)play.sent_before + play.n_sent, (unsigned long long)play.turns);
+    if (play.months > 0)
+        printf("inside %u of %u months\n", play.months_inside, play.months);
     play_release(&play);
     arena_release(&texts);
 }
 
+/* The number in `--name=NUMBER`; 0 if it is something else. */
+static uint64_t option(const char *argument, const char *name) {
+    size_t len = strlen(name);
+    return strncmp(argument, name, len) == 0 ? strtoull(argument + len, NULL, 10) : 0;
+}
+
 int main(int argc, char **argv) {
-    if (argc < 2) {
-        fprintf(stderr, "usage: %s FILE...\n", argv[0]);
+    int i = 1;
+    for (; i < argc && argv[i][0] == '-'; i++) {
+        uint64_t seed = option(argv[i], "--seed=");
+        uint64_t months = option(argv[i], "--months=");
+        other_seed = seed > 0 ? seed : other_seed;
+        other_months = months > 0 ? months : other_months;
+        if (seed == 0 && months == 0)
+            i = argc;
+    }
+    if (i >= argc) {
+        fprintf(stderr, "usage: %s [--seed=N] [--months=N] FILE...\n", argv[0]);
         return 2;
     }
-    for (int i = 1; i < argc; i++)
+    for (; i < argc; i++)
         play_file(argv[i]);
     return 0;
 }

@@ -15,6 +15,10 @@
  *   list RANGE on ZONE [as A[,A]] [reason TEXT]
  *                              the truth from now on (127.0.0.2 if nothing is said; also for test entries)
  *   delist RANGE on ZONE       ... its end
+ *   churn RANGE on ZONE share P lifetime TIME
+ *                              a truth that comes and goes: each address of the range is listed and not listed by
+ *                              turns, for random times, so that at any moment the share P (2%, 0.02) is listed, for
+ *                              TIME on average. Depends on `seed` alone. Say nothing else about these addresses
  *   claim IP on ZONE [at SERVER] [as A[,A]] [times N]
  *   deny IP on ZONE [at SERVER] [expired] [times N]
  *                              a false answer (the next N of them) that is not the truth; `expired`: with the
@@ -43,7 +47,17 @@
  *   seed N                     before the configuration; 1 if nothing is said
  *   config {YAML}              starts it; once. Without `resolver` its nameserver is 10.0.0.53
  *   reload {YAML}              the same program with another configuration
+ *   store                      before the configuration: the program has a store
+ *   restart TIME [{YAML}]      ends the program, lets time pass, and starts it again from its store, if need be
+ *                              with another configuration
+ *   crash TIME [{YAML}]        the same, but it ends without a word
  *   run TIME                   lets time pass: 250ms, 10s, 5m, 6h, 30d, 1h30m
+ *   bounce IP                  somebody asks about it now
+ *   bounces N per TIME of RANGE on ZONE
+ *                              from now on addresses of the range that are listed bounce, so many on average
+ *   months N {STATEMENTS}      N times: 30 days pass; whether the share of what churns and is swept that was listed,
+ *                              on average over the month (for that is what looks spread over it see), is inside the
+ *                              95 % bound of the sample, is counted; then the statements, and `forget`
  *   stop TIME                  lets time pass without the program (SIGSTOP, a suspended machine)
  *
  * What must be
@@ -63,6 +77,14 @@
  *                              `first-listed IP LIST CODES`, `codes IP LIST CODES`, `state LIST FROM TO`,
  *                              `txt IP LIST TEXT`; each event is expected once
  *   expect no event ['TEXT']   none (so) is left that was not expected
+ *   expect turns VALUES        how often the program woke up since the last `forget`
+ *   expect plan LIST GROUP [within P]
+ *                              the re-check interval achieved is the one forecast, give or take P (10%)
+ *   expect used NAME VALUES    the share of a budget, or of a list's own quota, sent within its window up to now
+ *   expect inside VALUES       in which share of the months the bound was right
+ *   expect decided IP LIST within TIME
+ *   expect decided all within TIME
+ *                              how long it took from the last bounce of IP (from any since `forget`) to a verdict
  *   forget                     all events so far were expected; queries are counted from here
  *   repeat N {STATEMENTS}
  *

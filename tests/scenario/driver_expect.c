@@ -22,6 +22,7 @@ struct selector {
 struct found {
     unsigned n;
     double value; /* of the first */
+    double sum;
 };
 
 static void read_selector(const char *text, struct selector *out) {
@@ -72,8 +73,10 @@ static struct found find(struct play *p, const char *text) {
             const char *value = line + len;
             while (value[-1] != ' ')
                 value--;
+            double number = strtod(value, NULL);
             if (found.n++ == 0)
-                found.value = strtod(value, NULL);
+                found.value = number;
+            found.sum += number;
         }
         line += len + (line[len] == '\n');
     }
@@ -89,6 +92,13 @@ static double find_one(struct play *p, const char *text) {
         driver_fail("expected one series %s, found %u: name more labels, or use `expect count`", text,
                     found.n);
     return found.value;
+}
+
+double expect_sum(struct play *p, const char *series) {
+    struct found found = find(p, series);
+    if (found.n == 0)
+        driver_fail("expected a series %s, found none", series);
+    return found.sum;
 }
 
 static void expect_moment(struct play *p, struct statement *s, const char *text) {
@@ -235,11 +245,12 @@ static void expect_truth(struct play *p, struct statement *s) {
         const struct registry_list *l = &p->checker->registry->lists[i];
         if (strcmp(p->settings->lists[i].name, name) != 0 || l->set == NULL)
             continue;
-        const struct world_zone *zone = world_zone(&p->world, p->settings->lists[i].zone);
+        struct world_zone *zone = world_zone(&p->world, p->settings->lists[i].zone);
         for (uint32_t index = 0; index < l->set->n; index++) {
             struct ip ip = target_ip(l->set, index);
             char text[IP_TEXT_SIZE];
             ip_format(&ip, text);
+            world_refresh(zone, &ip, p->now_ns);
             const struct world_entry *entry = world_entry_find(zone, &ip);
             bool listed = entry != NULL && entry->listed;
             if (!registry_is_fresh(l, index))
@@ -270,7 +281,7 @@ void expect_do(struct play *p, struct statement *s) {
         expect_truth(p, s);
     else if (script_is(s, "no"))
         expect_no_event(p, s);
-    else {
+    else if (!expect_long(p, s)) {
         const char *text = script_word(s, "a series");
         if (script_is(s, "at"))
             expect_moment(p, s, text);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define HOUR_NS (3600 * SECOND_NS)
+#define LONGEST_WINDOW_NS (366 * 24 * HOUR_NS)
 
 /* ---- settings ---- */
 
@@ -16,6 +17,20 @@ static void work_off(struct guard_list *l, double rate, int64_t now_ns) {
     l->level -= rate * (double)(now_ns - l->level_ns) / 1e9;
     l->level = rate > 0 && l->level > 0 ? l->level : 0;
     l->level_ns = now_ns;
+}
+
+/* A list that was renamed is the same list: what it was sent counts under its new name. */
+static void rename_list(struct guard *g, const struct guard_list *old, struct guard_list *fresh) {
+    char before[SETTINGS_NAME_MAX + 2];
+    char now[SETTINGS_NAME_MAX + 2];
+    snprintf(before, sizeof before, "*%s", old->name);
+    snprintf(now, sizeof now, "*%s", fresh->name);
+    for (unsigned i = 0; i < g->n_quotas; i++)
+        if (strcmp(g->quotas[i].name, before) == 0)
+            memcpy(g->quotas[i].name, now, sizeof now);
+    memcpy(now, fresh->name, sizeof fresh->name);
+    *fresh = *old;
+    memcpy(fresh->name, now, sizeof fresh->name);
 }
 
 void guard_settings(struct guard *g, const struct settings *settings, int64_t now_ns) {
@@ -29,6 +44,10 @@ void guard_settings(struct guard *g, const struct settings *settings, int64_t no
         struct guard_list fresh = {.state = HEALTH_UNKNOWN};
         snprintf(fresh.name, sizeof fresh.name, "%s", settings->lists[i].name);
         g->lists[i] = fresh;
+        uint32_t from =
+            g->settings != NULL ? settings_list_before(settings, (uint32_t)i, g->settings) : UINT32_MAX;
+        if (from != UINT32_MAX && strcmp(old[from].name, fresh.name) != 0)
+            rename_list(g, &old[from], &g->lists[i]);
         for (size_t k = 0; k < WORLD_ZONES && g->settings != NULL; k++)
             if (strcmp(old[k].name, fresh.name) == 0)
                 g->lists[i] = old[k];
@@ -76,6 +95,15 @@ static struct guard_quota *quota_named(struct guard *g, const char *mark, const 
     return quota;
 }
 
+/* Whatever window a reload may bring, it is no longer than that. */
+static void forget_old(struct guard_quota *quota, int64_t now_ns) {
+    size_t old = 0;
+    while (old < quota->n && quota->sent_ns[old] < now_ns - LONGEST_WINDOW_NS)
+        old++;
+    quota->n -= old;
+    memmove(quota->sent_ns, quota->sent_ns + old, quota->n * sizeof *quota->sent_ns);
+}
+
 static void check_quota(struct guard *g, const struct list *list, int64_t now_ns) {
     uint64_t limit = list->budget.queries;
     int64_t per_ns = list->budget.per_ns;
@@ -88,6 +116,8 @@ static void check_quota(struct guard *g, const struct list *list, int64_t now_ns
     if (limit == 0)
         return;
     struct guard_quota *quota = shared ? quota_named(g, "", budget->name) : quota_named(g, "*", list->name);
+    if (quota->n > 0 && quota->n == quota->size)
+        forget_old(quota, now_ns);
     if (quota->n == quota->size) {
         quota->size = quota->size == 0 ? 1024 : quota->size * 2;
         quota->sent_ns = driver_alloc(quota->sent_ns, quota->size, sizeof *quota->sent_ns);
@@ -122,8 +152,27 @@ static struct world_entry *truth(const struct guard *g, const struct list *list,
     return world_entry_find(world_zone(g->world, list->zone), ip);
 }
 
+double guard_used(struct guard *g, const char *name, int64_t now_ns) {
+    for (size_t i = 0; i < g->settings->n_lists; i++) {
+        const struct list *list = &g->settings->lists[i];
+        const struct budget_settings *shared =
+            list->budget.share >= 0 ? &g->settings->budgets[list->budget.share] : NULL;
+        uint64_t limit = shared != NULL ? shared->queries : list->budget.queries;
+        int64_t per_ns = shared != NULL ? shared->per_ns : list->budget.per_ns;
+        if (limit == 0 || strcmp(shared != NULL ? shared->name : list->name, name) != 0)
+            continue;
+        const struct guard_quota *quota = quota_named(g, shared != NULL ? "" : "*", name);
+        size_t n = 0;
+        while (n < quota->n && quota->sent_ns[quota->n - 1 - n] > now_ns - per_ns)
+            n++;
+        return (double)n / (double)limit;
+    }
+    driver_misread("no budget, and no list with a quota of its own: %s", name);
+}
+
 void guard_event(struct guard *g, const struct registry_event *event, int64_t now_ns) {
     const struct list *list = &g->settings->lists[event->list];
+    world_refresh(world_zone(g->world, list->zone), &event->ip, now_ns);
     struct world_entry *entry = truth(g, list, &event->ip);
     char ip[IP_TEXT_SIZE];
     ip_format(&event->ip, ip);

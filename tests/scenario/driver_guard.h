@@ -46,6 +46,9 @@ bool guard_sent(struct guard *g, const struct world_question *q, int64_t now_ns)
 /* What the program told. */
 void guard_state(struct guard *g, uint32_t list, enum health_state state);
 void guard_event(struct guard *g, const struct registry_event *event, int64_t now_ns);
+/* The share of a quota (of a budget, or of a list by itself) that was sent within its window up to now; fails
+ * if there is no such quota. */
+double guard_used(struct guard *g, const char *name, int64_t now_ns);
 /* All samples of /metrics; `text` is cut up. */
 void guard_metrics(struct guard *g, char *text);
 

@@ -22,23 +22,26 @@
 enum { IDLE_TURNS = 10000, METRICS_CAP = 256 << 20 };
 
 void play_init(struct play *p) {
-    *p = (struct play){.random = 1, .start_ns = START_NS, .now_ns = START_NS};
+    *p = (struct play){.random = 1, .start_ns = START_NS, .now_ns = START_NS, .epoch_ns = START_NS};
     p->world.random = 1;
     p->guard.world = &p->world;
 }
 
 void play_release(struct play *p) {
+    save_free(p->save);
+    store_release(&p->store);
     checker_free(p->checker);
     targets_free(p->targets);
     settings_free(p->settings);
     guard_release(&p->guard);
     for (unsigned i = 0; i < p->world.n_zones; i++)
-        free(p->world.zones[i].entries);
+        world_zone_release(&p->world.zones[i]);
     for (size_t i = 0; i < p->n_replies; i++)
         free(p->replies[i].message);
     free(p->replies);
     free(p->sent);
     free(p->events);
+    free(p->bounces);
 }
 
 /* ---- what the program tells ---- */
@@ -123,16 +126,36 @@ static void demand(enum status status, const char *what) {
         driver_fail("%s: %s", what, status_text(status));
 }
 
-void play_config(struct play *p, const char *yaml, size_t len, unsigned line) {
+static int64_t wall_offset(const struct play *p) {
+    return WALL_START_NS - p->start_ns;
+}
+
+static struct checker *make_checker(struct play *p, const struct targets *targets) {
     const struct endpoint nameserver = {.ip = ip_v4(0x0a000035), .port = 53}; /* 10.0.0.53 */
     const struct checker_watch watch = {.changed = on_change, .state = on_state, .txt = on_txt, .context = p};
-    struct settings *settings = read_settings(yaml, len, line);
-    struct targets *targets = NULL;
     struct checker *checker = NULL;
-    demand(targets_build(settings, &targets), "targets_build");
-    demand(checker_new(targets, &nameserver, 1, registry_epoch(p->start_ns), ++p->generation, &watch,
+    demand(checker_new(targets, &nameserver, 1, registry_epoch(p->epoch_ns), ++p->generation, &watch,
                        p->now_ns, &checker),
            "checker_new");
+    return checker;
+}
+
+/* Begins to keep what `p->checker` learns; `restore` says what the store holds already. */
+static void keep(struct play *p, const struct restore *restore) {
+    size_t n = 0;
+    const struct save_known *known = restore != NULL ? restore_known(restore, &n) : NULL;
+    p->save = save_new(false, known, n, store_put, &p->store);
+    if (p->save == NULL)
+        driver_misread("out of memory");
+    save_reserve(p->save, true, p->now_ns);
+    demand(save_use(p->save, p->checker, p->now_ns), "save_use");
+}
+
+void play_config(struct play *p, const char *yaml, size_t len, unsigned line) {
+    struct settings *settings = read_settings(yaml, len, line);
+    struct targets *targets = NULL;
+    demand(targets_build(settings, &targets), "targets_build");
+    struct checker *checker = make_checker(p, targets);
     struct checker *old = p->checker;
     struct targets *old_targets = p->targets;
     struct settings *old_settings = p->settings;
@@ -140,11 +163,59 @@ void play_config(struct play *p, const char *yaml, size_t len, unsigned line) {
     p->targets = targets;
     p->checker = checker;
     guard_settings(&p->guard, settings, p->now_ns);
+    p->yaml = yaml;
+    p->yaml_len = len;
+    p->yaml_line = line;
     if (old != NULL)
         demand(checker_carry(checker, old, p->now_ns), "checker_carry");
+    if (p->save != NULL)
+        demand(save_use(p->save, checker, p->now_ns), "save_use");
+    else if (p->keeps)
+        keep(p, NULL);
     checker_free(old);
     targets_free(old_targets);
     settings_free(old_settings);
+}
+
+static void end_program(struct play *p, bool crash) {
+    if (!crash && !save_end(p->save, p->now_ns, wall_offset(p)))
+        driver_fail("not all was put at the end");
+    save_free(p->save);
+    p->save = NULL;
+    p->store.n_tickets = 0;
+    checker_free(p->checker);
+    targets_free(p->targets);
+    settings_free(p->settings);
+    p->checker = NULL;
+    for (size_t i = 0; i < p->n_replies; i++)
+        free(p->replies[i].message);
+    p->n_replies = 0;
+}
+
+void play_restart(struct play *p, bool crash, int64_t for_ns, const char *yaml, size_t len, unsigned line) {
+    if (!p->keeps || p->checker == NULL)
+        driver_misread("nothing runs that has a store");
+    struct settings *settings =
+        yaml != NULL ? read_settings(yaml, len, line) : read_settings(p->yaml, p->yaml_len, p->yaml_line);
+    struct targets *targets = NULL;
+    demand(targets_build(settings, &targets), "targets_build");
+    int64_t alive_ns = p->now_ns + wall_offset(p);
+    guard_settings(&p->guard, settings, p->now_ns);
+    end_program(p, crash);
+    p->now_ns += for_ns;
+    p->epoch_ns = p->now_ns;
+    p->settings = settings;
+    p->targets = targets;
+    p->checker = make_checker(p, targets);
+    struct restore *restore = restore_new(p->checker, p->now_ns, wall_offset(p));
+    if (restore == NULL)
+        driver_misread("out of memory");
+    demand(store_load(&p->store, restore), "store_load");
+    demand(restore_end(restore, alive_ns, false), "restore_end");
+    keep(p, restore);
+    restore_free(restore);
+    for (uint32_t i = 0; i < settings->n_lists; i++)
+        guard_state(&p->guard, i, p->checker->lists[i].state);
 }
 
 /* ---- the network ---- */
@@ -204,6 +275,7 @@ static void send_ask(struct play *p, const struct checker_ask *ask) {
     struct wire answer;
     int64_t delay_ns = 0;
     world_read(&p->world, ask->message, ask->len, &q);
+    world_refresh(q.zone, &q.ip, p->now_ns);
     log_sent(p, &q, guard_sent(&p->guard, &q, p->now_ns));
     struct play_reply reply = {
         .at_ns = p->now_ns + ask->timeout_ns,
@@ -253,6 +325,58 @@ static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
+/* ---- bounces ---- */
+
+/* Whether the program has made up its mind about an address since it bounced. */
+static bool is_decided(const struct play *p, const struct play_bounce *b, uint32_t list) {
+    const struct registry *r = p->checker->registry;
+    const struct registry_list *l = &r->lists[list];
+    uint32_t index = l->set != NULL ? target_index(l->set, &b->ip) : UINT32_MAX;
+    if (index == UINT32_MAX || !registry_is_fresh(l, index))
+        return false;
+    const struct registry_entry *entry = registry_entry_find(r, list, index);
+    return (entry == NULL || entry->pending == REGISTRY_UNKNOWN) &&
+           registry_cell_stamp(r, list, index) >= registry_stamp(r, b->at_ns);
+}
+
+static void watch_bounces(struct play *p) {
+    for (size_t i = 0; i < p->n_bounces; i++) {
+        struct play_bounce *b = &p->bounces[i];
+        for (uint32_t list = 0; b->open > 0 && list < p->settings->n_lists; list++) {
+            if (b->decided_ns[list] != 0 || !is_decided(p, b, list))
+                continue;
+            b->decided_ns[list] = p->now_ns;
+            b->open--;
+        }
+    }
+}
+
+void play_bounce(struct play *p, const struct ip *ip) {
+    if (p->checker == NULL)
+        driver_misread("there is no configuration yet");
+    if (p->n_bounces == p->bounces_size) {
+        p->bounces_size = p->bounces_size == 0 ? 16 : p->bounces_size * 2;
+        p->bounces = driver_alloc(p->bounces, p->bounces_size, sizeof *p->bounces);
+    }
+    struct play_bounce *b = &p->bounces[p->n_bounces++];
+    *b = (struct play_bounce){.ip = *ip, .at_ns = p->now_ns};
+    b->open = checker_look_now(p->checker, ip, p->now_ns);
+    for (uint32_t list = 0; list < p->settings->n_lists; list++) {
+        const struct target_set *set = p->checker->registry->lists[list].set;
+        if (set == NULL || target_index(set, ip) == UINT32_MAX)
+            b->decided_ns[list] = -1;
+    }
+}
+
+static void bounce_by_chance(struct play *p) {
+    struct play_bouncer *b = &p->bouncer;
+    if (b->zone == NULL || p->now_ns < b->next_ns)
+        return;
+    struct ip ip = world_listed_one(&p->world, b->zone, &b->range, p->now_ns);
+    play_bounce(p, &ip);
+    b->next_ns = p->now_ns + (int64_t)churn_exponential((double)b->pause_ns, &p->world.random);
+}
+
 /* A program that wakes up again and again and does nothing would stand still here, and burn a processor
  * elsewhere. */
 static void check_idle(struct play *p, bool busy) {
@@ -267,8 +391,15 @@ static void check_idle(struct play *p, bool busy) {
 }
 
 static void turn(struct play *p, int64_t end_ns) {
+    bounce_by_chance(p);
     bool busy = deliver(p);
+    if (busy)
+        watch_bounces(p);
+    if (p->save != NULL)
+        store_tell(&p->store, p->save, p->now_ns);
     int64_t wake_ns = checker_turn(p->checker, p->now_ns);
+    if (p->save != NULL)
+        wake_ns = least(wake_ns, save_turn(p->save, p->now_ns, wall_offset(p)));
     busy = send_all(p) || busy;
     check_idle(p, busy);
     p->turns++;
@@ -276,6 +407,8 @@ static void turn(struct play *p, int64_t end_ns) {
     if (p->n_replies > 0)
         wake_ns = least(wake_ns, p->replies[0].at_ns);
     wake_ns = least(wake_ns, end_ns);
+    if (p->bouncer.zone != NULL)
+        wake_ns = least(wake_ns, p->bouncer.next_ns);
     if (wake_ns > p->now_ns)
         p->now_ns = wake_ns;
 }
@@ -300,6 +433,25 @@ void play_forget(struct play *p) {
     for (size_t i = 0; i < p->n_events; i++)
         p->events[i].expected = true;
     p->sent_from = p->n_sent;
+    p->turns_from = p->turns;
+    size_t kept = 0;
+    for (size_t i = 0; i < p->n_bounces; i++)
+        if (p->bounces[i].open > 0)
+            p->bounces[kept++] = p->bounces[i];
+    p->n_bounces = kept;
+}
+
+void play_trim(struct play *p) {
+    p->sent_before += p->sent_from;
+    p->n_sent -= p->sent_from;
+    if (p->n_sent > 0)
+        memmove(p->sent, p->sent + p->sent_from, p->n_sent * sizeof *p->sent);
+    p->sent_from = 0;
+    size_t kept = 0;
+    for (size_t i = 0; i < p->n_events; i++)
+        if (!p->events[i].expected)
+            p->events[kept++] = p->events[i];
+    p->n_events = kept;
 }
 
 void play_metrics(struct play *p, struct buf *out) {
@@ -311,7 +463,7 @@ void play_metrics(struct play *p, struct buf *out) {
                                                    .arch = "",
                                                    .reload_ok = true,
                                                    .log_levels = levels};
-    metrics_render(out, PROMTEXT_004, p->checker, &process, p->now_ns, WALL_START_NS - p->start_ns);
+    metrics_render(out, PROMTEXT_004, p->checker, &process, p->now_ns, wall_offset(p));
     demand(buf_status(out), "metrics_render");
     struct buf copy;
     buf_init(&copy, METRICS_CAP);

@@ -160,6 +160,8 @@ static double parse_number(const char *word, bool *has_unit) {
         if (end == word)
             return (double)NAN;
         word = end;
+        if (word[0] == '%' && word[1] == '\0' && !*has_unit)
+            return part / 100;
         double unit = unit_seconds(&word);
         if (unit <= 0)
             return *has_unit || *word != '\0' ? (double)NAN : part;

@@ -36,7 +36,8 @@ const char *script_word(struct statement *s, const char *what);
 bool script_is(struct statement *s, const char *word);
 /* Nothing may follow. */
 void script_end(const struct statement *s);
-/* The next word as an address, a range, a time, a number with or without a unit of time; fails if it is none.
+/* The next word as an address, a range, a time, a number with or without a unit of time or `%`;
+ * fails if it is none.
  */
 struct ip script_ip(struct statement *s);
 struct ip_range script_range(struct statement *s);

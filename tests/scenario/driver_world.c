@@ -6,9 +6,10 @@
 
 #include "driver.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-enum { LABELS_V4 = 4, LABELS_V6 = 32 };
+enum { LABELS_V4 = 4, LABELS_V6 = 32, CHURN_CODE = 0x7f000002 };
 
 uint64_t world_random(uint64_t *state) {
     *state ^= *state >> 12;
@@ -28,6 +29,13 @@ struct world_zone *world_zone(struct world *w, const char *name) {
     driver_misread("there is no zone %s", name);
 }
 
+void world_zone_release(struct world_zone *z) {
+    for (unsigned i = 0; i < z->n_churns; i++)
+        churn_release(&z->churns[i]);
+    free(z->churns);
+    free(z->entries);
+}
+
 struct world_entry *world_entry_find(const struct world_zone *z, const struct ip *ip) {
     for (size_t i = (size_t)ip_hash(ip, 0); z->size > 0; i++) {
         struct world_entry *entry = &z->entries[i & (z->size - 1)];
@@ -37,6 +45,37 @@ struct world_entry *world_entry_find(const struct world_zone *z, const struct ip
             return entry;
     }
     return NULL;
+}
+
+void world_refresh(struct world_zone *z, const struct ip *ip, int64_t now_ns) {
+    for (unsigned i = 0; i < z->n_churns; i++) {
+        int64_t since_ns = 0;
+        if (!ip_range_contains(&z->churns[i].range, ip))
+            continue;
+        bool listed = churn_listed(&z->churns[i], ip, now_ns, &since_ns);
+        struct world_entry *entry = world_entry_find(z, ip);
+        if (entry == NULL && !listed)
+            return;
+        if (entry == NULL) {
+            entry = world_entry_make(z, ip);
+            entry->codes[0] = CHURN_CODE;
+            entry->n_codes = 1;
+        }
+        entry->listed = listed;
+        entry->since_ns = since_ns;
+    }
+}
+
+struct ip world_listed_one(struct world *w, struct world_zone *z, const struct ip_range *range,
+                           int64_t now_ns) {
+    for (unsigned tries = 0; tries < 1000000; tries++) {
+        struct ip ip = ip_add(range->first, world_random(&w->random) % ip_range_count(range));
+        world_refresh(z, &ip, now_ns);
+        const struct world_entry *entry = world_entry_find(z, &ip);
+        if (entry != NULL && entry->listed)
+            return ip;
+    }
+    driver_misread("next to nothing of the range is listed");
 }
 
 void world_read(struct world *w, const uint8_t *message, size_t len, struct world_question *out) {

@@ -8,6 +8,7 @@
 #ifndef RBL_SCENARIO_DRIVER_WORLD_H
 #define RBL_SCENARIO_DRIVER_WORLD_H
 
+#include "driver_churn.h"
 #include "driver_script.h"
 #include "driver_wire.h"
 
@@ -75,6 +76,8 @@ struct world_zone {
     unsigned n_servers;
     struct world_claim claims[WORLD_CLAIMS];
     unsigned n_claims;
+    struct churn *churns; /* ranges whose listings come and go; owned */
+    unsigned n_churns;
 };
 
 struct world {
@@ -98,18 +101,27 @@ enum world_outcome { WORLD_ANSWER, WORLD_SILENCE, WORLD_NETWORK };
 uint64_t world_random(uint64_t *state);
 /* The zone of that name; fails if it was not declared. */
 struct world_zone *world_zone(struct world *w, const char *name);
+void world_zone_release(struct world_zone *z);
 /* Reads a question; fails if it is about no zone or no address. */
 void world_read(struct world *w, const uint8_t *message, size_t len, struct world_question *out);
 /* What becomes of it: an answer in `out`, and after how long. */
 enum world_outcome world_answer(struct world *w, const struct world_question *q, struct wire *out,
                                 int64_t *delay_ns);
-/* What was ever true about `ip`; NULL: it never was listed. */
+/* What was ever true about `ip`; NULL: it never was listed. In a range that churns it is what it was at the
+ * last world_refresh(). */
 struct world_entry *world_entry_find(const struct world_zone *z, const struct ip *ip);
+struct world_entry *world_entry_make(struct world_zone *z, const struct ip *ip);
+/* Brings what is true about `ip` up to date. */
+void world_refresh(struct world_zone *z, const struct ip *ip, int64_t now_ns);
+/* An address of `range` that is listed now, by chance; fails if there seems to be none. */
+struct ip world_listed_one(struct world *w, struct world_zone *z, const struct ip_range *range,
+                           int64_t now_ns);
 
 /* The statements, after their first word. */
 void world_do_zone(struct world *w, struct statement *s);
 void world_do_list(struct world *w, struct statement *s, int64_t now_ns);
 void world_do_delist(struct world *w, struct statement *s, int64_t now_ns);
+void world_do_churn(struct world *w, struct statement *s, int64_t now_ns);
 void world_do_claim(struct world *w, struct statement *s, bool listed);
 void world_do_fail(struct world *w, struct statement *s);
 void world_do_mode(struct world *w, struct statement *s);

@@ -33,7 +33,7 @@ static void grow(struct world_zone *z) {
     free(old);
 }
 
-static struct world_entry *entry_make(struct world_zone *z, const struct ip *ip) {
+struct world_entry *world_entry_make(struct world_zone *z, const struct ip *ip) {
     struct world_entry *entry = world_entry_find(z, ip);
     if (entry != NULL)
         return entry;
@@ -55,7 +55,7 @@ static void add_test_entry(struct world_zone *z, const char *text) {
     struct ip ip;
     if (ip_parse(text, strlen(text), &ip) != STATUS_OK)
         driver_misread("no address: %s", text);
-    struct world_entry *entry = entry_make(z, &ip);
+    struct world_entry *entry = world_entry_make(z, &ip);
     entry->listed = true;
     entry->codes[0] = LISTED;
     entry->n_codes = 1;
@@ -88,7 +88,7 @@ void world_do_list(struct world *w, struct statement *s, int64_t now_ns) {
         driver_misread("more than a million addresses");
     for (uint64_t i = 0; i < ip_range_count(&range); i++) {
         struct ip ip = ip_add(range.first, i);
-        struct world_entry *entry = entry_make(z, &ip);
+        struct world_entry *entry = world_entry_make(z, &ip);
         set_listed(entry, true, now_ns);
         memcpy(entry->codes, codes, sizeof entry->codes);
         entry->n_codes = n_codes;
@@ -102,6 +102,19 @@ void world_do_delist(struct world *w, struct statement *s, int64_t now_ns) {
     for (size_t i = 0; i < z->size; i++)
         if (z->entries[i].used && ip_range_contains(&range, &z->entries[i].ip))
             set_listed(&z->entries[i], false, now_ns);
+}
+
+void world_do_churn(struct world *w, struct statement *s, int64_t now_ns) {
+    struct ip_range range = script_range(s);
+    struct world_zone *z = on_zone(w, s);
+    if (!script_is(s, "share"))
+        driver_misread("expected: share P");
+    double share = script_number(s);
+    if (!script_is(s, "lifetime"))
+        driver_misread("expected: lifetime TIME");
+    int64_t lifetime_ns = script_time(s);
+    z->churns = driver_alloc(z->churns, z->n_churns + 1, sizeof *z->churns);
+    churn_init(&z->churns[z->n_churns++], &range, share, lifetime_ns, world_random(&w->random), now_ns);
 }
 
 /* ---- what servers say ---- */
