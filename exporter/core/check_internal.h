@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * check_internal: what the check's own files share: results of one list and counts of many.
+ */
+#ifndef RBL_CORE_CHECK_INTERNAL_H
+#define RBL_CORE_CHECK_INTERNAL_H
+
+#include "core/check.h"
+
+/* Why nothing is known. The reasons of verdicts and the states of lists have places of their own. */
+enum check_why {
+    WHY_NONE,
+    WHY_BUDGET,
+    WHY_TIMEOUT,
+    WHY_INTERRUPTED,
+    WHY_NO_MEMORY,
+    WHY_WITHDRAWN,                           /* a later self-test took the result back */
+    WHY_VERDICT,                             /* + enum verdict_reason */
+    WHY_STATE = WHY_VERDICT + REASON_LABELS, /* + enum health_state */
+};
+
+/* What one list says about one address. */
+struct check_result {
+    enum registry_verdict verdict;
+    const char *reason; /* NULL unless unknown */
+    uint64_t codes;
+    int score;        /* -1: none */
+    int64_t since_ns; /* monotonic; INT64_MIN: not known */
+    const char *txt;  /* NULL: none */
+    uint32_t took_us; /* UINT32_MAX: no answer came */
+};
+
+/* Addresses, by what block lists say of them; with `list` >= 0 by what one list says. */
+struct check_counts {
+    uint64_t listed;
+    uint64_t not_listed;
+    uint64_t unknown;
+};
+
+/* False: the list is not wanted, or not asked about this family. */
+bool check_result(const struct check *check, uint32_t list, const struct ip *ip, struct check_result *out);
+/* Whether a block list lists it; *unknown: a list of any kind could not say. */
+bool check_is_listed(const struct check *check, const struct ip *ip, bool *unknown);
+struct check_counts check_count(const struct check *check, const struct ip_range *range, int64_t list);
+/* Whether the list was wanted at all. */
+bool check_wants(const struct check *check, uint32_t list);
+static inline bool check_is_single(const struct ip_range *range) {
+    return ip_equal(&range->first, &range->last);
+}
+static inline void check_add_counts(struct check_counts *sum, const struct check_counts *more) {
+    sum->listed += more->listed;
+    sum->not_listed += more->not_listed;
+    sum->unknown += more->unknown;
+}
+
+#endif

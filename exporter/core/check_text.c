@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A check as text for people: tables whose columns are as wide as what stands in them.
+ */
+#include "core/check.h"
+
+#include "core/check_internal.h"
+#include "core/promtext.h"
+#include "core/rfc3339.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { COLUMNS_MAX = 8, COLUMN_GAP = 2, CELLS_CAP = 64 << 20 };
+
+/* Cells are kept one behind the other, each with its NUL, until all widths are known. */
+struct table {
+    struct buf cells;
+    unsigned n_columns;
+    size_t n_cells;
+    size_t widths[COLUMNS_MAX];
+};
+
+struct text {
+    struct buf *out;
+    const struct check *check;
+    int64_t wall_offset_ns;
+    struct table table;
+};
+
+/* ---- tables ---- */
+
+/* What comes from a list or a file must not steer the terminal. Returns its width in characters. */
+static size_t add_plain(struct buf *out, const char *text) {
+    size_t width = 0;
+    for (; *text != '\0'; width++) {
+        size_t n = promtext_utf8(text);
+        unsigned char lead = (unsigned char)text[0];
+        bool control = n == 0 || lead < 0x20 || lead == 0x7f ||
+                       (n == 2 && lead == 0xc2 && (unsigned char)text[1] < 0xa0);
+        if (control)
+            buf_add_char(out, '?');
+        else
+            buf_add(out, text, n);
+        text += n > 0 ? n : 1;
+    }
+    return width;
+}
+
+static void cell(struct text *t, const char *text) {
+    struct table *table = &t->table;
+    size_t column = table->n_cells++ % table->n_columns;
+    size_t width = add_plain(&table->cells, text);
+    buf_add_char(&table->cells, '\0');
+    if (width > table->widths[column])
+        table->widths[column] = width;
+}
+
+static void begin_table(struct text *t, const char *const *heads, unsigned n) {
+    t->table = (struct table){.n_columns = n};
+    buf_init(&t->table.cells, CELLS_CAP);
+    for (unsigned i = 0; i < n; i++)
+        cell(t, heads[i]);
+}
+
+static size_t width_of(const char *text) {
+    size_t width = 0;
+    for (; *text != '\0'; text++)
+        width += ((unsigned char)*text & 0xc0) != 0x80;
+    return width;
+}
+
+/* Blanks before a cell are owed until it has something in it: lines end without any. */
+static void print_table(struct text *t) {
+    const struct table *table = &t->table;
+    const char *at = buf_text(&table->cells);
+    size_t owed = 0;
+    if (buf_status(&table->cells) != STATUS_OK) {
+        t->out->status = buf_status(&table->cells);
+        return;
+    }
+    for (size_t i = 0; i < table->n_cells; i++) {
+        size_t column = i % table->n_columns;
+        size_t width = width_of(at);
+        owed = column == 0 ? COLUMN_GAP : owed;
+        if (width > 0) {
+            buf_addf(t->out, "%*s%s", (int)owed, "", at);
+            owed = 0;
+        }
+        owed += table->widths[column] - width + COLUMN_GAP;
+        if (column + 1 == table->n_columns)
+            buf_add_char(t->out, '\n');
+        at += strlen(at) + 1;
+    }
+}
+
+static void end_table(struct text *t) {
+    print_table(t);
+    buf_release(&t->table.cells);
+}
+
+/* ---- one result ---- */
+
+static const char *verdict_text(const struct list *list, const struct check_result *r, char *out,
+                                size_t size) {
+    static const char *const listed[LIST_KINDS] = {
+        [LIST_BLOCK] = "LISTED", [LIST_REPUTATION] = "scored", [LIST_ALLOW] = "allowed"};
+    static const char *const clean[LIST_KINDS] = {
+        [LIST_BLOCK] = "not listed", [LIST_REPUTATION] = "no score", [LIST_ALLOW] = "not on it"};
+    switch (r->verdict) {
+    case REGISTRY_UNKNOWN: (void)snprintf(out, size, "unknown (%s)", r->reason); break;
+    case REGISTRY_NOT_LISTED: (void)snprintf(out, size, "%s", clean[list->kind]); break;
+    case REGISTRY_LISTED:
+        if (r->score >= 0)
+            (void)snprintf(out, size, "score %d", r->score);
+        else
+            (void)snprintf(out, size, "%s", listed[list->kind]);
+        break;
+    }
+    return out;
+}
+
+static void codes_cell(struct text *t, const struct list *list, uint64_t codes) {
+    struct buf text;
+    buf_init(&text, 8192);
+    for (unsigned bit = 0; bit <= LIST_CODE_OTHER; bit++)
+        if ((codes >> bit & 1) != 0)
+            buf_addf(&text, "%s%s", text.len > 0 ? "," : "", list_code_name(list, bit));
+    cell(t, buf_text(&text));
+    buf_release(&text);
+}
+
+static void result_cells(struct text *t, const struct list *list, const struct check_result *r) {
+    char text[64];
+    char since[RFC3339_SIZE] = "";
+    bool listed = r->verdict == REGISTRY_LISTED;
+    cell(t, list->name);
+    cell(t, verdict_text(list, r, text, sizeof text));
+    codes_cell(t, list, r->codes);
+    if (listed && r->since_ns != INT64_MIN)
+        (void)rfc3339_format(r->since_ns + t->wall_offset_ns, since);
+    cell(t, since);
+    text[0] = '\0';
+    if (r->took_us != UINT32_MAX)
+        (void)snprintf(text, sizeof text, "%.1f ms", r->took_us / 1e3);
+    cell(t, text);
+    cell(t, listed && list->kind == LIST_BLOCK ? list->delist_url : "");
+    cell(t, r->txt != NULL ? r->txt : "");
+}
+
+#define RESULT_HEADS "LIST", "VERDICT", "CODES", "SINCE", "LATENCY", "DELISTING PAGE", "REASON"
+
+/* ---- an address ---- */
+
+static void add_address(struct text *t, const struct ip *ip) {
+    static const char *const heads[] = {RESULT_HEADS};
+    const struct settings *s = t->check->checker->settings;
+    char text[IP_TEXT_SIZE];
+    (void)ip_format(ip, text);
+    begin_table(t, heads, sizeof heads / sizeof *heads);
+    unsigned n = 0;
+    unsigned n_listed = 0;
+    unsigned n_unknown = 0;
+    for (uint32_t i = 0; i < s->n_lists; i++) {
+        struct check_result result;
+        if (!check_wants(t->check, i) || !check_result(t->check, i, ip, &result))
+            continue;
+        n += s->lists[i].kind == LIST_BLOCK;
+        n_listed += result.verdict == REGISTRY_LISTED && s->lists[i].kind == LIST_BLOCK;
+        n_unknown += result.verdict == REGISTRY_UNKNOWN;
+        result_cells(t, &s->lists[i], &result);
+    }
+    buf_add_text(t->out, text);
+    if (n > 0)
+        buf_addf(t->out, ": listed on %u of %u block lists", n_listed, n);
+    if (n_unknown > 0)
+        buf_addf(t->out, "%s unknown on %u", n > 0 ? "," : ":", n_unknown);
+    buf_add_char(t->out, '\n');
+    end_table(t);
+}
+
+/* ---- a range ---- */
+
+static void add_number(struct text *t, uint64_t number) {
+    char text[24];
+    (void)snprintf(text, sizeof text, "%llu", (unsigned long long)number);
+    cell(t, text);
+}
+
+static void add_list_counts(struct text *t, const struct ip_range *range) {
+    static const char *const heads[] = {"LIST", "STATE", "CHECKED", "LISTED", "UNKNOWN"};
+    const struct checker *c = t->check->checker;
+    begin_table(t, heads, sizeof heads / sizeof *heads);
+    for (uint32_t i = 0; i < c->settings->n_lists; i++) {
+        const struct list *list = &c->settings->lists[i];
+        if (!check_wants(t->check, i) || !list->families[range->first.family])
+            continue;
+        struct check_counts counts = check_count(t->check, range, i);
+        cell(t, list->name);
+        cell(t, t->check->request.unpaid[i] ? "not asked" : health_state_text[c->lists[i].state]);
+        add_number(t, counts.listed + counts.not_listed);
+        add_number(t, counts.listed);
+        add_number(t, counts.unknown);
+    }
+    end_table(t);
+}
+
+static void add_listed(struct text *t, const struct ip_range *range) {
+    static const char *const heads[] = {"ADDRESS", RESULT_HEADS};
+    const struct settings *s = t->check->checker->settings;
+    uint64_t n = ip_range_count(range);
+    begin_table(t, heads, sizeof heads / sizeof *heads);
+    for (uint64_t i = 0; i < n; i++) {
+        struct ip ip = ip_add(range->first, i);
+        char text[IP_TEXT_SIZE];
+        (void)ip_format(&ip, text);
+        for (uint32_t list = 0; list < s->n_lists; list++) {
+            struct check_result result;
+            if (s->lists[list].kind != LIST_BLOCK || !check_wants(t->check, list) ||
+                !check_result(t->check, list, &ip, &result) || result.verdict != REGISTRY_LISTED)
+                continue;
+            cell(t, text);
+            result_cells(t, &s->lists[list], &result);
+        }
+    }
+    if (t->table.n_cells > t->table.n_columns)
+        buf_add_char(t->out, '\n');
+    if (t->table.n_cells > t->table.n_columns)
+        print_table(t);
+    buf_release(&t->table.cells);
+}
+
+static void add_range(struct text *t, const struct ip_range *range) {
+    struct check_counts counts = check_count(t->check, range, -1);
+    char text[IP_RANGE_TEXT_SIZE];
+    (void)ip_range_format(range, text);
+    buf_addf(t->out, "%s: %llu addresses, %llu listed, %llu not listed, %llu unknown\n", text,
+             (unsigned long long)ip_range_count(range), (unsigned long long)counts.listed,
+             (unsigned long long)counts.not_listed, (unsigned long long)counts.unknown);
+    add_list_counts(t, range);
+    add_listed(t, range);
+}
+
+/* ---- what is to be said of lists ---- */
+
+/* The names of the lists that were asked and are in `state`; false if there is none. */
+static bool add_names(struct text *t, enum health_state state) {
+    const struct checker *c = t->check->checker;
+    const char *before = "\n";
+    for (uint32_t i = 0; i < c->settings->n_lists; i++) {
+        if (t->check->lists[i].pairs == NULL || c->lists[i].state != state)
+            continue;
+        buf_addf(t->out, "%s%s", before, c->settings->lists[i].name);
+        before = ", ";
+    }
+    return before[0] == ',';
+}
+
+static void add_notes(struct text *t) {
+    const struct checker *c = t->check->checker;
+    for (uint32_t i = 0; i < c->settings->n_lists; i++) {
+        const struct list *list = &c->settings->lists[i];
+        if (t->check->lists[i].pairs == NULL || c->lists[i].state != HEALTH_REFUSED || list->note[0] == '\0')
+            continue;
+        buf_addf(t->out, "Note on %s: ", list->name);
+        (void)add_plain(t->out, list->note);
+        buf_add_char(t->out, '\n');
+    }
+}
+
+static void add_advice(struct text *t) {
+    for (int state = 0; state < HEALTH_STATES; state++) {
+        /* Unknown is a list that was not tested, for a reason that stands in the table. */
+        if (health_state_advice[state][0] == '\0' || state == HEALTH_UNKNOWN ||
+            !add_names(t, (enum health_state)state))
+            continue;
+        buf_addf(t->out, " (%s): %s\n", health_state_text[state], health_state_advice[state]);
+        if (state == HEALTH_REFUSED)
+            add_notes(t);
+    }
+}
+
+static void add_families(struct text *t, enum ip_family family) {
+    const struct settings *s = t->check->checker->settings;
+    bool asked = false;
+    const char *before =
+        family == IP_V4 ? "\nNot asked about IPv4 addresses: " : "\nNot asked about IPv6 addresses: ";
+    for (size_t i = 0; i < t->check->request.n_ranges; i++)
+        asked = asked || t->check->request.ranges[i].first.family == family;
+    for (uint32_t i = 0; asked && i < s->n_lists; i++) {
+        if (!check_wants(t->check, i) || s->lists[i].families[family])
+            continue;
+        buf_addf(t->out, "%s%s", before, s->lists[i].name);
+        before = ", ";
+    }
+    if (before[0] == ',')
+        buf_add_char(t->out, '\n');
+}
+
+void check_text(struct buf *out, const struct check *check, int64_t wall_offset_ns) {
+    struct text t = {.out = out, .check = check, .wall_offset_ns = wall_offset_ns};
+    for (size_t i = 0; i < check->request.n_ranges; i++) {
+        const struct ip_range *range = &check->request.ranges[i];
+        if (i > 0)
+            buf_add_char(out, '\n');
+        if (check_is_single(range))
+            add_address(&t, &range->first);
+        else
+            add_range(&t, range);
+    }
+    add_families(&t, IP_V4);
+    add_families(&t, IP_V6);
+    add_advice(&t);
+}
