@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app_web.h"
+#include "app_web_internal.h"
 
 #include "app_config.h"
 
@@ -11,23 +12,31 @@
 #include "edge/process.h"
 #include "edge/version.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
-enum route { ROUTE_METRICS, ROUTE_STATUS, ROUTE_HEALTHY, ROUTE_READY, ROUTE_RELOAD };
-enum { BODY_CAP = 1 << 30, STATUS_TEXT_CAP = 1 << 20 };
+enum route {
+    ROUTE_METRICS,
+    ROUTE_STATUS,
+    ROUTE_HEALTHY,
+    ROUTE_READY,
+    ROUTE_RELOAD,
+    ROUTE_LISTINGS,
+    ROUTE_ADDRESS,
+};
+enum { BODY_CAP = APP_WEB_BODY_CAP, STATUS_TEXT_CAP = 1 << 20 };
 
 static const char plain[] = "text/plain; charset=utf-8";
 
-/* Answers with what is in `body` (emptied); without memory with a bare 503. */
-static void answer(const struct app_web *web, const struct httpd_request *request, unsigned status,
-                   const char *type, struct buf *body) {
+void app_web_answer(const struct app_web *web, void *request, unsigned status, const char *type,
+                    struct buf *body) {
     struct httpd_response response = {
         .status = status, .content_type = type, .security_policy = PAGE_SECURITY_POLICY};
     if (buf_status(body) == STATUS_OK)
         response.body = httpd_body_new(body);
     if (response.body == NULL)
         response.status = 503;
-    httpd_answer(web->server, request->ticket, &response);
+    httpd_answer(web->server, request, &response);
     buf_release(body);
 }
 
@@ -36,11 +45,18 @@ static void answer_text(const struct app_web *web, const struct httpd_request *r
     struct buf body;
     buf_init(&body, STATUS_TEXT_CAP);
     buf_add_text(&body, text);
-    answer(web, request, status, plain, &body);
+    app_web_answer(web, request->ticket, status, plain, &body);
+}
+
+bool app_web_storage(const struct app_web *web, const char **why, uint64_t *errors) {
+    *why = "";
+    *errors = 0;
+    return web->options.storage != NULL && web->options.storage(web->options.context, why, errors);
 }
 
 static void describe_process(const struct app_web *web, struct metrics_process *p) {
     struct process_usage usage;
+    const char *why;
     process_read(&usage);
     *p = (struct metrics_process){
         .version = version_text,
@@ -60,11 +76,12 @@ static void describe_process(const struct app_web *web, struct metrics_process *
         .start_ns = web->options.start_wall_ns,
         .threads = usage.threads,
     };
+    p->storage_up = app_web_storage(web, &why, &p->storage_errors);
     for (int level = 0; level < METRICS_LOG_LEVELS; level++)
         p->log_messages[level] = log_count((enum log_level)level);
 }
 
-static int64_t wall_offset(int64_t now_ns) {
+int64_t app_web_wall_offset(int64_t now_ns) {
     return clock_wall_ns() - now_ns;
 }
 
@@ -76,7 +93,7 @@ static void answer_metrics(struct app_web *web, const struct httpd_request *requ
         struct buf text;
         describe_process(web, &process);
         buf_init(&text, BODY_CAP);
-        metrics_render(&text, format, web->checker, &process, now_ns, wall_offset(now_ns));
+        metrics_render(&text, format, web->checker, &process, now_ns, app_web_wall_offset(now_ns));
         httpd_body_unref(shared->body);
         shared->body = buf_status(&text) == STATUS_OK ? httpd_body_new(&text) : NULL;
         shared->turn_ns = now_ns;
@@ -92,11 +109,13 @@ static void answer_metrics(struct app_web *web, const struct httpd_request *requ
 }
 
 static void answer_status(const struct app_web *web, const struct httpd_request *request, int64_t now_ns) {
-    const struct page_links links = {web->options.cli->telemetry_path, version_text};
+    struct page_process process = {web->options.cli->telemetry_path, version_text, web->options.history, ""};
+    uint64_t errors;
     struct buf page;
+    (void)app_web_storage(web, &process.storage_why, &errors);
     buf_init(&page, BODY_CAP);
-    page_render(&page, web->checker, &links, now_ns, wall_offset(now_ns));
-    answer(web, request, 200, "text/html; charset=utf-8", &page);
+    page_render(&page, web->checker, &process, now_ns, app_web_wall_offset(now_ns));
+    app_web_answer(web, request->ticket, 200, "text/html; charset=utf-8", &page);
 }
 
 static void answer_reload(struct app_web *web, const struct httpd_request *request) {
@@ -112,7 +131,7 @@ static void answer_reload(struct app_web *web, const struct httpd_request *reque
     if (!ok)
         buf_add_text(&text, "the configuration was not reloaded; the old one keeps running\n");
     app_problems_text(&text, app_config_name(web->options.cli->config_file), problems);
-    answer(web, request, ok ? 200 : 500, plain, &text);
+    app_web_answer(web, request->ticket, ok ? 200 : 500, plain, &text);
     problems_release(problems);
     free(problems);
 }
@@ -132,17 +151,21 @@ static void on_request(void *context, const struct httpd_request *request) {
                         "rbl_exporter is not ready: the first round of self-tests is not done.\n");
         return;
     case ROUTE_RELOAD: answer_reload(web, request); return;
+    case ROUTE_LISTINGS: app_web_api_listings(web, request, now_ns); return;
+    case ROUTE_ADDRESS: app_web_api_address(web, request, now_ns); return;
     }
 }
 
 bool app_web_start(struct app_web *web, const struct app_web_options *options, char *error, size_t size) {
     web->options = *options;
     const struct httpd_route routes[APP_WEB_ROUTES] = {
-        {options->cli->telemetry_path, true, false, ROUTE_METRICS},
-        {"/", true, false, ROUTE_STATUS},
-        {"/-/healthy", true, false, ROUTE_HEALTHY},
-        {"/-/ready", true, false, ROUTE_READY},
-        {"/-/reload", false, true, ROUTE_RELOAD},
+        {options->cli->telemetry_path, true, false, ROUTE_METRICS, false},
+        {"/", true, false, ROUTE_STATUS, false},
+        {"/-/healthy", true, false, ROUTE_HEALTHY, false},
+        {"/-/ready", true, false, ROUTE_READY, false},
+        {"/-/reload", false, true, ROUTE_RELOAD, false},
+        {"/api/v1/listings", true, false, ROUTE_LISTINGS, false},
+        {"/api/v1/addresses/", true, false, ROUTE_ADDRESS, true},
     };
     for (int i = 0; i < APP_WEB_ROUTES; i++)
         web->routes[i] = routes[i];
@@ -155,6 +178,10 @@ bool app_web_start(struct app_web *web, const struct app_web_options *options, c
         .max_requests = options->cli->max_requests,
     };
     app_web_reloaded(web, true, options->start_wall_ns);
+    if (!app_web_api_start(web)) {
+        (void)snprintf(error, size, "out of memory");
+        return false;
+    }
     web->server = httpd_new(options->loop, &server, error, size);
     return web->server != NULL;
 }
@@ -162,6 +189,7 @@ bool app_web_start(struct app_web *web, const struct app_web_options *options, c
 void app_web_stop(struct app_web *web) {
     httpd_free(web->server);
     web->server = NULL;
+    app_web_api_stop(web);
     for (int i = 0; i <= PROMTEXT_OPENMETRICS; i++)
         httpd_body_unref(web->shared[i].body);
 }
@@ -176,8 +204,9 @@ void app_web_reloaded(struct app_web *web, bool ok, int64_t wall_ns) {
         web->reload_wall_ns = wall_ns;
 }
 
-void app_web_turn(struct app_web *web, int64_t now_ns) {
+int64_t app_web_turn(struct app_web *web, int64_t now_ns) {
     httpd_turn(web->server, now_ns);
+    return app_web_api_turn(web, now_ns);
 }
 
 const char *app_web_address(const struct app_web *web) {

@@ -5,7 +5,9 @@
 #ifndef RBL_APP_WEB_H
 #define RBL_APP_WEB_H
 
+#include "core/api.h"
 #include "core/checker.h"
+#include "core/history.h"
 #include "core/promtext.h"
 #include "core/problem.h"
 
@@ -24,16 +26,35 @@ struct app_web_options {
     struct loop *loop;
     const struct cli *cli;
     app_web_reload *reload;
+    /* Asks the store for the events of an address that are older than `before_ns` of the wall clock. True:
+     * app_web_history() will be called with the ticket. False: there is none to be had. NULL: there is no
+     * store. */
+    bool (*ask_history)(void *context, const struct ip *ip, int64_t before_ns, unsigned limit,
+                        uint64_t ticket);
+    /* Whether state is being saved; `*why` gets a sentence if not, else "", `*errors` what went wrong so far.
+     * NULL: there is no store. */
+    bool (*storage)(void *context, const char **why, uint64_t *errors);
+    const struct history *history; /* the latest events, for the status page; NULL: none */
     void *context;
     int64_t start_wall_ns;
 };
 
-enum { APP_WEB_ROUTES = 5 };
+enum { APP_WEB_ROUTES = 7 };
+/* How long a question about an address waits for its history before it is answered without. */
+#define APP_WEB_HISTORY_NS (INT64_C(5) * 1000000000)
 
 /* A rendering that all scrapes of one turn share. */
 struct app_web_shared {
     struct httpd_body *body;
     int64_t turn_ns;
+};
+
+/* A request whose history has been asked for. */
+struct app_web_wait {
+    uint64_t ticket; /* 0: free */
+    void *request;
+    struct api_question question;
+    int64_t until_ns;
 };
 
 struct app_web {
@@ -44,6 +65,9 @@ struct app_web {
     struct app_web_shared shared[PROMTEXT_OPENMETRICS + 1];
     bool reload_ok;
     int64_t reload_wall_ns;
+    struct app_web_wait *waits;
+    unsigned n_waits; /* places */
+    uint64_t last_ticket;
 };
 
 /* Starts serving (answers wait for app_web_turn()); false with a sentence in `error`. */
@@ -53,8 +77,12 @@ void app_web_stop(struct app_web *web);
 void app_web_use(struct app_web *web, const struct checker *checker);
 /* Remembers how the last reload ended; the first configuration counts as one. */
 void app_web_reloaded(struct app_web *web, bool ok, int64_t wall_ns);
-/* Answers waiting requests. */
-void app_web_turn(struct app_web *web, int64_t now_ns);
+/* Answers waiting requests; returns when to be called next at the latest (INT64_MAX: when woken). */
+int64_t app_web_turn(struct app_web *web, int64_t now_ns);
+/* What the store said to ask_history(): the latest events first; `more`: there are older ones. `ok` false:
+ * there is none to be had. A ticket that nobody waits for any more is passed over. Loop thread. */
+void app_web_history(struct app_web *web, uint64_t ticket, bool ok, const struct history_event *events,
+                     size_t n, bool more);
 /* The address that is served. */
 const char *app_web_address(const struct app_web *web);
 

@@ -48,6 +48,8 @@ struct metrics_process {
     const char *version, *revision, *branch, *compiler, *arch;
     bool reload_ok;
     int64_t reload_ns; /* wall clock, of the last successful one */
+    bool storage_up;
+    uint64_t storage_errors;
     uint64_t log_messages[METRICS_LOG_LEVELS];
     const char *const *log_levels; /* label texts, [METRICS_LOG_LEVELS] */
     int64_t cpu_ns;

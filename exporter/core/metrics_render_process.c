@@ -44,6 +44,14 @@ void metrics_log_messages(struct metrics_scrape *s) {
     }
 }
 
+void metrics_storage_up(struct metrics_scrape *s) {
+    number(s, s->process->storage_up);
+}
+
+void metrics_storage_errors(struct metrics_scrape *s) {
+    number(s, s->process->storage_errors);
+}
+
 void metrics_scheduler_lag(struct metrics_scrape *s) {
     uint64_t n_due = 0;
     seconds(s, checker_lag(s->checker, s->now_ns, &n_due));

@@ -108,6 +108,12 @@ const struct metric metrics_table[] = {
      "Block lists: 1 for each listed address of the range, lowest first, up to series_limit.",
      .per_range = metrics_range_ip_listed},
 
+    {"rbl_storage_up", PROMTEXT_GAUGE, "", "1 if what is learnt and spent is being saved on disk.",
+     .once = metrics_storage_up},
+    {"rbl_storage_errors_total", PROMTEXT_COUNTER, "",
+     "Reads and writes of the store that failed, damaged records and dropped events.",
+     .once = metrics_storage_errors},
+
     {"rbl_scheduler_lag_seconds", PROMTEXT_GAUGE, "",
      "How long the check that is due longest has been waiting.", .once = metrics_scheduler_lag},
     {"rbl_scheduler_overdue_checks", PROMTEXT_GAUGE, "", "Checks that are due and have not been made.",

@@ -52,16 +52,24 @@ static void add_summary(struct page *p) {
             blind, n);
 }
 
-static void add_links(struct page *p, const struct page_links *links) {
+static void add_links(struct page *p) {
     buf_add_text(p->out, "<h1>rbl_exporter</h1>\n<p>Version ");
-    page_text(p, links->version);
+    page_text(p, p->process->version);
     buf_add_text(p->out, " &middot; <a href=\"");
-    page_text(p, links->telemetry_path);
-    buf_add_text(p->out, "\">metrics</a> &middot; <a href=\"-/healthy\">healthy</a> &middot; "
-                         "<a href=\"-/ready\">ready</a></p>\n");
+    page_text(p, p->process->telemetry_path);
+    buf_add_text(p->out, "\">metrics</a> &middot; <a href=\"api/v1/listings\">listings as JSON</a> &middot; "
+                         "<a href=\"-/healthy\">healthy</a> &middot; <a href=\"-/ready\">ready</a></p>\n");
 }
 
-void page_render(struct buf *out, const struct checker *checker, const struct page_links *links,
+static void add_storage(struct page *p) {
+    if (p->process->storage_why[0] == '\0')
+        return;
+    buf_add_text(p->out, "<p><strong class=\"bad\">State is not being saved:</strong> ");
+    page_text(p, p->process->storage_why);
+    buf_add_text(p->out, "</p>\n");
+}
+
+void page_render(struct buf *out, const struct checker *checker, const struct page_process *process,
                  int64_t now_ns, int64_t wall_offset_ns) {
     struct page p = {
         .out = out,
@@ -69,13 +77,16 @@ void page_render(struct buf *out, const struct checker *checker, const struct pa
         .settings = checker->settings,
         .targets = checker->targets,
         .registry = checker->registry,
+        .process = process,
         .now_ns = now_ns,
         .wall_offset_ns = wall_offset_ns,
     };
     add_head(&p);
-    add_links(&p, links);
+    add_links(&p);
     add_summary(&p);
+    add_storage(&p);
     page_listed(&p);
+    page_changes(&p);
     page_lists(&p);
     page_ranges(&p);
     buf_add_text(out, "</body>\n</html>\n");

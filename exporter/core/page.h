@@ -2,7 +2,8 @@
  *
  * page: the status page at `/`: plain HTML that works without JavaScript and asks nothing of other servers.
  *
- * What is listed now, the state of each list and what to do about it, coverage of each range, budget left.
+ * What is listed now, what changed last, the state of each list and what to do about it, coverage of each
+ * range, budget left.
  * Every value that comes from the configuration or from DNS is escaped. It has one style element and no other
  * style, no script, no image, no form: PAGE_SECURITY_POLICY allows that and nothing else. Of the address it
  * is served from it knows nothing: its links are those it is given, and relative ones.
@@ -12,25 +13,30 @@
 
 #include "core/buf.h"
 #include "core/checker.h"
+#include "core/history.h"
 
 #include <stdint.h>
 
-enum { PAGE_MAX_LISTED = 5000, PAGE_MAX_RANGES = 2000 };
+enum { PAGE_MAX_LISTED = 5000, PAGE_MAX_RANGES = 2000, PAGE_MAX_CHANGES = 50 };
 
 /* The Content-Security-Policy to send with it; it holds the SHA-256 of the style element's text. */
 #define PAGE_SECURITY_POLICY                                                                                 \
     "default-src 'none'; style-src 'sha256-m7QZt9v0V6fc+g8Lnapxq9j8GCCeWlho7Ila+Toedc0='; base-uri 'none'; " \
     "form-action 'none'; frame-ancestors 'none'"
 
-struct page_links {
+/* What the edges know. */
+struct page_process {
     const char *telemetry_path;
     const char *version;
+    const struct history *history; /* NULL: none is kept */
+    const char *storage_why;       /* why state is not being saved, a sentence; "" if it is */
 };
 
-/* Renders the page into `out`; times as in metrics_render(). At most PAGE_MAX_LISTED addresses and
- * PAGE_MAX_RANGES rows of ranges are shown, and it says how many more there are. Failure (memory, cap) is in
- * buf_status(out). */
-void page_render(struct buf *out, const struct checker *checker, const struct page_links *links,
+/* Renders the page into `out`; times as in metrics_render(). At most PAGE_MAX_LISTED addresses,
+ * PAGE_MAX_CHANGES events and PAGE_MAX_RANGES rows of ranges are shown, and it says so, and
+ * how many more addresses and rows there are.
+ * Failure (memory, cap) is in buf_status(out). */
+void page_render(struct buf *out, const struct checker *checker, const struct page_process *process,
                  int64_t now_ns, int64_t wall_offset_ns);
 
 #endif

@@ -5,6 +5,7 @@
 #include "core/page_internal.h"
 
 #include "core/promtext.h"
+#include "core/rfc3339.h"
 
 #include <string.h>
 
@@ -61,29 +62,12 @@ void page_duration(struct page *p, int64_t ns) {
         buf_addf(p->out, " %jd %s", (intmax_t)(rest / units[unit + 1].seconds), units[unit + 1].name);
 }
 
-/* Year, month and day of a day since 1970-01-01, in eras of 400 years that begin on the 1st of March, so that
- * the leap day is the last of its year. */
-static void add_date(struct buf *out, int64_t days) {
-    enum { ERA = 146097, BEFORE_1970 = 719468 };
-    int64_t day = days + BEFORE_1970;
-    int64_t era = day / ERA;
-    int64_t of_era = day % ERA;
-    int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / (ERA - 1)) / 365;
-    int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
-    int64_t month = (5 * of_year + 2) / 153; /* 0 is March */
-    int64_t of_month = of_year - (153 * month + 2) / 5 + 1;
-    bool next_year = month >= 10;
-    buf_addf(out, "%04jd-%02jd-%02jd", (intmax_t)(era * 400 + year + next_year),
-             (intmax_t)(next_year ? month - 9 : month + 3), (intmax_t)of_month);
-}
-
 void page_time(struct page *p, int64_t monotonic_ns) {
-    int64_t wall_ns = monotonic_ns + p->wall_offset_ns;
-    int64_t seconds = wall_ns > 0 ? wall_ns / SECOND_NS : 0;
+    enum { DATE = 10, TIME = 8 };
+    char text[RFC3339_SIZE];
     int64_t age_ns = p->now_ns - monotonic_ns;
-    add_date(p->out, seconds / DAY);
-    buf_addf(p->out, " %02d:%02d:%02d UTC (%s", (int)(seconds % DAY / HOUR), (int)(seconds % HOUR / MINUTE),
-             (int)(seconds % MINUTE), age_ns < 0 ? "in " : "");
+    (void)rfc3339_format(monotonic_ns + p->wall_offset_ns, text);
+    buf_addf(p->out, "%.*s %.*s UTC (%s", DATE, text, TIME, text + DATE + 1, age_ns < 0 ? "in " : "");
     page_duration(p, age_ns < 0 ? -age_ns : age_ns);
     buf_add_text(p->out, age_ns < 0 ? ")" : " ago)");
 }

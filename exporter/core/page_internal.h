@@ -13,6 +13,7 @@ struct page {
     const struct settings *settings;
     const struct targets *targets;
     const struct registry *registry;
+    const struct page_process *process;
     int64_t now_ns;
     int64_t wall_offset_ns;
 };
@@ -32,6 +33,7 @@ void page_share(struct page *p, uint64_t part, uint64_t whole);
 
 /* The sections. */
 void page_listed(struct page *p);
+void page_changes(struct page *p);
 void page_lists(struct page *p);
 void page_ranges(struct page *p);
 

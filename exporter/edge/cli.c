@@ -19,8 +19,12 @@ enum flag_id {
     FLAG_LISTEN,
     FLAG_TELEMETRY_PATH,
     FLAG_MAX_REQUESTS,
+    FLAG_STORAGE,
     FLAG_LOG_LEVEL,
     FLAG_LOG_FORMAT,
+    FLAG_LIST,
+    FLAG_OUTPUT,
+    FLAG_FORCE,
     FLAG_LATER, /* named by the contract, not there yet */
 };
 
@@ -31,46 +35,79 @@ struct flag {
     const char *name;
     const char *value; /* how help shows it; NULL: boolean */
     const char *help;
+    enum cli_command command; /* the only one that it goes with; CLI_DAEMON: it is a general flag */
 };
 
 static const struct flag flags[] = {
-    {FLAG_HELP, "help", NULL, "Show this help."},
+    {FLAG_HELP, "help", NULL, "Show this help.", CLI_DAEMON},
     {FLAG_CONFIG_FILE, "config.file", "FILE",
-     "Configuration file (YAML). Without it the embedded default configuration is used."},
+     "Configuration file (YAML). Without it the embedded default configuration is used.", CLI_DAEMON},
     {FLAG_CONFIG_CHECK, "config.check", NULL,
-     "Validate the configuration, print every error as file:line:column: message, and exit with 0 or 1."},
+     "Validate the configuration, print every error as file:line:column: message, and exit with 0 or 1.",
+     CLI_DAEMON},
     {FLAG_LISTEN, "web.listen-address", ":10554",
-     "Address and port on which to serve metrics and the status page."},
-    {FLAG_TELEMETRY_PATH, "web.telemetry-path", "/metrics", "Path under which to expose metrics."},
-    {FLAG_MAX_REQUESTS, "web.max-requests", "40", "Maximum number of requests in work at once, at least 1."},
+     "Address and port on which to serve metrics and the status page.", CLI_DAEMON},
+    {FLAG_TELEMETRY_PATH, "web.telemetry-path", "/metrics", "Path under which to expose metrics.",
+     CLI_DAEMON},
+    {FLAG_MAX_REQUESTS, "web.max-requests", "40", "Maximum number of requests in work at once, at least 1.",
+     CLI_DAEMON},
+    {FLAG_STORAGE, "storage.path", "data/",
+     "Folder for what survives a restart: listings, history, spent queries. Made if it does not exist.",
+     CLI_DAEMON},
     {FLAG_LOG_LEVEL, "log.level", "info",
-     "Only log messages with the given severity or above. One of: [debug, info, warn, error]"},
-    {FLAG_LOG_FORMAT, "log.format", "logfmt", "Output format of log messages. One of: [logfmt, json]"},
-    {FLAG_VERSION, "version", NULL, "Show what this program was built from."},
-    {FLAG_LATER, "web.config.file", "", NULL},
-    {FLAG_LATER, "web.external-url", "", NULL},
-    {FLAG_LATER, "web.route-prefix", "", NULL},
-    {FLAG_LATER, "web.systemd-socket", NULL, NULL},
-    {FLAG_LATER, "storage.path", "", NULL},
-    {FLAG_LATER, "shard.index", "", NULL},
-    {FLAG_LATER, "shard.count", "", NULL},
+     "Only log messages with the given severity or above. One of: [debug, info, warn, error]", CLI_DAEMON},
+    {FLAG_LOG_FORMAT, "log.format", "logfmt", "Output format of log messages. One of: [logfmt, json]",
+     CLI_DAEMON},
+    {FLAG_VERSION, "version", NULL, "Show what this program was built from.", CLI_DAEMON},
+    {FLAG_LIST, "list", "NAME", "Ask only this list; may be given more than once.", CLI_CHECK},
+    {FLAG_OUTPUT, "output", "table", "Form of the result. One of: [table, json]", CLI_CHECK},
+    {FLAG_FORCE, "force", NULL,
+     "Check a range although it takes long or has more addresses than the budget of a list allows now; "
+     "no more queries are sent than it allows.",
+     CLI_CHECK},
+    {FLAG_LATER, "web.config.file", "", NULL, CLI_DAEMON},
+    {FLAG_LATER, "web.external-url", "", NULL, CLI_DAEMON},
+    {FLAG_LATER, "web.route-prefix", "", NULL, CLI_DAEMON},
+    {FLAG_LATER, "web.systemd-socket", NULL, NULL, CLI_DAEMON},
+    {FLAG_LATER, "shard.index", "", NULL, CLI_DAEMON},
+    {FLAG_LATER, "shard.count", "", NULL, CLI_DAEMON},
 };
 enum { N_FLAGS = sizeof flags / sizeof flags[0] };
 static_assert(N_FLAGS <= 32, "a bit for each flag");
 
-static const struct {
-    const char *name;
+static const struct command {
+    const char *name; /* with what it takes behind it, if it takes words */
     bool later;
     enum cli_command command;
     const char *help; /* NULL: not shown */
 } commands[] = {
+    {"check IP|RANGE...", false, CLI_CHECK,
+     "Look up addresses and ranges now; exit code 0: none listed, 1: some listed, 3: unknown, 2: usage."},
     {"lists", false, CLI_LISTS, "Show the lists that are known: built in and configured."},
     {"ranges", false, CLI_RANGES, "Show the configured groups expanded: CIDR, count, % notation."},
     {"reference", false, CLI_REFERENCE, NULL}, /* for whoever edits the README */
-    {"check", true, CLI_DAEMON, NULL},
     {"bounce", true, CLI_DAEMON, NULL},
-    {"plan", true, CLI_DAEMON, NULL},
+    {"plan", false, CLI_PLAN, "Show what the configuration will cost and achieve, and what to change."},
 };
+
+enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
+
+static int command_len(const struct command *command) {
+    return (int)strcspn(command->name, " ");
+}
+
+static bool takes_words(const struct command *command) {
+    return command->name[command_len(command)] != '\0';
+}
+
+static const struct command *find_command(const char *name) {
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        size_t len = (size_t)command_len(&commands[i]);
+        if (strlen(name) == len && memcmp(name, commands[i].name, len) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
 
 /* Where the web server has something else. */
 static const char *const endpoints[] = {
@@ -137,6 +174,22 @@ static enum status set_telemetry_path(struct cli *cli, const char *value) {
     return STATUS_OK;
 }
 
+static enum status add_list_name(struct cli *cli, const char *value) {
+    if (cli->n_list_names == CLI_LIST_NAMES)
+        return fail("--list=%s: there are more than %d of them", value, CLI_LIST_NAMES);
+    cli->list_names[cli->n_list_names++] = value;
+    return STATUS_OK;
+}
+
+static enum status set_output(struct cli *cli, const char *value) {
+    assert(value);
+    bool json = strcmp(value, "json") == 0;
+    if (!json && strcmp(value, "table") != 0)
+        return fail("--output=%s: expected table or json", value);
+    cli->output = json ? CLI_JSON : CLI_TABLE;
+    return STATUS_OK;
+}
+
 /* `on` is for booleans, `value` for the others. */
 static enum status set_flag(struct cli *cli, const struct flag *flag, const char *value, bool on) {
     switch (flag->id) {
@@ -150,6 +203,10 @@ static enum status set_flag(struct cli *cli, const struct flag *flag, const char
     case FLAG_LISTEN: cli->listen_address = value; return STATUS_OK;
     case FLAG_TELEMETRY_PATH: return set_telemetry_path(cli, value);
     case FLAG_MAX_REQUESTS: return set_max_requests(cli, value);
+    case FLAG_STORAGE: cli->storage_path = value; return STATUS_OK;
+    case FLAG_LIST: return add_list_name(cli, value);
+    case FLAG_OUTPUT: return set_output(cli, value);
+    case FLAG_FORCE: cli->force = on; return STATUS_OK;
     case FLAG_LOG_LEVEL:
         if (!log_level_parse(value, &cli->log_level))
             return fail("--log.level=%s: expected debug, info, warn or error", value);
@@ -168,12 +225,14 @@ struct reader {
     char **next;
     char **end;
     uint32_t seen; /* a bit for each flag */
-    const char *command;
+    const struct command *command;
+    char **words;
+    size_t n_words;
 };
 
 static enum status check_repeated(struct reader *reader, const struct flag *flag) {
     uint32_t bit = UINT32_C(1) << (flag - flags);
-    if (reader->seen & bit) {
+    if (reader->seen & bit && flag->id != FLAG_LIST) {
         if (flag->id == FLAG_LISTEN)
             return fail("--%s is given more than once: several addresses are not supported yet", flag->name);
         return fail("--%s is given more than once", flag->name);
@@ -211,20 +270,55 @@ static enum status read_flag(struct reader *reader, const char *argument, struct
     return status == STATUS_OK ? set_flag(cli, flag, value, on) : status;
 }
 
-static enum status read_command(struct reader *reader, const char *name, struct cli *cli) {
-    if (reader->command)
-        return fail("unexpected argument %s", name);
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        if (strcmp(commands[i].name, name) != 0)
-            continue;
-        if (commands[i].later)
-            return fail("the command %s is not yet supported", name);
-        reader->command = name;
-        if (cli->command == CLI_DAEMON)
-            cli->command = commands[i].command;
+/* The command, or one of the words behind it: they are kept in argv, where what was read before them stood.
+ */
+static enum status read_word(struct reader *reader, char *word, struct cli *cli) {
+    if (reader->command && takes_words(reader->command)) {
+        if (word[0] == '\0')
+            return fail("%.*s: an argument is empty", command_len(reader->command), reader->command->name);
+        reader->words[reader->n_words++] = word;
         return STATUS_OK;
     }
-    return fail("unknown command %s", name);
+    if (reader->command)
+        return fail("unexpected argument %s", word);
+    const struct command *command = find_command(word);
+    if (!command)
+        return fail("unknown command %s", word);
+    if (command->later)
+        return fail("the command %s is not yet supported", word);
+    reader->command = command;
+    if (cli->command == CLI_DAEMON)
+        cli->command = command->command;
+    return STATUS_OK;
+}
+
+static const char *name_of(enum cli_command command, int *len) {
+    size_t i = 0;
+    while (commands[i].command != command)
+        i++;
+    *len = command_len(&commands[i]);
+    return commands[i].name;
+}
+
+/* What can only be judged when all of it has been read. */
+static enum status check_all(const struct reader *reader, const struct cli *cli) {
+    const struct command *command = reader->command;
+    int len = command ? command_len(command) : 0;
+    if (cli->command == CLI_HELP || cli->command == CLI_VERSION)
+        return STATUS_OK;
+    if (cli->config_check && command)
+        return fail("--config.check does not go with the command %.*s", len, command->name);
+    for (size_t i = 0; i < N_FLAGS; i++) {
+        if ((reader->seen >> i & 1) == 0 || flags[i].command == CLI_DAEMON ||
+            flags[i].command == cli->command)
+            continue;
+        int owner_len = 0;
+        const char *owner = name_of(flags[i].command, &owner_len);
+        return fail("--%s goes only with the command %.*s", flags[i].name, owner_len, owner);
+    }
+    if (command && takes_words(command) && reader->n_words == 0)
+        return fail("the command %.*s needs %s", len, command->name, command->name + len + 1);
+    return STATUS_OK;
 }
 
 enum status cli_parse(int argc, char **argv, struct cli *out) {
@@ -233,16 +327,17 @@ enum status cli_parse(int argc, char **argv, struct cli *out) {
         .listen_address = ":10554",
         .telemetry_path = "/metrics",
         .max_requests = 40,
+        .storage_path = "data/",
         .log_level = LOG_INFO,
         .log_format = LOG_LOGFMT,
     };
-    struct reader reader = {.next = argv + (argc > 0), .end = argv + argc};
+    struct reader reader = {.next = argv + (argc > 0), .end = argv + argc, .words = argv};
     bool only_words = false; /* after -- */
     enum status status = STATUS_OK;
     while (status == STATUS_OK && reader.next < reader.end) {
-        const char *argument = *reader.next++;
+        char *argument = *reader.next++;
         if (only_words || argument[0] != '-')
-            status = read_command(&reader, argument, &cli);
+            status = read_word(&reader, argument, &cli);
         else if (strcmp(argument, "--") == 0)
             only_words = true;
         else if (strcmp(argument, "-h") == 0)
@@ -252,11 +347,14 @@ enum status cli_parse(int argc, char **argv, struct cli *out) {
         else
             status = read_flag(&reader, argument, &cli);
     }
-    if (status == STATUS_OK && cli.config_check && reader.command)
-        status = fail("--config.check does not go with the command %s", reader.command);
     if (status == STATUS_OK)
-        *out = cli;
-    return status;
+        status = check_all(&reader, &cli);
+    if (status != STATUS_OK)
+        return status;
+    cli.words = (const char *const *)reader.words;
+    cli.n_words = reader.n_words;
+    *out = cli;
+    return STATUS_OK;
 }
 
 /* `name` at the left, `text` in a column of its own, broken at spaces. */
@@ -278,26 +376,31 @@ static void print_entry(const char *name, const char *text) {
     puts(text);
 }
 
+static void print_flag(const struct flag *flag, const char *indent) {
+    char name[64];
+    bool can_be_off = flag->id == FLAG_CONFIG_CHECK || flag->id == FLAG_FORCE;
+    snprintf(name, sizeof name, "  %s --%s%s%s%s", indent, can_be_off ? "[no-]" : "", flag->name,
+             flag->value ? "=" : "", flag->value ? flag->value : "");
+    print_entry(name, flag->help);
+}
+
 void cli_print_help(void) {
     puts("usage: rbl_exporter [<flags>] [<command>]\n\n"
          "Prometheus exporter that polls DNS block lists for the addresses and ranges\n"
          "you send mail from. Without a command it is the daemon.\n\n\nFlags:");
-    for (size_t i = 0; i < N_FLAGS; i++) {
-        char name[64];
-        if (flags[i].id == FLAG_LATER)
-            continue;
-        snprintf(name, sizeof name, "  %s --%s%s%s%s", flags[i].id == FLAG_HELP ? "-h," : "   ",
-                 flags[i].id == FLAG_CONFIG_CHECK ? "[no-]" : "", flags[i].name, flags[i].value ? "=" : "",
-                 flags[i].value ? flags[i].value : "");
-        print_entry(name, flags[i].help);
-    }
+    for (size_t i = 0; i < N_FLAGS; i++)
+        if (flags[i].id != FLAG_LATER && flags[i].command == CLI_DAEMON)
+            print_flag(&flags[i], flags[i].id == FLAG_HELP ? "-h," : "   ");
     puts("\nCommands:");
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+    for (size_t i = 0; i < N_COMMANDS; i++) {
         char name[64];
         if (!commands[i].help)
             continue;
         snprintf(name, sizeof name, "  %s", commands[i].name);
         print_entry(name, commands[i].help);
+        for (size_t k = 0; k < N_FLAGS; k++)
+            if (flags[k].command == commands[i].command)
+                print_flag(&flags[k], "   ");
     }
 }
 

@@ -3,8 +3,9 @@
  * cli: the command line: sub-command, flags, help.
  *
  * GNU long options, `--flag=value` (or `--flag value`), `--no-flag` where boolean; exact names only, no
- * abbreviations, given twice is an error unless repeatable. Flags that the contract names and that are not
- * there yet are refused by name as not yet supported.
+ * abbreviations, given twice is an error unless repeatable. A flag of a command goes with that command only,
+ * and may stand before it. Flags that the contract names and that are not there yet are refused by name as
+ * not yet supported.
  */
 #ifndef RBL_EDGE_CLI_H
 #define RBL_EDGE_CLI_H
@@ -15,7 +16,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum cli_command { CLI_DAEMON, CLI_LISTS, CLI_RANGES, CLI_REFERENCE, CLI_HELP, CLI_VERSION };
+enum cli_command {
+    CLI_DAEMON,
+    CLI_CHECK,
+    CLI_LISTS,
+    CLI_RANGES,
+    CLI_PLAN,
+    CLI_REFERENCE,
+    CLI_HELP,
+    CLI_VERSION
+};
+enum cli_output { CLI_TABLE, CLI_JSON };
+enum { CLI_LIST_NAMES = 250 }; /* --list at most that often */
 
 struct cli {
     enum cli_command command;
@@ -24,12 +36,21 @@ struct cli {
     const char *listen_address; /* ":10554" */
     const char *telemetry_path; /* "/metrics" */
     unsigned max_requests;      /* 40 */
+    const char *storage_path;   /* "data/" */
     enum log_level log_level;
     enum log_format log_format;
+    /* What follows a command that takes words; at least one then. */
+    const char *const *words;
+    size_t n_words;
+    /* Flags of `check`. */
+    const char *list_names[CLI_LIST_NAMES]; /* --list, in the order given */
+    size_t n_list_names;
+    enum cli_output output;
+    bool force;
 };
 
-/* Reads argv (strings stay borrowed). On an error prints a sentence to stderr that names the argument and
- * says where help is, and returns STATUS_SYNTAX (exit code 2). */
+/* Reads argv (strings stay borrowed; `words` are moved to its front). On an error prints a sentence to stderr
+ * that names the argument and says where help is, and returns STATUS_SYNTAX (exit code 2). */
 enum status cli_parse(int argc, char **argv, struct cli *out) MUST_CHECK;
 /* The text of --help on stdout. */
 void cli_print_help(void);

@@ -39,6 +39,7 @@ enum httpd_method { HTTPD_GET, HTTPD_POST };
 struct httpd_request {
     int route;                /* as given in the table */
     enum httpd_method method; /* HEAD arrives as HTTPD_GET */
+    const char *path_rest;    /* what follows the path of a route with `prefix`, as it came; else "" */
     const char *query;        /* the raw text behind '?', "" if none */
     const char *accept;       /* header Accept, "" if none */
     const char *body;
@@ -46,12 +47,15 @@ struct httpd_request {
     void *ticket; /* for httpd_answer() */
 };
 
-/* One path, matched exactly (bytes; a NUL or percent-encoding in the path makes it another path). */
+/* One path, matched exactly (bytes; a NUL or percent-encoding in the path makes it another path). With
+ * `prefix` it stands for all longer paths that begin with it, unless one is in the table itself; of several
+ * such routes the first counts. */
 struct httpd_route {
     const char *path;
     bool get;
     bool post;
     int route;
+    bool prefix;
 };
 
 /* A body that several responses share, with its compressed form made once by whoever needs it first. */

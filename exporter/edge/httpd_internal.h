@@ -77,9 +77,10 @@ struct request {
     enum httpd_refusal refusal;
     const char *uri; /* as it came, in libmicrohttpd's memory */
     size_t uri_len;
-    char *query;        /* NULL: none */
-    const char *accept; /* libmicrohttpd's memory; "" if none */
-    const char *allow;  /* for 405 */
+    const char *path_rest; /* libmicrohttpd's memory; "" if none */
+    char *query;           /* NULL: none */
+    const char *accept;    /* libmicrohttpd's memory; "" if none */
+    const char *allow;     /* for 405 */
     int route;
     enum httpd_method method;
     bool gzip;

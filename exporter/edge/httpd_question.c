@@ -34,26 +34,31 @@ struct httpd_question {
     struct httpd_request request;
     struct httpd_response response; /* if ANSWERED; the body is the connection's */
     struct buf body;
-    char texts[]; /* query and Accept */
+    char texts[]; /* the rest of the path, query and Accept */
 };
 
 static struct httpd_question *question_new(struct request *r) {
     const char *query = r->query ? r->query : "";
+    const size_t rest_size = strlen(r->path_rest) + 1;
     const size_t query_size = strlen(query) + 1;
     const size_t accept_size = strlen(r->accept) + 1;
-    struct httpd_question *q = calloc(1, sizeof *q + query_size + accept_size);
+    struct httpd_question *q = calloc(1, sizeof *q + rest_size + query_size + accept_size);
     if (!q)
         return NULL;
     q->magic = QUESTION_MAGIC;
-    memcpy(q->texts, query, query_size);
-    memcpy(q->texts + query_size, r->accept, accept_size);
+    char *query_copy = q->texts + rest_size;
+    char *accept_copy = query_copy + query_size;
+    memcpy(q->texts, r->path_rest, rest_size);
+    memcpy(query_copy, query, query_size);
+    memcpy(accept_copy, r->accept, accept_size);
     q->body = r->body;
     buf_init(&r->body, r->body.cap);
     q->request = (struct httpd_request){
         .route = r->route,
         .method = r->method,
-        .query = q->texts,
-        .accept = q->texts + query_size,
+        .path_rest = q->texts,
+        .query = query_copy,
+        .accept = accept_copy,
         .body = buf_text(&q->body),
         .body_len = q->body.len,
         .ticket = q,

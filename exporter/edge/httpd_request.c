@@ -215,28 +215,45 @@ static const char *allow_text(bool get, bool post) {
     return "POST";
 }
 
-static enum httpd_refusal find_route(struct httpd *server, const char *path, const char *method,
-                                     struct request *r) {
-    const bool get = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
-    const bool post = strcmp(method, "POST") == 0;
+/* What of `path` is behind the route's; NULL: it is none of the route's. */
+static const char *rest_of(const struct httpd_route *route, const char *path) {
+    const size_t len = strlen(route->path);
+    if (strncmp(route->path, path, len) != 0 || (path[len] != '\0') != route->prefix)
+        return NULL;
+    return path + len;
+}
+
+/* Among the exact routes, or among those that are prefixes. */
+static enum httpd_refusal find_among(const struct httpd *server, bool prefix, const char *path, bool get,
+                                     bool post, struct request *r) {
     bool takes_get = false;
     bool takes_post = false;
-    if (!knows_method(method))
-        return HTTPD_METHOD_UNKNOWN;
     for (size_t i = 0; i < server->options.n_routes; i++) {
         const struct httpd_route *route = &server->options.routes[i];
-        if (strcmp(route->path, path) != 0)
+        const char *rest = route->prefix == prefix ? rest_of(route, path) : NULL;
+        if (!rest)
             continue;
         takes_get = takes_get || route->get;
         takes_post = takes_post || route->post;
         if ((get && route->get) || (post && route->post)) {
             r->route = route->route;
+            r->path_rest = rest;
             r->method = get ? HTTPD_GET : HTTPD_POST;
             return HTTPD_FINE;
         }
     }
     r->allow = allow_text(takes_get, takes_post);
     return takes_get || takes_post ? HTTPD_METHOD_NOT_ALLOWED : HTTPD_NOT_FOUND;
+}
+
+static enum httpd_refusal find_route(const struct httpd *server, const char *path, const char *method,
+                                     struct request *r) {
+    const bool get = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+    const bool post = strcmp(method, "POST") == 0;
+    if (!knows_method(method))
+        return HTTPD_METHOD_UNKNOWN;
+    const enum httpd_refusal refusal = find_among(server, false, path, get, post, r);
+    return refusal == HTTPD_NOT_FOUND ? find_among(server, true, path, get, post, r) : refusal;
 }
 
 static size_t header_size(struct MHD_Connection *mhd) {
@@ -276,8 +293,8 @@ void *httpd_request_begin(void *context, const char *uri, struct MHD_Connection 
     struct connection *c = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
     if (!c)
         return NULL;
-    c->request =
-        (struct request){.stage = HTTPD_STAGE_LINE, .uri = uri, .uri_len = strlen(uri), .accept = ""};
+    c->request = (struct request){
+        .stage = HTTPD_STAGE_LINE, .uri = uri, .uri_len = strlen(uri), .path_rest = "", .accept = ""};
     buf_init(&c->request.body, HTTPD_MAX_BODY_BYTES);
     const char *query = strchr(uri, '?');
     if (query) {

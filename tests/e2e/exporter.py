@@ -113,15 +113,20 @@ def run(*arguments, limit=harness.LIMIT_S, **options):
 
 
 class Exporter(harness.Process):
-    """The daemon with a configuration of the test; waits until it serves and, unless told otherwise, is ready."""
+    """The daemon with a configuration of the test; waits until it serves and, unless told otherwise, is ready.
 
-    def __init__(self, world, config_text, flags=(), ready=True, serves=True, wrapper=(), **popen):
+    Each has a store of its own, unless it is given the folder of another one.
+    """
+
+    def __init__(self, world, config_text, flags=(), ready=True, serves=True, wrapper=(), storage=None, **popen):
+        self.storage = storage or world.fresh_folder("storage")
         self.config_path = world.write("exporter.yml", config_text)
         self.host = harness.take_address()
         self.port = harness.free_port(self.host)
         address = f"--web.listen-address={self.host}:{self.port}"
+        keep = f"--storage.path={self.storage}"
         super().__init__(
-            world, "exporter", [*wrapper, BINARY, f"--config.file={self.config_path}", address, *flags], **popen
+            world, "exporter", [*wrapper, BINARY, f"--config.file={self.config_path}", address, keep, *flags], **popen
         )
         if serves:
             harness.wait(self.is_healthy, lambda: "the exporter serves\n" + self.log_tail(), world=world)

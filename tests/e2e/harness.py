@@ -118,6 +118,7 @@ class World:
         os.chmod(self.folder, 0o755)  # rbldnsd drops its privileges before it reads its data
         self.running = []
         self.had_servers = False
+        self.n_folders = 0
         self.failed = False
 
     @contextlib.contextmanager
@@ -143,6 +144,11 @@ class World:
 
     def path(self, name):
         return os.path.join(self.folder, name)
+
+    def fresh_folder(self, name):
+        """The path of a folder that nobody else in this world uses; it is not there yet."""
+        self.n_folders += 1
+        return self.path(f"{name}_{self.n_folders}")
 
     def write(self, name, content):
         """Writes a file in the world's folder, at once or not at all; returns its path."""

@@ -11,6 +11,15 @@ from harness import TOP, equal, main, scene
 LISTS = "lists:\n  - name: bl\n    zone: bl.example.net\n"
 GROUPS = "groups:\n  - name: g\n    addresses: [192.0.2.1]\n"
 GOOD = LISTS + GROUPS
+PLAN = (
+    "budgets: {validity: {queries: 10000, per: 30d}}\n"
+    "lists:\n"
+    "  - {name: small, zone: small.example.net, budget: {share: validity, rate: 1/s}}\n"
+    "  - {name: easy, zone: easy.example.net, budget: {rate: 5/s}}\n"
+    "groups:\n"
+    "  - name: out\n"
+    f"    addresses: [{', '.join(f'192.0.2.{i}' for i in range(1, 41))}]\n"
+)
 
 
 def check(world, content, name="checked.yml"):
@@ -64,7 +73,7 @@ def commands(world):
             equal((code, out), (2, ""), arguments)
             assert err.count("\n") == 1 and arguments[-1].split("=")[0].lstrip("-")[:4] in err, err
     with world.case("flags and commands of later versions are refused by name"):
-        for word in ("--storage.path=x", "--shard.count=2", "--web.config.file=x", "check", "bounce", "plan"):
+        for word in ("--shard.count=2", "--web.config.file=x", "bounce"):
             code, _, err = exporter.run(word)
             equal(code, 2, word)
             assert "not yet supported" in err, err
@@ -73,6 +82,27 @@ def commands(world):
         equal(code, 0, err)
         for word in ("senderscore_bl", "bl.score.senderscore.com", "spamhaus_zen", "barracuda", "ix.dnsbl.manitu.net"):
             assert word in out, word
+    with world.case("plan says what a budget achieves and what to change, without a query"):
+        path = world.write("plan.yml", PLAN)
+        code, out, err = exporter.run("plan", f"--config.file={path}")
+        equal(code, 0, err)
+        for word in ("10,000 per 30d*", "40 watched addresses are re-checked every", "set their interval to", "self_test"):
+            assert word in out, out
+        rows = [line.split() for line in out.splitlines() if line.startswith(("small ", "easy "))]
+        equal([row[0] for row in rows], ["small", "easy"], out)
+        assert "  - " in out.split("small:\n")[1] and "easy:\n" not in out, out
+        widths = {len(line) for line in out.splitlines()[:2]}
+        equal(len(widths), 1, "the heads of the columns end together")
+    with world.case("plan has nothing to say where all is achieved"):
+        path = world.write("enough.yml", GOOD)
+        code, out, err = exporter.run("plan", f"--config.file={path}")
+        equal(code, 0, err)
+        assert "every list can do what is wanted of it" in out, out
+    with world.case("plan refuses a configuration with an error like every command"):
+        path = world.write("bad.yml", LISTS)
+        code, out, err = exporter.run("plan", f"--config.file={path}")
+        equal((code, out), (1, ""))
+        assert "groups" in err, err
     with world.case("ranges shows the groups with counts and notation"):
         groups = "groups:\n  - name: g\n    ranges: [40.107.%.%, 192.0.2.0-192.0.2.9]\n"
         path = world.write("ranges.yml", LISTS + groups)
@@ -83,7 +113,8 @@ def commands(world):
     with world.case("an address that cannot be listened on is an error that names it"):
         path = world.write("good.yml", GOOD + "resolver: {nameservers: [127.0.0.1]}\n")
         for address in ("nonsense", "192.0.2.1:80", "127.0.0.1:99999"):
-            code, _, err = exporter.run(f"--config.file={path}", f"--web.listen-address={address}")
+            storage = f"--storage.path={world.path('storage')}"
+            code, _, err = exporter.run(f"--config.file={path}", f"--web.listen-address={address}", storage)
             equal(code, 1, address)
             assert address in err, err
 
@@ -162,7 +193,7 @@ defualts: {}
             (14, 1, 'did you mean "defaults"'),
         )
     with world.case("keys of later versions are refused by name"):
-        text = GOOD + "storage: {history: 1d}\nbounces: {keep: 7d}\nsafelists: []\n"
+        text = GOOD + "storage: {history: 30d}\nbounces: {keep: 7d}\nsafelists: []\n"
         text = text.replace("    addresses:", "    spf: example.net\n    files: [x]\n    only_ptr: x\n    addresses:")
         demand_errors(
             world,
@@ -170,7 +201,6 @@ defualts: {}
             (6, 5, '"spf" is not supported yet'),
             (7, 5, '"files" is not supported yet'),
             (8, 5, '"only_ptr" is not supported yet'),
-            (10, 1, '"storage" is not supported yet'),
             (11, 1, '"bounces" is not supported yet'),
             (12, 1, '"safelists" is not supported yet'),
         )
@@ -258,7 +288,7 @@ def files_that_are_none(world):
         os.mkfifo(world.path("fifo.yml"))
         names = ("empty.yml", "comment.yml", "directory.yml", "fifo.yml", "missing.yml", "empty.yml/x")
         for path in [world.path(name) for name in names] + ["/dev/zero", "/dev/null"]:
-            for flags in (["--config.check"], []):
+            for flags in (["--config.check"], [f"--storage.path={world.path('storage')}"]):
                 code, out, err = exporter.run(f"--config.file={path}", *flags)
                 equal((code, out), (1, ""), f"{path}\n{err}")
                 assert path in err, err

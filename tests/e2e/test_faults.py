@@ -11,12 +11,14 @@ from harness import equal, main, scene, wait
 from servers import Rbldnsd, Unbound
 
 ZONE = "bl.example.net"
+# A list of the same zone under another name is the same list, renamed.
+OTHER_ZONE, THIRD_ZONE = "other.example.net", "third.example.net"
 LISTED, CLEAN = "192.0.2.1", "192.0.2.2"
 GROUPS = [{"name": "singles", "addresses": [LISTED, CLEAN]}]
 
 
-def settings(server, groups=GROUPS, name="bl", resolver=None, **keys):
-    return config([dns_list(name, ZONE, **keys)], groups, [server.endpoint], resolver)
+def settings(server, groups=GROUPS, name="bl", resolver=None, zone=ZONE, **keys):
+    return config([dns_list(name, zone, **keys)], groups, [server.endpoint], resolver)
 
 
 def retested(server, **keys):
@@ -95,13 +97,13 @@ def a_wildcard(world):
         exporter.wait_for_state("wildcard", "bl")
         demand_truth(exporter)
     with world.case("a list that lists the world from the start gives no verdict at all"):
-        other = FakeDns(world, ZONE, behave=fakedns.everything("127.0.0.2"))
-        equal(exporter.reload(settings(other, name="other")).status, 200)
+        other = FakeDns(world, OTHER_ZONE, behave=fakedns.everything("127.0.0.2"))
+        equal(exporter.reload(settings(other, name="other", zone=OTHER_ZONE)).status, 200)
         metrics = exporter.wait_for_state("wildcard", "other")
         equal(metrics.all("rbl_ip_listed"), [])
     with world.case("a resolver that rewrites what does not exist raises nothing"):
-        rewriting = FakeDns(world, ZONE, behave=fakedns.everything("146.112.61.108"))
-        equal(exporter.reload(settings(rewriting, name="rewritten")).status, 200)
+        rewriting = FakeDns(world, THIRD_ZONE, behave=fakedns.everything("146.112.61.108"))
+        equal(exporter.reload(settings(rewriting, name="rewritten", zone=THIRD_ZONE)).status, 200)
         metrics = exporter.wait_for_state("wildcard", "rewritten")
         equal(metrics.all("rbl_ip_listed"), [])
 

@@ -54,6 +54,10 @@ def reload_in_mid_sweep(world):
         return metrics.value("rbl_range_checked_addresses", range=RANGE)
 
     exporter.wait_for(lambda m: checked(m) > 200 and m.value("rbl_ip_listed", ip="192.0.2.1") == 1, "a sweep")
+    with world.case("the log has a line at start with what each list will achieve"):
+        (plan,) = exporter.messages("plan of a list")
+        equal((plan["list"], plan["recheck_interval"], plan["swept"]), ("bl", "1s", "4,096"))
+        assert plan["sweep_duration"] == "10 seconds" and "advice" not in plan, plan
     with world.case("SIGHUP with a bad configuration in mid-sweep changes nothing"):
         before = state(exporter)
         exporter.hang_up(BAD)

@@ -40,12 +40,15 @@ enum {
 
 /* --- The server under test --- */
 
-enum route { METRICS, SMALL, ECHO, KEEP, HUGE, EMPTY, STUCK };
+enum route { METRICS, SMALL, ECHO, KEEP, HUGE, EMPTY, STUCK, REST };
 
 static const struct httpd_route routes[] = {
-    {"/metrics", true, false, METRICS}, {"/", true, false, SMALL},      {"/echo", true, true, ECHO},
-    {"/keep", true, false, KEEP},       {"/huge", true, false, HUGE},   {"/empty", true, false, EMPTY},
-    {"/post", false, true, ECHO},       {"/stuck", true, false, STUCK},
+    {"/metrics", true, false, METRICS, false}, {"/", true, false, SMALL, false},
+    {"/echo", true, true, ECHO, false},        {"/keep", true, false, KEEP, false},
+    {"/huge", true, false, HUGE, false},       {"/empty", true, false, EMPTY, false},
+    {"/post", false, true, ECHO, false},       {"/stuck", true, false, STUCK, false},
+    {"/of/", true, false, REST, true},         {"/of/itself", true, false, SMALL, false},
+    {"/of/posts/", false, true, REST, true},   {"/of/post", false, true, ECHO, false},
 };
 
 struct fixture {
@@ -85,8 +88,17 @@ static inline struct httpd_body *metrics_body(void) {
 static inline struct httpd_body *echo_body(const struct httpd_request *request) {
     struct buf b;
     buf_init(&b, SIZE_MAX / 2);
+    if (request->path_rest[0] != '\0')
+        abort();
     buf_addf(&b, "query=%s accept=%s body=", request->query, request->accept);
     buf_add(&b, request->body, request->body_len);
+    return body_from(&b);
+}
+
+static inline struct httpd_body *rest_body(const struct httpd_request *request) {
+    struct buf b;
+    buf_init(&b, SIZE_MAX / 2);
+    buf_addf(&b, "rest=%s query=%s accept=%s", request->path_rest, request->query, request->accept);
     return body_from(&b);
 }
 
@@ -107,6 +119,7 @@ static inline void handle(void *context, const struct httpd_request *request) {
     case METRICS: answer_with(f, request->ticket, metrics_body()); break;
     case SMALL: answer_with(f, request->ticket, body_of("small\n", 6)); break;
     case ECHO: answer_with(f, request->ticket, echo_body(request)); break;
+    case REST: answer_with(f, request->ticket, rest_body(request)); break;
     case HUGE: answer_with(f, request->ticket, httpd_body_ref(f->huge)); break;
     case EMPTY: answer(f, request->ticket, 200, NULL); break;
     case KEEP:

@@ -58,8 +58,8 @@ static bool same_text(const char *a, const char *b) {
 }
 
 #define DEFAULTS                                                                                             \
-    .listen_address = ":10554", .telemetry_path = "/metrics", .max_requests = 40, .log_level = LOG_INFO,     \
-    .log_format = LOG_LOGFMT
+    .listen_address = ":10554", .telemetry_path = "/metrics", .max_requests = 40, .storage_path = "data/",   \
+    .log_level = LOG_INFO, .log_format = LOG_LOGFMT
 
 static const struct {
     const char *args[ARGS];
@@ -90,13 +90,34 @@ static const struct {
      {.listen_address = "127.0.0.1:0",
       .telemetry_path = "/m/x",
       .max_requests = 1,
+      .storage_path = "data/",
       .log_level = LOG_DEBUG,
       .log_format = LOG_JSON}},
     {{"--web.max-requests=10000"},
      {.listen_address = ":10554",
       .telemetry_path = "/metrics",
       .max_requests = 10000,
+      .storage_path = "data/",
       .log_level = LOG_INFO}},
+    {{"--storage.path=/var/lib/x"},
+     {.listen_address = ":10554",
+      .telemetry_path = "/metrics",
+      .max_requests = 40,
+      .storage_path = "/var/lib/x",
+      .log_level = LOG_INFO}},
+    {{"check", "--help"}, {.command = CLI_HELP, DEFAULTS}},
+    {{"--force", "--help"}, {.command = CLI_HELP, .force = true, DEFAULTS}},
+    {{"check", "192.0.2.1"}, {.command = CLI_CHECK, .n_words = 1, DEFAULTS}},
+    {{"check", "192.0.2.1", "192.0.2.0/24", "a - b"}, {.command = CLI_CHECK, .n_words = 3, DEFAULTS}},
+    {{"check", "lists"}, {.command = CLI_CHECK, .n_words = 1, DEFAULTS}},
+    {{"check", "--", "192.0.2.1", "--force"}, {.command = CLI_CHECK, .n_words = 2, DEFAULTS}},
+    {{"check", "192.0.2.1", "--output=json"},
+     {.command = CLI_CHECK, .n_words = 1, .output = CLI_JSON, DEFAULTS}},
+    {{"check", "192.0.2.1", "--output=table"}, {.command = CLI_CHECK, .n_words = 1, DEFAULTS}},
+    {{"--force", "check", "192.0.2.1"}, {.command = CLI_CHECK, .n_words = 1, .force = true, DEFAULTS}},
+    {{"check", "--no-force", "192.0.2.1"}, {.command = CLI_CHECK, .n_words = 1, DEFAULTS}},
+    {{"check", "--list=a", "192.0.2.1", "--list", "b"},
+     {.command = CLI_CHECK, .n_words = 1, .n_list_names = 2, .list_names = {"a", "b"}, DEFAULTS}},
 };
 
 static void reads_flags_and_commands(void **state) {
@@ -110,9 +131,42 @@ static void reads_flags_and_commands(void **state) {
             !same_text(got.config_file, e->config_file) ||
             !same_text(got.listen_address, e->listen_address) ||
             !same_text(got.telemetry_path, e->telemetry_path) || got.max_requests != e->max_requests ||
-            got.log_level != e->log_level || got.log_format != e->log_format)
+            got.log_level != e->log_level || got.log_format != e->log_format ||
+            !same_text(got.storage_path, e->storage_path) || got.n_words != e->n_words ||
+            got.output != e->output || got.force != e->force || got.n_list_names != e->n_list_names)
             fail_msg("row %zu (%s)", i, accepted[i].args[0]);
+        for (size_t k = 0; k < e->n_list_names; k++)
+            assert_string_equal(got.list_names[k], e->list_names[k]);
     }
+}
+
+static void hands_on_the_words_of_a_command_in_order(void **state) {
+    const char *argv[] = {"rbl_exporter", "--log.level", "warn", "check",   "a",    "--list=x", "b",
+                          "--output",     "json",        "--",   "--force", "check"};
+    static const char *const words[] = {"a", "b", "--force", "check"};
+    struct cli got;
+    assert_int_equal(cli_parse((int)(sizeof argv / sizeof *argv), (char **)argv, &got), STATUS_OK);
+    assert_int_equal(got.n_words, 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_string_equal(got.words[i], words[i]);
+    assert_string_equal(got.list_names[0], "x");
+    assert_false(got.force);
+}
+
+static void takes_as_many_lists_as_there_can_be(void **state) {
+    static const char *argv[CLI_LIST_NAMES + 4] = {"rbl_exporter", "check", "192.0.2.1"};
+    for (size_t i = 3; i < CLI_LIST_NAMES + 4; i++)
+        argv[i] = "--list=a";
+    struct cli got;
+    assert_int_equal(cli_parse(CLI_LIST_NAMES + 3, (char **)argv, &got), STATUS_OK);
+    assert_int_equal(got.n_list_names, CLI_LIST_NAMES);
+    struct capture c;
+    argv[1] = "check"; /* the words were moved to the front */
+    argv[2] = "192.0.2.1";
+    capture_begin(&c, STDERR_FILENO);
+    enum status status = cli_parse(CLI_LIST_NAMES + 4, (char **)argv, &got);
+    assert_non_null(strstr(capture_end(&c), "--list=a: there are more than 250 of them"));
+    assert_int_equal(status, STATUS_SYNTAX);
 }
 
 static const struct {
@@ -162,12 +216,25 @@ static const struct {
     {{"--web.external-url=x"}, "--web.external-url is not yet supported"},
     {{"--web.route-prefix", "x"}, "--web.route-prefix is not yet supported"},
     {{"--web.systemd-socket"}, "--web.systemd-socket is not yet supported"},
-    {{"--storage.path=data/"}, "--storage.path is not yet supported"},
+    {{"--storage.path="}, "--storage.path needs a value that is not empty"},
+    {{"--storage.path=a", "--storage.path=b"}, "--storage.path is given more than once"},
     {{"--shard.index=0"}, "--shard.index is not yet supported"},
     {{"--shard.count=1"}, "--shard.count is not yet supported"},
-    {{"check", "192.0.2.1"}, "the command check is not yet supported"},
+    {{"check"}, "the command check needs IP|RANGE..."},
+    {{"check", "--output=json"}, "the command check needs IP|RANGE..."},
+    {{"check", ""}, "check: an argument is empty"},
+    {{"check", "192.0.2.1", "--output=xml"}, "--output=xml: expected table or json"},
+    {{"check", "192.0.2.1", "--output=json", "--output=json"}, "--output is given more than once"},
+    {{"check", "192.0.2.1", "--force", "--no-force"}, "--force is given more than once"},
+    {{"check", "192.0.2.1", "--force=1"}, "--force takes no value"},
+    {{"check", "192.0.2.1", "--list="}, "--list needs a value that is not empty"},
+    {{"check", "192.0.2.1", "--config.check"}, "--config.check does not go with the command check"},
+    {{"check", "192.0.2.1", "--send=x"}, "unknown flag --send"},
+    {{"--force"}, "--force goes only with the command check"},
+    {{"lists", "--output=json"}, "--output goes only with the command check"},
+    {{"--list=a", "ranges"}, "--list goes only with the command check"},
+    {{"check IP|RANGE...", "192.0.2.1"}, "unknown command check IP|RANGE..."},
     {{"bounce"}, "the command bounce is not yet supported"},
-    {{"plan"}, "the command plan is not yet supported"},
     {{"list"}, "unknown command list"},
     {{""}, "unknown command "},
     {{"--", "--help"}, "unknown command --help"},
@@ -225,6 +292,11 @@ static void helps_with_all_that_is_supported_and_nothing_else(void **state) {
         "      --log.level=info ",
         "      --log.format=logfmt ",
         "      --version ",
+        "      --storage.path=data/ ",
+        "\n  check IP|RANGE... ",
+        "      --list=NAME ",
+        "      --output=table ",
+        "      --[no-]force ",
         "\n  lists ",
         "\n  ranges ",
     };
@@ -232,7 +304,7 @@ static void helps_with_all_that_is_supported_and_nothing_else(void **state) {
         if (!strstr(text, shown[i]))
             fail_msg("no \"%s\" in\n%s", shown[i], text);
     }
-    static const char *const hidden[] = {"reference", "storage", "shard", "external", "bounce", "(null)"};
+    static const char *const hidden[] = {"reference", "shard", "external", "bounce", "(null)"};
     for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++)
         assert_null(strstr(text, hidden[i]));
     for (const char *line = text; *line != '\0'; line += strcspn(line, "\n") + 1) {
@@ -253,6 +325,8 @@ static void says_its_version_as_prometheus_does(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_flags_and_commands),
+        cmocka_unit_test(hands_on_the_words_of_a_command_in_order),
+        cmocka_unit_test(takes_as_many_lists_as_there_can_be),
         cmocka_unit_test(refuses_with_a_sentence_that_names_the_argument),
         cmocka_unit_test(survives_an_argument_longer_than_any_sentence),
         cmocka_unit_test(takes_an_empty_argv),

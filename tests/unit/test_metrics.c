@@ -82,6 +82,8 @@ static const struct {
     {"rbl_range_sweep_last_completion_timestamp_seconds", "gauge", "group,range,list"},
     {"rbl_range_sweep_last_duration_seconds", "gauge", "group,range,list"},
     {"rbl_range_ip_listed", "gauge", "group,range,ip,list"},
+    {"rbl_storage_up", "gauge", ""},
+    {"rbl_storage_errors_total", "counter", ""},
     {"rbl_scheduler_lag_seconds", "gauge", ""},
     {"rbl_scheduler_overdue_checks", "gauge", ""},
     {"rbl_scheduler_inflight_queries", "gauge", ""},
@@ -205,11 +207,11 @@ static void tells_of_the_exporter_and_its_process(void **state) {
            "rbl_exporter_config_last_reload_successful 1",
            "rbl_exporter_config_last_reload_success_timestamp_seconds 1735689600.5", "rbl_exporter_ready 0",
            "rbl_exporter_log_messages_total{level=\"debug\"} 1",
-           "rbl_exporter_log_messages_total{level=\"error\"} 4", "rbl_scheduler_inflight_queries 7",
-           "process_cpu_seconds_total 1.5", "process_open_fds 9", "process_max_fds 1024",
-           "process_virtual_memory_bytes 1048576", "process_virtual_memory_max_bytes 18446744073709551615",
-           "process_resident_memory_bytes 524288", "process_start_time_seconds 1735689590",
-           "process_threads 3");
+           "rbl_exporter_log_messages_total{level=\"error\"} 4", "rbl_storage_up 1",
+           "rbl_storage_errors_total 5", "rbl_scheduler_inflight_queries 7", "process_cpu_seconds_total 1.5",
+           "process_open_fds 9", "process_max_fds 1024", "process_virtual_memory_bytes 1048576",
+           "process_virtual_memory_max_bytes 18446744073709551615", "process_resident_memory_bytes 524288",
+           "process_start_time_seconds 1735689590", "process_threads 3");
 }
 
 /* --- Lists --- */

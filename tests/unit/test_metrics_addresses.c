@@ -155,7 +155,8 @@ static void adds_up_the_segments_of_ranges_that_overlap(void **state) {
            "!rbl_range_checked_addresses{group=\"fleet\",range=\"2001:db8:1::/124\",list=\"score\"",
            "!rbl_range_checked_addresses{group=\"fleet\",range=\"198.51.100.0/28\",list=\"keyed\"",
            "!rbl_range_reputation_addresses{group=\"fleet\",range=\"198.51.100.0/28\",list=\"block\"",
-           "!rbl_range_oldest_result_timestamp_seconds{",
+           RANGE("oldest_result_timestamp_seconds", "198.51.100.0/28", "block") "1735689600",
+           "!rbl_range_oldest_result_timestamp_seconds{group=\"fleet\",range=\"2001:db8:1::/124\"",
            "!rbl_range_sweep_last_completion_timestamp_seconds{", "!rbl_range_sweep_last_duration_seconds{");
 }
 

@@ -22,12 +22,14 @@ void *__wrap_realloc(void *old, size_t size) {
     return fails_at > 0 && --fails_at == 0 ? NULL : __real_realloc(old, size);
 }
 
-static const struct page_links links = {.telemetry_path = "/metrics", .version = "0.1.0 <&\">"};
+static struct history history;
+static const struct page_process process = {
+    .telemetry_path = "/metrics", .version = "0.1.0 <&\">", .history = &history, .storage_why = ""};
 
 static struct buf render(struct world *w) {
     struct buf out;
     buf_init(&out, SIZE_MAX);
-    page_render(&out, w->checker, &links, w->now_ns, WORLD_OFFSET);
+    page_render(&out, w->checker, &process, w->now_ns, WORLD_OFFSET);
     assert_int_equal(buf_status(&out), STATUS_OK);
     return out;
 }
@@ -51,6 +53,7 @@ static void expect(struct world *w, const char *const *texts, size_t n) {
 static int setup(void **state) {
     static struct world world;
     fails_at = 0;
+    history = (struct history){.n = 0};
     struct settings settings = world_settings();
     world_begin(&world, &settings);
     *state = &world;
@@ -200,6 +203,11 @@ static void fill(struct world *w) {
     w->now_ns += HOUR + MINUTE + SECOND;
     world_listed(w, BLOCK, "192.0.2.2", LOOK_WATCHED, 1);
     w->now_ns += MINUTE;
+    history_add(&history, &(struct history_event){.kind = HISTORY_LISTED,
+                                                  .list = "<i>",
+                                                  .has_ip = true,
+                                                  .ip = ip_v4(0xc0000202),
+                                                  .detail = "a\"b<"});
 }
 
 static void is_one_well_formed_document_without_scripts(void **state) {
@@ -210,7 +218,8 @@ static void is_one_well_formed_document_without_scripts(void **state) {
     buf_release(&out);
     EXPECT(w, "!<script", "!javascript:alert(1)\"", "! style=", "! onclick", "!<img", "!<link", "!<form",
            "!<iframe", "name=\"viewport\"", "prefers-color-scheme", "<a href=\"/metrics\">",
-           "<a href=\"-/healthy\">", "<a href=\"-/ready\">", "0.1.0 &lt;&amp;&quot;&gt;");
+           "<a href=\"-/healthy\">", "<a href=\"-/ready\">", "<a href=\"api/v1/listings\">",
+           "0.1.0 &lt;&amp;&quot;&gt;");
 }
 
 /* --- What is listed --- */
@@ -372,7 +381,7 @@ static void knows_the_calendar(void **state) {
         char want[64];
         buf_init(&out, SIZE_MAX);
         w->checker->lists[BLOCK].health_check_ns = w->now_ns;
-        page_render(&out, w->checker, &links, w->now_ns, dates[i].wall_s * SECOND - w->now_ns);
+        page_render(&out, w->checker, &process, w->now_ns, dates[i].wall_s * SECOND - w->now_ns);
         snprintf(want, sizeof want, "<td>%s UTC (0 s ago)</td>", dates[i].want);
         if (strstr(buf_text(&out), want) == NULL)
             fail_msg("%jd: %s is not there", (intmax_t)dates[i].wall_s, want);
@@ -390,7 +399,7 @@ static void says_so_whichever_allocation_fails(void **state) {
         struct buf out;
         buf_init(&out, SIZE_MAX);
         fails_at = failed + 1;
-        page_render(&out, w->checker, &links, w->now_ns, WORLD_OFFSET);
+        page_render(&out, w->checker, &process, w->now_ns, WORLD_OFFSET);
         reached = fails_at == 0;
         fails_at = 0;
         assert_int_equal(buf_status(&out), reached ? STATUS_NO_MEMORY : STATUS_OK);

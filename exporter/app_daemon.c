@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The daemon: a configuration and all that is made of it is a generation; a reload replaces the whole, or
+ * nothing.
+ */
+#include "app_daemon.h"
+
+#include "app_ask.h"
+#include "app_config.h"
+#include "app_text.h"
+#include "app_store.h"
+#include "app_watch.h"
+#include "app_web.h"
+
+#include "core/checker.h"
+#include "core/event.h"
+#include "core/targets.h"
+
+#include "edge/clock.h"
+#include "edge/entropy.h"
+#include "edge/log.h"
+#include "edge/loop.h"
+#include "edge/resolver.h"
+#include "edge/version.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Within two seconds of SIGTERM all is over; the web server may take half a second. */
+#define CLOSE_NS (INT64_C(1200) * 1000000)
+
+struct generation {
+    struct settings *settings;
+    struct targets *targets;
+    struct checker *checker;
+};
+
+struct app {
+    const struct cli *cli;
+    const struct catalog *catalog;
+    struct loop *loop;
+    struct resolver *resolver;
+    struct app_store *store;
+    struct app_watch watch;
+    struct generation now;
+    uint32_t generation; /* number of the current one */
+    int64_t epoch_ns;
+    bool ready_logged;
+    struct app_web web;
+};
+
+/* ---- generations ---- */
+
+static void generation_free(struct generation *g) {
+    checker_free(g->checker);
+    targets_free(g->targets);
+    settings_free(g->settings);
+    *g = (struct generation){.settings = NULL};
+}
+
+/* Builds the generation that `settings` (taken over) asks for. On failure the reason is in `problems`. */
+static enum status generation_build(struct app *app, struct settings *settings, uint32_t number,
+                                    struct problems *problems, int64_t now_ns, struct generation *out) {
+    struct generation g = {.settings = settings};
+    struct endpoint system[3];
+    const struct checker_watch watch = app_watch_make(&app->watch);
+    size_t n_system = app_ask_system(settings, system, problems);
+    enum status status = problems_failed(problems) ? STATUS_INVALID : targets_build(settings, &g.targets);
+    if (status == STATUS_OK)
+        status = checker_new(g.targets, system, n_system, app->epoch_ns, number, &watch, now_ns, &g.checker);
+    if (status == STATUS_RANGE)
+        problems_error(
+            problems, 0, 0,
+            "too large: a list has more than 2147483647 addresses, or there are more than %d different "
+            "nameservers; make it smaller",
+            CHECKER_SERVERS);
+    else if (status == STATUS_NO_MEMORY)
+        problems_error(problems, 0, 0, "not enough memory for this configuration");
+    if (status == STATUS_OK)
+        *out = g;
+    else
+        generation_free(&g);
+    return status;
+}
+
+/* Opens the store, and brings back what it holds. One that cannot be used is no failure. */
+static enum status open_store(struct app *app, struct checker *checker, int64_t now_ns) {
+    app->store = app_store_open(app->cli->storage_path, APP_STORE_ALL);
+    return app->store != NULL ? app_store_restore(app->store, checker, now_ns) : STATUS_NO_MEMORY;
+}
+
+/* The new generation takes the place of the old one. */
+static void generation_use(struct app *app, const struct generation *next, int64_t now_ns) {
+    struct generation old = app->now;
+    app->now = *next;
+    app->generation++;
+    app->watch = (struct app_watch){next->settings, next->targets, next->checker, app->store};
+    if (old.checker != NULL)
+        app_store_use(app->store, next->checker, next->settings->storage.history_ns, now_ns);
+    generation_free(&old);
+    app_web_use(&app->web, app->now.checker);
+}
+
+/* Loads and builds; the first takes over from the store, the others from the one that runs. Nothing has
+ * changed on failure. */
+static enum status generation_load(struct app *app, struct problems *problems) {
+    int64_t now_ns = clock_now_ns();
+    struct settings *settings = NULL;
+    struct generation next = {.settings = NULL};
+    enum status status = app_config_load(app->cli->config_file, app->catalog, problems, &settings);
+    if (status == STATUS_OK)
+        status = generation_build(app, settings, app->generation + 1, problems, now_ns, &next);
+    if (status == STATUS_OK)
+        status = app->now.checker != NULL ? checker_carry(next.checker, app->now.checker, now_ns)
+                                          : open_store(app, next.checker, now_ns);
+    if (status == STATUS_OK && app->now.checker != NULL)
+        status = app_store_recall(app->store, next.checker, app->now.checker, now_ns);
+    if (status == STATUS_OK)
+        status = app_ask_servers(app->resolver, next.checker);
+    if (status != STATUS_OK) {
+        if (!problems_failed(problems))
+            problems_error(problems, 0, 0, "not enough memory for this configuration");
+        generation_free(&next);
+        return status;
+    }
+    generation_use(app, &next, now_ns);
+    return STATUS_OK;
+}
+
+/* The program's own events. */
+static void note_event(struct app *app, enum history_kind kind) {
+    struct history_event event;
+    event_of_program(kind, version_text, &event);
+    app_store_event(app->store, &event);
+}
+
+/* SIGHUP and POST /-/reload; `problems` gets what was wrong. */
+static bool reload(void *context, struct problems *problems) {
+    struct app *app = context;
+    const char *name = app_config_name(app->cli->config_file);
+    bool ok = generation_load(app, problems) == STATUS_OK;
+    app_problems_log(name, problems);
+    if (ok) {
+        app_config_age(app->now.settings, clock_wall_ns());
+        log_write(LOG_INFO, "configuration reloaded", "file", name, NULL);
+        note_event(app, HISTORY_RELOADED);
+    } else {
+        log_write(LOG_ERROR, "configuration not reloaded: the old one keeps running", "file", name, NULL);
+    }
+    app_web_reloaded(&app->web, ok, clock_wall_ns());
+    return ok;
+}
+
+/* ---- the loop's handlers ---- */
+
+static void on_signal(void *context, int signal) {
+    struct app *app = context;
+    if (signal != SIGHUP) {
+        log_write(LOG_INFO, "stopping", "signal", signal == SIGTERM ? "SIGTERM" : "SIGINT", NULL);
+        loop_stop(app->loop);
+        return;
+    }
+    struct problems *problems = malloc(sizeof *problems);
+    if (problems == NULL) {
+        log_write(LOG_ERROR, "configuration not reloaded: out of memory", NULL);
+        return;
+    }
+    problems_init(problems);
+    (void)reload(app, problems);
+    problems_release(problems);
+    free(problems);
+}
+
+static void on_answer(void *context, uint64_t cookie, enum resolver_outcome outcome, const uint8_t *message,
+                      size_t len, int64_t took_ns) {
+    const struct app *app = context;
+    app_ask_answer(app->now.checker, cookie, outcome, message, len, took_ns, loop_now_ns(app->loop));
+}
+
+static int64_t on_turn(void *context, int64_t now_ns) {
+    struct app *app = context;
+    int64_t web_ns = app_web_turn(&app->web, now_ns);
+    int64_t wake_ns = checker_turn(app->now.checker, now_ns);
+    int64_t store_ns = app_store_turn(app->store, now_ns);
+    bool more = app_ask_some(app->now.checker, app->resolver, now_ns);
+    int64_t resolver_ns = resolver_turn(app->resolver, now_ns);
+    int64_t checker_ns = checker_wake_ns(app->now.checker);
+    if (!app->ready_logged && checker_ready(app->now.checker)) {
+        app->ready_logged = true;
+        log_write(LOG_INFO, "ready: the first round of self-tests is done", NULL);
+    }
+    if (more)
+        return now_ns;
+    if (web_ns < wake_ns)
+        wake_ns = web_ns;
+    if (resolver_ns < wake_ns)
+        wake_ns = resolver_ns;
+    if (store_ns < wake_ns)
+        wake_ns = store_ns;
+    return checker_ns < wake_ns ? checker_ns : wake_ns;
+}
+
+/* ---- running ---- */
+
+static void log_start(const struct app *app) {
+    char lists[24];
+    char groups[24];
+    size_t enabled = 0;
+    for (size_t i = 0; i < app->now.settings->n_lists; i++)
+        enabled += app->now.settings->lists[i].enabled ? 1 : 0;
+    (void)snprintf(lists, sizeof lists, "%zu", enabled);
+    (void)snprintf(groups, sizeof groups, "%zu", app->now.settings->n_groups);
+    app_plan_log(app->now.settings, app->now.targets);
+    log_write(LOG_INFO, "rbl_exporter started", "version", version_text, "config",
+              app_config_name(app->cli->config_file), "lists", lists, "groups", groups, "address",
+              app_web_address(&app->web), "metrics", app->cli->telemetry_path, NULL);
+}
+
+/* ---- what the web pages want of the store ---- */
+
+static bool ask_history(void *context, const struct ip *ip, int64_t before_ns, unsigned limit,
+                        uint64_t ticket) {
+    const struct app *app = context;
+    return app_store_ask_history(app->store, ip, before_ns, limit, ticket);
+}
+
+static void on_history(void *context, uint64_t ticket, bool ok, const struct history_event *events, size_t n,
+                       bool more) {
+    struct app *app = context;
+    app_web_history(&app->web, ticket, ok, events, n, more);
+}
+
+static bool storage(void *context, const char **why, uint64_t *errors) {
+    const struct app *app = context;
+    *why = app_store_why(app->store);
+    *errors = app_store_errors(app->store);
+    return app_store_up(app->store);
+}
+
+/* ---- starting and stopping ---- */
+
+static bool start(struct app *app, struct problems *problems) {
+    char error[256] = "";
+    const char *name = app_config_name(app->cli->config_file);
+    app->loop = loop_new();
+    app->resolver = app->loop != NULL ? resolver_new(app->loop, on_answer, app) : NULL;
+    if (app->resolver == NULL) {
+        log_write(LOG_ERROR, "cannot start", "error", strerror(errno), NULL);
+        return false;
+    }
+    enum status status = generation_load(app, problems);
+    app_problems_log(name, problems);
+    if (status != STATUS_OK) {
+        log_write(LOG_ERROR, "the configuration cannot be used: the errors are above", "file", name, NULL);
+        return false;
+    }
+    app_config_age(app->now.settings, clock_wall_ns());
+    const struct app_web_options web = {.loop = app->loop,
+                                        .cli = app->cli,
+                                        .reload = reload,
+                                        .ask_history = ask_history,
+                                        .storage = storage,
+                                        .history = app_store_history(app->store),
+                                        .context = app,
+                                        .start_wall_ns = clock_wall_ns()};
+    if (!app_web_start(&app->web, &web, error, sizeof error)) {
+        log_write(LOG_ERROR, "cannot serve", "error", error, NULL);
+        return false;
+    }
+    app_web_use(&app->web, app->now.checker);
+    app_store_on_history(app->store, on_history, app);
+    if (app_store_start(app->store, app->loop, app->now.settings->storage.history_ns) != STATUS_OK) {
+        log_write(LOG_ERROR, "cannot start the thread of the store", "error", strerror(errno), NULL);
+        return false;
+    }
+    note_event(app, HISTORY_STARTED);
+    return true;
+}
+
+/* Ends what start() began, whatever it came to. */
+static void stop(struct app *app) {
+    app_web_stop(&app->web);
+    resolver_free(app->resolver);
+    app_store_close(app->store, CLOSE_NS, clock_now_ns());
+    generation_free(&app->now);
+    loop_free(app->loop);
+}
+
+bool app_daemon_run(const struct cli *cli, const struct catalog *catalog) {
+    struct app app = {.cli = cli, .catalog = catalog, .epoch_ns = registry_epoch(clock_now_ns())};
+    struct problems *problems = malloc(sizeof *problems);
+    bool ok = false;
+    if (problems == NULL)
+        return false;
+    problems_init(problems);
+    if (entropy_check() != STATUS_OK) {
+        log_write(
+            LOG_ERROR,
+            "the kernel gives no random numbers: DNS answers could be forged, so this program does not run",
+            "error", strerror(errno), NULL);
+    } else if (start(&app, problems)) {
+        loop_on_signal(app.loop, on_signal, &app);
+        loop_on_turn(app.loop, on_turn, &app);
+        log_start(&app);
+        ok = loop_run(app.loop) == STATUS_OK;
+        if (!ok)
+            log_write(LOG_ERROR, "the event loop failed", "error", strerror(errno), NULL);
+        note_event(&app, HISTORY_STOPPED);
+    }
+    stop(&app);
+    problems_release(problems);
+    free(problems);
+    return ok;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * app_store: what ties the checker to the store on disk: brings back at start, hands over what changes,
+ * reserves queries before they are sent, and keeps the history.
+ *
+ * Every function but app_store_open() is for the loop thread.
+ */
+#ifndef RBL_APP_STORE_H
+#define RBL_APP_STORE_H
+
+#include "core/checker.h"
+#include "core/history.h"
+
+#include "edge/loop.h"
+#include "edge/state.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum app_store_keep {
+    APP_STORE_ALL,     /* the daemon: everything */
+    APP_STORE_BUDGETS, /* a command that asks and ends: only what it spends */
+};
+
+struct app_store;
+/* Opens the store in folder `path`; NULL: no memory. A store that cannot be used is no failure:
+ * app_store_why(). */
+struct app_store *app_store_open(const char *path, enum app_store_keep keep) MUST_CHECK;
+/* Brings back into `c` (fresh from checker_new()) what is kept of its lists, and the latest events. From then
+ * on queries of lists with a quota are sent only when they are reserved on disk. To be called once.
+ * STATUS_NO_MEMORY: `c` is to be thrown away. */
+enum status app_store_restore(struct app_store *store, struct checker *c, int64_t now_ns) MUST_CHECK;
+/* Starts the store's thread. */
+enum status app_store_start(struct app_store *store, struct loop *loop, int64_t history_ns) MUST_CHECK;
+/* After checker_carry(): brings back into `c` the lists that `old` did not have, if the store knows them.
+ * What cannot be brought back begins anew. STATUS_NO_MEMORY: `c` is to be thrown away. */
+enum status app_store_recall(struct app_store *store, struct checker *c, const struct checker *old,
+                             int64_t now_ns) MUST_CHECK;
+/* The checker to keep from now on: after a reload, when checker_carry() is done. */
+void app_store_use(struct app_store *store, struct checker *c, int64_t history_ns, int64_t now_ns);
+/* Every turn, after checker_turn() and before checker_next(): hands over what has changed. Returns when to be
+ * called next at the latest. */
+int64_t app_store_turn(struct app_store *store, int64_t now_ns);
+/* Adds an event to the history (its wall_ns is set here), in memory and on disk. */
+void app_store_event(struct app_store *store, struct history_event *event);
+/* Asks for the history of an address as state_ask_history() does; false: there is none to be had. The answer
+ * comes through `app_store_history_handler`. */
+typedef void app_store_history_handler(void *context, uint64_t ticket, bool ok,
+                                       const struct history_event *events, size_t n, bool more);
+void app_store_on_history(struct app_store *store, app_store_history_handler *handler, void *context);
+bool app_store_ask_history(struct app_store *store, const struct ip *ip, int64_t before_ns, unsigned limit,
+                           uint64_t ticket);
+/* The latest events, for the status page. */
+const struct history *app_store_history(const struct app_store *store);
+/* Whether it is down because another process uses it. */
+bool app_store_is_taken(const struct app_store *store);
+/* Whether the store works; why not, a sentence for people ("" if it does). */
+bool app_store_up(const struct app_store *store);
+const char *app_store_why(const struct app_store *store);
+uint64_t app_store_errors(const struct app_store *store);
+/* Hands over all that is left, gives back what is reserved and unused, and closes; waits at most `wait_ns`
+ * for the disk. NULL allowed. */
+void app_store_close(struct app_store *store, int64_t wait_ns, int64_t now_ns);
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What changed last: the newest events of the history, in words.
+ */
+#include "core/page_internal.h"
+
+#include <string.h>
+
+/* "FROM TO REASON" as "list FROM -> TO (REASON)". */
+static void add_state(struct page *p, const char *detail) {
+    char text[HISTORY_DETAIL_SIZE];
+    (void)stpcpy(text, detail);
+    char *to = text + strcspn(text, " ");
+    if (*to != '\0')
+        *to++ = '\0';
+    char *reason = to + strcspn(to, " ");
+    if (*reason != '\0')
+        *reason++ = '\0';
+    buf_add_text(p->out, "list ");
+    page_text(p, text);
+    buf_add_text(p->out, " &rarr; ");
+    page_text(p, to);
+    if (*reason != '\0') {
+        buf_add_text(p->out, " (");
+        page_text(p, reason);
+        buf_add_char(p->out, ')');
+    }
+}
+
+/* A detail behind a phrase: `before` DETAIL `after`; nothing if there is none. */
+static void add_detail(struct page *p, const char *before, const char *detail, const char *after) {
+    if (detail[0] == '\0')
+        return;
+    buf_add_text(p->out, before);
+    page_text(p, detail);
+    buf_add_text(p->out, after);
+}
+
+static void add_words(struct page *p, const struct history_event *event) {
+    static const char *const phrases[HISTORY_KINDS] = {
+        [HISTORY_LISTED] = "listed",
+        [HISTORY_DELISTED] = "delisted",
+        [HISTORY_FIRST_LISTED] = "was listed when first seen",
+        [HISTORY_CODES] = "codes changed",
+        [HISTORY_STATE] = "",
+        [HISTORY_STARTED] = "started",
+        [HISTORY_STOPPED] = "stopped",
+        [HISTORY_RELOADED] = "configuration reloaded",
+    };
+    buf_add_text(p->out, phrases[event->kind]);
+    switch (event->kind) {
+    case HISTORY_STATE: add_state(p, event->detail); break;
+    case HISTORY_LISTED:
+    case HISTORY_DELISTED:
+    case HISTORY_FIRST_LISTED: add_detail(p, " (", event->detail, ")"); break;
+    case HISTORY_CODES: add_detail(p, ": ", event->detail, ""); break;
+    case HISTORY_STARTED:
+    case HISTORY_STOPPED:
+    case HISTORY_RELOADED: add_detail(p, ", version ", event->detail, ""); break;
+    case HISTORY_KINDS: break;
+    }
+}
+
+static void add_address(struct page *p, const struct history_event *event) {
+    char text[IP_TEXT_SIZE];
+    if (!event->has_ip)
+        return;
+    (void)ip_format(&event->ip, text);
+    buf_addf(p->out, "<a href=\"api/v1/addresses/%s\">%s</a>", text, text);
+}
+
+static void add_row(struct page *p, const struct history_event *event) {
+    buf_add_text(p->out, "<tr><td>");
+    page_time(p, event->wall_ns - p->wall_offset_ns);
+    buf_add_text(p->out, "</td><td>");
+    add_words(p, event);
+    buf_add_text(p->out, "</td><td class=\"ip\">");
+    add_address(p, event);
+    buf_add_text(p->out, "</td>");
+    page_cell(p, event->list);
+    buf_add_text(p->out, "</tr>\n");
+}
+
+void page_changes(struct page *p) {
+    const struct history *history = p->process->history;
+    buf_add_text(p->out, "<h2>Latest changes</h2>\n");
+    if (history == NULL || history->n == 0) {
+        buf_add_text(p->out, "<p>Nothing has happened yet.</p>\n");
+        return;
+    }
+    buf_add_text(p->out, "<div class=\"wide\"><table>\n<tr><th>time</th><th>event</th><th>address</th>"
+                         "<th>list</th></tr>\n");
+    for (uint32_t age = 0; age < history->n && age < PAGE_MAX_CHANGES; age++)
+        add_row(p, history_at(history, age));
+    buf_add_text(p->out, "</table></div>\n");
+    if (history->n > PAGE_MAX_CHANGES)
+        buf_addf(p->out,
+                 "<p>These are the latest %d; the links above have all that is kept of an address.</p>\n",
+                 PAGE_MAX_CHANGES);
+}

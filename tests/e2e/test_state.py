@@ -1,0 +1,423 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The store on disk: what survives a restart, and what happens when the disk does not do what it should."""
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+
+import fakedns
+from exporter import Exporter, config, dns_list
+from fakedns import FakeDns
+from harness import Process, equal, main, scene, wait
+
+ZONE = "bl.example.net"
+LISTED, CLEAN, LATER = "192.0.2.1", "192.0.2.2", "192.0.2.3"
+RANGE = "198.51.100.0/24"
+N_RANGE = 256
+LISTED_SWEPT = ["198.51.100.7", "198.51.100.200"]
+GROUPS = [
+    {"name": "singles", "addresses": [LISTED, CLEAN, LATER], "interval": "1h"},
+    {"name": "ranges", "ranges": [RANGE], "sweep_interval": "1d", "interval": "1h"},
+]
+
+
+def start_list(world):
+    return FakeDns(world, ZONE, {ip: ["127.0.0.2"] for ip in [LISTED, *LISTED_SWEPT]})
+
+
+def settings(server, groups=GROUPS, **keys):
+    """Self-tests are rare, so that a restart has no reason to ask anything."""
+    keys = {"self_test": {"interval": "1h"}, **keys}
+    return config([dns_list("bl", ZONE, **keys)], groups, [server.endpoint])
+
+
+def is_complete(metrics):
+    return (
+        metrics.value("rbl_range_checked_addresses", range=RANGE) == N_RANGE
+        and metrics.value("rbl_range_listed_addresses", range=RANGE) == len(LISTED_SWEPT)
+        and metrics.value("rbl_ip_listed", ip=LISTED) == 1
+        and metrics.value("rbl_ip_listed", ip=CLEAN) == 0
+        and metrics.value("rbl_range_sweep_last_completion_timestamp_seconds", range=RANGE) is not None
+    )
+
+
+def start(world, server, **options):
+    exporter = Exporter(world, settings(server), **options)
+    exporter.wait_for(is_complete, "everything is known")
+    return exporter
+
+
+def shown(metrics):
+    """The samples that a restart must not change."""
+    names = ("rbl_ip_", "rbl_range_", "rbl_list_state{", "rbl_list_up{", "rbl_list_recheck_interval")
+    return [line for line in metrics.text.splitlines() if line.startswith(names)]
+
+
+def history(exporter, ip, **query):
+    parameters = "&".join(f"{key}={value}" for key, value in query.items())
+    response = exporter.get(f"/api/v1/addresses/{ip}" + ("?" + parameters if parameters else ""))
+    equal(response.status, 200, response.text)
+    return json.loads(response.text)
+
+
+def database(exporter, name="state.db"):
+    return os.path.join(exporter.storage, name)
+
+
+def set_aside(exporter):
+    return [name for name in os.listdir(exporter.storage) if name.startswith("state.db.damaged-") and "-wal" not in name]
+
+
+def demand_work_from_memory(exporter, server):
+    """It asks, and it answers, with the store down."""
+    exporter.wait_for_value(0, "rbl_storage_up")
+    exporter.wait_for(is_complete, "everything is known, from memory")
+    assert exporter.metrics().value("rbl_storage_errors_total") > 0
+    assert "State is not being saved" in exporter.get("/").text
+    lines = [m for m in exporter.messages() if "state is not being saved" in m["msg"]]
+    equal(len(lines), 1, "lines about it")
+    return lines[0]["error"]
+
+
+@scene
+def a_restart(world):
+    server = start_list(world)
+    exporter = start(world, server)
+    with world.case("what is learnt is in the store, and the store works"):
+        metrics = exporter.metrics()
+        equal(metrics.value("rbl_storage_up"), 1)
+        equal(metrics.value("rbl_storage_errors_total"), 0)
+    server.listed[LATER] = ["127.0.0.2"]
+    with world.case("a listing and a delisting are counted"):
+        exporter.stop()
+        exporter = Exporter(world, settings(server, [{**GROUPS[0], "interval": "1s"}, GROUPS[1]]), storage=exporter.storage)
+        exporter.wait_for_value(1, "rbl_ip_listed", ip=LATER)
+        del server.listed[LISTED]
+        exporter.wait_for_value(0, "rbl_ip_listed", ip=LISTED)
+        metrics = exporter.metrics()
+        equal(metrics.value("rbl_ip_listings_total", group="singles"), 1)
+        equal(metrics.value("rbl_ip_delistings_total", group="singles"), 1)
+    exporter.stop()
+    exporter = Exporter(world, settings(server), storage=exporter.storage)
+    exporter.wait_for(lambda m: m.value("rbl_ip_listed", ip=LATER) == 1, "the listing")
+    before = shown(exporter.metrics())
+    exporter.stop()
+    asked = len(server.queries())
+    with world.case("with the DNS server gone, everything is back before the first scrape, and ready"):
+        server.behave = fakedns.silent
+        exporter = Exporter(world, settings(server), storage=exporter.storage, ready=False)
+        metrics = exporter.metrics()
+        equal(shown(metrics), before)
+        equal(exporter.get("/-/ready").status, 200)
+        equal(metrics.value("rbl_exporter_ready"), 1)
+    with world.case("and nothing is asked merely because of the restart"):
+        server.behave = fakedns.sound
+        for _ in range(3):
+            exporter.stop()
+            exporter = Exporter(world, settings(server), storage=exporter.storage)
+            equal(shown(exporter.metrics()), before)
+        equal(len(server.queries()), asked, "queries")
+    with world.case("the history of an address is in the store, the latest first"):
+        answer = history(exporter, LISTED)
+        equal([e["event"] for e in answer["history"]], ["delisted", "first_listed"])
+        equal([e["list"] for e in answer["history"]], ["bl", "bl"])
+        equal(answer["history_error"], None)
+        first = history(exporter, LISTED, limit=1)
+        equal([e["event"] for e in first["history"]], ["delisted"])
+        rest = history(exporter, LISTED, limit=1, before=first["history_next"])
+        equal([e["event"] for e in rest["history"]], ["first_listed"])
+        equal(rest["history_next"], None)
+        equal([e["event"] for e in history(exporter, LATER)["history"]], ["listed"])
+    with world.case("the status page shows the latest changes of earlier lives"):
+        page = exporter.get("/").text
+        assert "Latest changes" in page and LISTED in page and "delisted" in page, page
+    with world.case("a reload says so in the history"):
+        equal(exporter.reload(settings(server)).status, 200)
+        assert "reloaded" in exporter.get("/").text
+    with world.case("after a good end there is one file, without a write-ahead log"):
+        exporter.stop()
+        equal(sorted(os.listdir(exporter.storage)), ["state.db"])
+
+
+@scene
+def another_configuration(world):
+    server = start_list(world)
+    exporter = start(world, server)
+    exporter.stop()
+    asked = len(server.queries())
+    with world.case("a renamed list and a range that grew keep what still applies"):
+        groups = [GROUPS[0], {"name": "renamed", "ranges": ["198.51.100.0/23"], "sweep_interval": "1d", "interval": "1h"}]
+        text = config(
+            [dns_list("another_name", ZONE, self_test={"interval": "1h"})], groups, [server.endpoint]
+        )
+        exporter = Exporter(world, text, storage=exporter.storage, ready=False)
+        metrics = exporter.metrics()
+        equal(metrics.value("rbl_ip_listed", ip=LISTED, list="another_name"), 1)
+        equal(metrics.value("rbl_range_listed_addresses", range="198.51.100.0/23"), len(LISTED_SWEPT))
+        exporter.wait_for(
+            lambda m: m.value("rbl_range_checked_addresses", range="198.51.100.0/23") == 512, "the whole range"
+        )
+        again = [s.ip for s in server.queries()[asked:] if s.ip.startswith("198.51.100.")]
+        equal([ip for ip in again if ip not in LISTED_SWEPT], [], "asked again")
+
+
+@scene
+def a_list_that_goes_and_comes_back(world):
+    server, other = start_list(world), FakeDns(world, "other.example.net")
+    second = dns_list("other", "other.example.net", nameservers=[other.endpoint])
+    both = config([dns_list("bl", ZONE, self_test={"interval": "1h"}), second], GROUPS, [server.endpoint])
+    without = config([second], GROUPS, [server.endpoint])
+    exporter = Exporter(world, both)
+
+    def demand_what_was_known(metrics):
+        equal(metrics.value("rbl_range_checked_addresses", range=RANGE, list="bl"), N_RANGE)
+        equal(metrics.value("rbl_range_listed_addresses", range=RANGE, list="bl"), len(LISTED_SWEPT))
+        equal(metrics.value("rbl_ip_listed", ip=LISTED, list="bl"), 1)
+
+    exporter.wait_for(
+        lambda m: m.value("rbl_range_checked_addresses", range=RANGE, list="bl") == N_RANGE
+        and m.value("rbl_range_listed_addresses", range=RANGE, list="bl") == len(LISTED_SWEPT)
+        and m.value("rbl_ip_listed", ip=LISTED, list="bl") == 1
+        and m.value("rbl_range_sweep_last_completion_timestamp_seconds", range=RANGE, list="bl") is not None,
+        "everything is known",
+    )
+    with world.case("a list that a reload takes away and another brings back is what it was"):
+        equal(exporter.reload(without).status, 200)
+        equal(exporter.metrics().all("rbl_list_up", list="bl"), [])
+        asked = len(server.queries())
+        equal(exporter.reload(both).status, 200)
+        demand_what_was_known(exporter.metrics())
+        exporter.wait_for_looks("other", more=6)
+        equal([s.ip for s in server.queries()[asked:] if not fakedns.is_test(s)], [], "asked again")
+    with world.case("so is one that was not there at the start"):
+        equal(exporter.reload(without).status, 200)
+        exporter.stop()
+        exporter = Exporter(world, without, storage=exporter.storage)
+        equal(exporter.reload(both).status, 200)
+        demand_what_was_known(exporter.metrics())
+
+
+def replace_in_file(path, at, data):
+    with open(path, "r+b") as file:
+        file.seek(at)
+        file.write(data)
+
+
+@scene
+def a_damaged_file(world):
+    server = start_list(world)
+    exporter = start(world, server)
+    exporter.stop()
+    with world.case("a file that is damaged is set aside under another name, and a new one begun"):
+        size = os.path.getsize(database(exporter))
+        replace_in_file(database(exporter), size // 2, b"\x5a" * 3000)
+        with open(database(exporter), "rb") as file:
+            damaged = file.read()
+        exporter = Exporter(world, settings(server), storage=exporter.storage, ready=False)
+        exporter.wait_for(is_complete, "everything is known")
+        metrics = exporter.metrics()
+        equal(metrics.value("rbl_storage_up"), 1)
+        assert metrics.value("rbl_storage_errors_total") > 0
+        names = set_aside(exporter)
+        equal(len(names), 1, "files set aside")
+        with open(database(exporter, names[0]), "rb") as file:
+            equal(file.read() == damaged, True, "the same bytes")
+        assert any(names[0] in line for line in exporter.log().splitlines()), exporter.log()
+    with world.case("what was learnt since is in the new one"):
+        exporter.stop()
+        asked = len(server.queries())
+        exporter = Exporter(world, settings(server), storage=exporter.storage)
+        assert is_complete(exporter.metrics())
+        equal(len(server.queries()), asked, "queries")
+        equal(len(set_aside(exporter)), 1, "files set aside")
+    with world.case("so is one that is no database at all"):
+        exporter.stop()
+        with open(database(exporter), "wb") as file:
+            file.write(b"This is a shopping list.\n" * 1000)
+        exporter = Exporter(world, settings(server), storage=exporter.storage)
+        exporter.wait_for(is_complete, "everything is known")
+        equal(len(set_aside(exporter)), 2, "files set aside")
+
+
+@scene
+def a_file_of_a_later_version(world):
+    server = start_list(world)
+    exporter = start(world, server)
+    exporter.stop()
+    with sqlite3.connect(database(exporter)) as later:
+        later.execute("PRAGMA user_version = 999")
+    later.close()
+    with open(database(exporter), "rb") as file:
+        before = file.read()
+    with world.case("a file of a later version is not touched, and the program works from memory"):
+        exporter = Exporter(world, settings(server), storage=exporter.storage)
+        error = demand_work_from_memory(exporter, server)
+        assert "state.db" in error and "version" in error, error
+        exporter.stop()
+        with open(database(exporter), "rb") as file:
+            equal(file.read() == before, True, "the same bytes")
+
+
+@scene
+def two_on_one_file(world):
+    server = start_list(world)
+    first = start(world, server)
+    with world.case("the second on the same folder works from memory, and says so"):
+        second = Exporter(world, settings(server), storage=first.storage)
+        error = demand_work_from_memory(second, server)
+        assert first.storage in error and "--storage.path" in error, error
+        second.stop()
+    with world.case("and disturbs the first not at all"):
+        equal(first.metrics().value("rbl_storage_up"), 1)
+        first.stop()
+        again = Exporter(world, settings(server), storage=first.storage)
+        assert is_complete(again.metrics())
+
+
+@scene
+def a_folder_that_is_deleted(world):
+    server = start_list(world)
+    exporter = start(world, server)
+    with world.case("a folder that is deleted while nothing happens is noticed, and everything is saved anew"):
+        shutil.rmtree(exporter.storage)
+        wait(lambda: os.path.exists(database(exporter)), "a new file", world=world)
+        exporter.wait_for_value(1, "rbl_storage_up")
+        exporter.stop()
+        asked = len(server.queries())
+        exporter = Exporter(world, settings(server), storage=exporter.storage)
+        assert is_complete(exporter.metrics())
+        equal(len(server.queries()), asked, "queries")
+
+
+@scene
+def something_else_in_the_place_of_the_file(world):
+    server = start_list(world)
+    folder = world.fresh_folder("storage")
+    os.makedirs(folder)
+    os.mkfifo(os.path.join(folder, "state.db"))
+    with world.case("a FIFO in the place of the file is no reason to hang"):
+        exporter = Exporter(world, settings(server), storage=folder)
+        error = demand_work_from_memory(exporter, server)
+        assert "state.db" in error and "no file" in error, error
+    with world.case("and when it is moved away, the store works without a restart"):
+        os.unlink(os.path.join(folder, "state.db"))
+        exporter.wait_for_value(1, "rbl_storage_up")
+
+
+def mounted(world, options):
+    """A wrapper: the daemon in a mount namespace of its own, with a tmpfs at the folder that is returned."""
+    folder = world.fresh_folder("mounted")
+    os.makedirs(folder)
+    script = f'mount -t tmpfs -o {options} none {folder} && exec "$@"'
+    return folder, ["unshare", "-m", "sh", "-c", script, "sh"]
+
+
+@scene
+def a_full_disk(world):
+    server = start_list(world)
+    folder, wrapper = mounted(world, "size=160k")
+    exporter = Exporter(world, settings(server, [*GROUPS, {"name": "more", "ranges": ["203.0.112.0/20"]}]),
+                        storage=folder, wrapper=wrapper)
+    inside = f"/proc/{exporter.pid}/root{folder}"
+    with world.case("when the disk is full, checks and scrapes go on from memory"):
+        with open(os.path.join(inside, "filler"), "wb", buffering=0) as filler:
+            try:
+                while filler.write(b"x" * 4096) == 4096:
+                    pass
+            except OSError:
+                pass
+        server.listed[CLEAN] = ["127.0.0.2"]
+        text = settings(server, [{**GROUPS[0], "interval": "1s"}, GROUPS[1]])
+        equal(exporter.reload(text).status, 200)
+        exporter.wait_for_value(1, "rbl_ip_listed", ip=CLEAN)
+        exporter.wait_for_value(0, "rbl_storage_up")
+        assert exporter.metrics().value("rbl_storage_errors_total") > 0
+        exporter.wait_for_message("state is not being saved: the program goes on from memory")
+        assert "State is not being saved" in exporter.get("/").text
+    with world.case("when there is room again, what waited is saved"):
+        os.unlink(os.path.join(inside, "filler"))
+        exporter.wait_for_value(1, "rbl_storage_up")
+        equal([e["event"] for e in history(exporter, CLEAN)["history"]][:1], ["listed"])
+
+
+@scene
+def a_read_only_folder(world):
+    server = start_list(world)
+    exporter = start(world, server)
+    exporter.stop()
+    folder = exporter.storage
+    wrapper = ["unshare", "-m", "sh", "-c",
+               f'mount --bind {folder} {folder} && mount -o remount,ro,bind {folder} && exec "$@"', "sh"]
+    with world.case("what a read-only folder holds is shown all the same"):
+        server.behave = fakedns.silent
+        exporter = Exporter(world, settings(server), storage=folder, wrapper=wrapper, ready=False)
+        metrics = exporter.metrics()
+        assert is_complete(metrics), metrics.text[:3000]
+        equal(metrics.value("rbl_storage_up"), 0)
+        server.behave = fakedns.sound
+        error = demand_work_from_memory(exporter, server)
+        assert folder in error, error
+
+
+@scene
+def a_folder_that_cannot_be_made(world):
+    with world.case("a folder that cannot be made is no reason not to start"):
+        server = start_list(world)
+        blocked = world.write("a_file", "in the way")
+        exporter = Exporter(world, settings(server), storage=os.path.join(blocked, "data"))
+        error = demand_work_from_memory(exporter, server)
+        assert blocked in error, error
+
+
+class Strace(Process):
+    """Lets every sync of a running process take `seconds`."""
+
+    good_codes = (0, -signal.SIGTERM, -signal.SIGINT)
+
+    def __init__(self, world, pid, seconds):
+        self.trace_path = world.path("strace.trace")
+        syncs = "fdatasync,fsync"
+        inject = f"inject={syncs}:delay_enter={seconds}s"
+        super().__init__(
+            world, "strace", ["strace", "-f", "-o", self.trace_path, "-p", str(pid), "-e", f"trace={syncs}", "-e", inject]
+        )
+
+    def syncs(self):
+        """How many have begun, and how many have ended."""
+        if not os.path.exists(self.trace_path):
+            return 0, 0
+        with open(self.trace_path, encoding="utf-8") as file:
+            text = file.read()
+        return text.count("sync("), text.count("DELAYED")
+
+
+@scene
+def a_disk_that_stands_still(world):
+    server = start_list(world)
+    groups = [{**GROUPS[0], "interval": "1s"}, {"name": "ranges", "ranges": [RANGE], "sweep_interval": "1s"}]
+    exporter = Exporter(world, settings(server, groups, budget={"rate": "200/s"}))
+    exporter.wait_for(is_complete, "everything is known")
+    with world.case("a disk that stands still delays neither checks nor scrapes"):
+        strace = Strace(world, exporter.pid, 60)
+        wait(lambda: strace.syncs()[0] > 0, "a sync that stands still", world=world)
+        asked = len(server.queries())
+        for _ in range(30):
+            exporter.metrics()
+        wait(lambda: len(server.queries()) > asked + 300, "queries go on", world=world)
+        server.listed[CLEAN] = ["127.0.0.2"]
+        exporter.wait_for_value(1, "rbl_ip_listed", ip=CLEAN)
+        answer = history(exporter, CLEAN)
+        equal(answer["lists"][0]["verdict"], "listed")
+        assert answer["history_error"], answer
+        # All of that happened while the first sync had not come to its end.
+        equal(strace.syncs()[1], 0, "syncs that have ended")
+    with world.case("after some time of it the store is down, and comes back with the disk"):
+        exporter.wait_for_value(0, "rbl_storage_up")
+        strace.stop(signal.SIGINT)
+        exporter.wait_for_value(1, "rbl_storage_up")
+        equal([e["event"] for e in history(exporter, CLEAN)["history"]], ["listed"])
+
+
+main()

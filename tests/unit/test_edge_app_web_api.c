@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Questions about addresses that wait for a store: whatever it does, each is answered once.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "app_web_api.c"
+
+#include "world.h"
+
+#include <stdio.h>
+
+enum { MAX = 16, PLACES = 4 };
+
+/* What was answered, by the number of the request, from 1. */
+static struct {
+    unsigned n_answers;
+    unsigned status;
+    char text[4096];
+} answers[MAX];
+
+/* The store: what it was asked, and how it behaves. */
+static struct {
+    struct ip ip;
+    int64_t before_ns;
+    unsigned limit;
+    uint64_t tickets[MAX];
+    unsigned n_asked;
+    bool refuses;
+    bool answers_at_once;
+    const char *why;
+} store;
+
+static struct app_web web;
+static struct cli cli;
+
+static const struct history_event happened = {
+    .wall_ns = INT64_C(1735689600000000000), .kind = HISTORY_LISTED, .list = "block", .detail = "other"};
+
+void app_web_answer(const struct app_web *of, void *request, unsigned status, const char *type,
+                    struct buf *body) {
+    size_t number = (size_t)(uintptr_t)request;
+    assert_true(number > 0 && number < MAX);
+    assert_string_equal(type, "application/json");
+    answers[number].n_answers++;
+    answers[number].status = status;
+    snprintf(answers[number].text, sizeof answers[number].text, "%s", buf_text(body));
+    buf_release(body);
+}
+
+bool app_web_storage(const struct app_web *of, const char **why, uint64_t *errors) {
+    *why = store.why;
+    *errors = 0;
+    return store.why[0] == '\0';
+}
+
+int64_t app_web_wall_offset(int64_t now_ns) {
+    return WORLD_OFFSET;
+}
+
+static bool ask_history(void *context, const struct ip *ip, int64_t before_ns, unsigned limit,
+                        uint64_t ticket) {
+    assert_ptr_equal(context, &store);
+    store.ip = *ip;
+    store.before_ns = before_ns;
+    store.limit = limit;
+    assert_true(ticket != 0 && store.n_asked < MAX);
+    store.tickets[store.n_asked++] = ticket;
+    if (store.answers_at_once)
+        app_web_history(&web, ticket, true, &happened, 1, false);
+    return !store.refuses;
+}
+
+static int setup(void **state) {
+    static struct world world;
+    struct settings settings = world_settings();
+    world_begin(&world, &settings);
+    memset(answers, 0, sizeof answers);
+    memset(&store, 0, sizeof store);
+    store.why = "";
+    cli = (struct cli){.max_requests = 2 * PLACES};
+    web = (struct app_web){
+        .options = {.loop = loop_new(), .cli = &cli, .ask_history = ask_history, .context = &store},
+        .checker = world.checker};
+    assert_non_null(web.options.loop);
+    assert_true(app_web_api_start(&web));
+    *state = &world;
+    return 0;
+}
+
+static int teardown(void **state) {
+    app_web_api_stop(&web);
+    loop_free(web.options.loop);
+    world_end(*state);
+    return 0;
+}
+
+static void request(unsigned number, const char *rest, const char *query, int64_t now_ns) {
+    const struct httpd_request asked = {
+        .path_rest = rest, .query = query, .ticket = (void *)(uintptr_t)number};
+    app_web_api_address(&web, &asked, now_ns);
+}
+
+static void expect_answer(unsigned number, unsigned status, const char *text) {
+    if (answers[number].n_answers != 1 || answers[number].status != status ||
+        strstr(answers[number].text, text) == NULL)
+        fail_msg("request %u: %u answers, status %u, wanted %s in %s", number, answers[number].n_answers,
+                 answers[number].status, text, answers[number].text);
+}
+
+static void answers_when_the_history_has_come(void **state) {
+    struct ip ip = world_ip("192.0.2.1");
+    request(1, "192.0.2.1", "limit=7&before=2025-01-01T00:00:00Z", 0);
+    assert_int_equal(store.n_asked, 1);
+    assert_true(ip_equal(&store.ip, &ip));
+    assert_int_equal(store.limit, 7);
+    assert_int_equal(store.before_ns, INT64_C(1735689600000000000));
+    assert_int_equal(answers[1].n_answers, 0);
+    app_web_history(&web, store.tickets[0], true, &happened, 1, true);
+    expect_answer(1, 200,
+                  "{\"time\":\"2025-01-01T00:00:00Z\",\"event\":\"listed\",\"list\":\"block\","
+                  "\"detail\":\"other\"}\n],\"history_next\":\"2025-01-01T00:00:00.000000000Z\","
+                  "\"history_error\":null}");
+    app_web_history(&web, store.tickets[0], true, &happened, 1, true);
+    assert_int_equal(answers[1].n_answers, 1);
+    assert_int_equal(app_web_api_turn(&web, INT64_MAX), INT64_MAX);
+    assert_int_equal(answers[1].n_answers, 1);
+}
+
+static void takes_an_answer_that_comes_while_it_asks(void **state) {
+    store.answers_at_once = true;
+    request(1, "192.0.2.1", "", 0);
+    expect_answer(1, 200, "\"event\":\"listed\"");
+    store.refuses = true;
+    request(2, "192.0.2.1", "", 0);
+    expect_answer(2, 200, "\"event\":\"listed\"");
+}
+
+static void answers_without_history_when_there_is_none_to_be_had(void **state) {
+    store.refuses = true;
+    request(1, "192.0.2.1", "", 0);
+    expect_answer(1, 200,
+                  "\"history\":[],\"history_next\":null,\"history_error\":\"the store cannot be read");
+    store.why = "data/state.db: disk full";
+    request(2, "192.0.2.1", "", 0);
+    expect_answer(2, 200, "\"history_error\":\"data/state.db: disk full\"");
+    request(3, "192.0.2.99", "", 0);
+    expect_answer(3, 404, "of its history: data/state.db: disk full");
+    store.refuses = false;
+    request(4, "192.0.2.1", "", 0);
+    app_web_history(&web, store.tickets[3], false, NULL, 0, false);
+    expect_answer(4, 200, "\"history_error\":\"data/state.db: disk full\"");
+    web.options.ask_history = NULL;
+    request(5, "192.0.2.1", "", 0);
+    expect_answer(5, 200, "\"history_error\":\"no history is kept: there is no store\"");
+    assert_int_equal(store.n_asked, 4);
+}
+
+static void does_not_ask_for_what_is_no_question(void **state) {
+    request(1, "192.0.2", "", 0);
+    expect_answer(1, 400, "{\"error\":\"'192.0.2' is no address");
+    request(2, "192.0.2.1", "x", 0);
+    expect_answer(2, 400, "{\"error\":\"there is no parameter 'x'");
+    assert_int_equal(store.n_asked, 0);
+}
+
+static void waits_for_a_while_and_no_longer(void **state) {
+    request(1, "192.0.2.1", "", 1000);
+    request(2, "192.0.2.2", "", 2000);
+    assert_int_equal(app_web_api_turn(&web, 3000), 1000 + APP_WEB_HISTORY_NS);
+    assert_int_equal(app_web_api_turn(&web, 1000 + APP_WEB_HISTORY_NS), 2000 + APP_WEB_HISTORY_NS);
+    expect_answer(1, 200, "\"history_error\":\"the store did not answer in time\"");
+    assert_int_equal(answers[2].n_answers, 0);
+    app_web_history(&web, store.tickets[0], true, &happened, 1, false);
+    expect_answer(1, 200, "\"history\":[]");
+    app_web_history(&web, store.tickets[1], true, &happened, 1, false);
+    expect_answer(2, 200, "\"event\":\"listed\"");
+    assert_int_equal(app_web_api_turn(&web, 5000), INT64_MAX);
+}
+
+static void lets_half_of_the_requests_wait(void **state) {
+    for (unsigned i = 1; i <= PLACES + 1; i++)
+        request(i, "192.0.2.1", "", 0);
+    assert_int_equal(store.n_asked, PLACES);
+    expect_answer(PLACES + 1, 200, "\"history_error\":\"too many questions wait for the store");
+    app_web_history(&web, store.tickets[1], true, &happened, 1, false);
+    expect_answer(2, 200, "\"event\":\"listed\"");
+    request(PLACES + 2, "192.0.2.1", "", 0);
+    assert_int_equal(store.n_asked, PLACES + 1);
+    for (unsigned i = 0; i <= PLACES; i++)
+        app_web_history(&web, store.tickets[i], true, &happened, 1, false);
+    for (unsigned i = 1; i <= PLACES + 2; i++)
+        assert_int_equal(answers[i].n_answers, 1);
+}
+
+static void shows_the_checker_that_is_in_force_when_the_answer_comes(void **state) {
+    static struct world other;
+    struct settings settings = world_settings();
+    settings.n_groups = 1;
+    request(1, "203.0.113.1", "", 0);
+    request(2, "203.0.113.1", "", 0);
+    world_begin(&other, &settings);
+    app_web_history(&web, store.tickets[0], true, NULL, 0, false);
+    web.checker = other.checker;
+    app_web_history(&web, store.tickets[1], true, NULL, 0, false);
+    expect_answer(1, 200, "\"groups\":[\"nowhere\"]");
+    expect_answer(2, 404, "not among the configured");
+    world_end(&other);
+}
+
+static void forgets_who_waits_when_it_stops(void **state) {
+    request(1, "192.0.2.1", "", 0);
+    app_web_api_stop(&web);
+    app_web_history(&web, store.tickets[0], true, &happened, 1, false);
+    app_web_history(&web, 0, true, &happened, 1, false);
+    assert_int_equal(app_web_api_turn(&web, INT64_MAX), INT64_MAX);
+    assert_int_equal(answers[1].n_answers, 0);
+}
+
+#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        IN_WORLD(answers_when_the_history_has_come),
+        IN_WORLD(takes_an_answer_that_comes_while_it_asks),
+        IN_WORLD(answers_without_history_when_there_is_none_to_be_had),
+        IN_WORLD(does_not_ask_for_what_is_no_question),
+        IN_WORLD(waits_for_a_while_and_no_longer),
+        IN_WORLD(lets_half_of_the_requests_wait),
+        IN_WORLD(shows_the_checker_that_is_in_force_when_the_answer_comes),
+        IN_WORLD(forgets_who_waits_when_it_stops),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
