@@ -6,6 +6,7 @@
 #include "core/checker.h"
 #include "core/checker_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,8 +106,8 @@ static bool is_look(const struct plan_item *item) {
 
 /* More than can wait is asked less urgently, in its turn. */
 static enum status carry_look(struct checker *c, uint32_t list, const struct target_set *old_set,
-                              const struct plan_item *item, int64_t now_ns) {
-    struct ip ip = target_ip(old_set, item->index);
+                              uint32_t old_index, int64_t now_ns) {
+    struct ip ip = target_ip(old_set, old_index);
     uint32_t index = target_index(c->registry->lists[list].set, &ip);
     enum status status = STATUS_OK;
     if (index != UINT32_MAX)
@@ -114,7 +115,8 @@ static enum status carry_look(struct checker *c, uint32_t list, const struct tar
     return status == STATUS_FULL ? STATUS_OK : status;
 }
 
-/* Looks that somebody waits for: those in the plan, and those that were under way. */
+/* Looks that somebody waits for: those in the plan, those that were under way, and those of changes that were
+ * seen and are not proven yet. */
 static enum status carry_looks(struct checker *c, uint32_t list, const struct checker *old,
                                const struct checker_list *from, int64_t now_ns) {
     static const enum plan_lane lanes[] = {LANE_LOOK, LANE_RETRY_URGENT};
@@ -125,11 +127,15 @@ static enum status carry_looks(struct checker *c, uint32_t list, const struct ch
         const struct plan_queue *q = &from->plan.lanes[lanes[k]];
         for (uint32_t i = 0; status == STATUS_OK && i < q->n; i++)
             if (is_look(&q->items[(q->head + i) % q->size]))
-                status = carry_look(c, list, old_set, &q->items[(q->head + i) % q->size], now_ns);
+                status = carry_look(c, list, old_set, q->items[(q->head + i) % q->size].index, now_ns);
     }
     for (uint32_t i = 0; status == STATUS_OK && i < old->n_slots; i++)
         if (old->slots[i].list == old_list && is_look(&old->slots[i].item))
-            status = carry_look(c, list, old_set, &old->slots[i].item, now_ns);
+            status = carry_look(c, list, old_set, old->slots[i].item.index, now_ns);
+    const struct registry_list *r = &old->registry->lists[old_list];
+    for (uint32_t i = 0; status == STATUS_OK && i < r->n_entries && r->n_pending > 0; i++)
+        if (r->entries[i].used && r->entries[i].pending != REGISTRY_UNKNOWN)
+            status = carry_look(c, list, old_set, r->entries[i].index, now_ns);
     return status;
 }
 
@@ -198,7 +204,7 @@ enum status checker_carry(struct checker *c, const struct checker *old, int64_t 
         const struct checker_list *from = find_list(c, i, old);
         if (from == NULL)
             continue;
-        memcpy(l->kept_as, from->list->name, sizeof l->kept_as);
+        (void)snprintf(l->kept_as, sizeof l->kept_as, "%s", from->list->name);
         l->counters = from->counters;
         l->state = from->state;
         l->state_is_old = true;

@@ -31,6 +31,7 @@ enum {
     RECORD_NAME_SIZE = 64, /* of lists and budgets, with NUL */
     RECORD_SIZE = 1 << 28, /* the data of any record is smaller */
     RECORD_FORMAT = 1,     /* first byte of LIST, LAYOUT, CELLS, LOOKS, ENTRY and BUDGET */
+    RECORD_PENDING = 256,  /* addresses whose change waits for its proof, at most, in one LIST or LOOKS */
     RECORD_SAMPLED = 0x40, /* flag of a look: when it was sampled is told besides */
 };
 

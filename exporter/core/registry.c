@@ -288,6 +288,8 @@ void registry_pending_clear(struct registry *r, uint32_t list, struct registry_e
     struct registry_list *l = &r->lists[list];
     if (entry->awaiting)
         l->n_awaiting--;
+    if (entry->pending != REGISTRY_UNKNOWN)
+        l->n_pending--;
     entry->awaiting = false;
     entry->pending = REGISTRY_UNKNOWN;
     entry->looks = 0;

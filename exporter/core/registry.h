@@ -144,6 +144,7 @@ struct registry_list {
     uint32_t n_entries, entries_size, free_entry;
     uint32_t *table; /* open addressing: entry number + 1, 0 free */
     uint32_t table_size;
+    uint32_t n_pending; /* entries whose flip is not published yet */
     uint32_t n_awaiting;
     struct registry_journal_entry *journal;
     uint32_t n_journal, journal_size;

@@ -42,7 +42,8 @@ static void carry_entry(struct registry *r, uint32_t list, const struct list *ol
     to->txt = from->txt != NULL ? strdup(from->txt) : NULL; /* a reason is worth no failure */
 }
 
-/* Pending flips are not carried: their looks were for the old codes and nameservers; they are seen again. */
+/* Pending flips are not carried: their looks were for the old codes and nameservers; the checker
+ * has them looked at again. */
 static enum status carry_cells(struct registry *r, uint32_t list, const struct registry *old,
                                uint32_t old_list, const struct target_span *span) {
     struct registry_list *l = &r->lists[list];

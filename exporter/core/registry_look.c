@@ -103,6 +103,8 @@ static enum status support_flip(const struct look *k, enum registry_verdict said
         return STATUS_NO_MEMORY;
     if (k->source == LOOK_WATCHED)
         entry->ring = k->ring;
+    if (entry->pending == REGISTRY_UNKNOWN)
+        k->r->lists[k->list].n_pending++;
     if (entry->pending != said) {
         entry->pending = (uint8_t)said;
         entry->looks = 0;

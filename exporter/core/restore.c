@@ -266,6 +266,18 @@ static enum status settle_list(struct restore *r, const struct restore_list *sto
     return STATUS_OK;
 }
 
+/* What had been said of them once is not known, and nobody else would ask before their next turn. */
+static enum status look_at_pending(struct restore *r, const struct restore_list *stored) {
+    uint32_t list = stored->index;
+    enum status status = STATUS_OK;
+    for (uint32_t i = 0; i < stored->n_pending && status != STATUS_NO_MEMORY; i++) {
+        uint32_t index = target_index(r->c->registry->lists[list].set, &stored->pending[i]);
+        if (index != UINT32_MAX)
+            status = plan_add_look(&r->c->lists[list].plan, index, r->now_ns);
+    }
+    return status == STATUS_NO_MEMORY ? status : STATUS_OK;
+}
+
 static enum status remember_known(struct restore *r) {
     r->known = calloc(r->n_lists + 1, sizeof *r->known);
     if (r->known == NULL)
@@ -286,6 +298,9 @@ enum status restore_end(struct restore *r, int64_t alive_ns, bool damaged) {
     for (size_t i = 0; status == STATUS_OK && i < r->n_lists; i++)
         if (r->lists[i].index != UINT32_MAX)
             status = settle_list(r, &r->lists[i], alive, damaged);
+    for (size_t i = 0; status == STATUS_OK && i < r->n_lists; i++)
+        if (r->lists[i].index != UINT32_MAX)
+            status = look_at_pending(r, &r->lists[i]);
     if (status == STATUS_OK)
         status = remember_known(r);
     return status;

@@ -24,6 +24,8 @@ struct restore_list {
     int64_t frozen_since_ns;
     struct registry_period freezes[REGISTRY_FREEZES];
     uint32_t n_freezes;
+    struct ip pending[RECORD_PENDING]; /* of LIST, and of LOOKS after it */
+    uint32_t n_pending;
     int64_t right_ns[IP_FAMILIES]; /* start of the last right self-test; INT64_MIN: none */
 };
 
@@ -73,8 +75,8 @@ uint32_t restore_stamp(const struct restore *r, struct unpack *u);
 /* --- restore_list.c --- */
 /* Applies LIST to the list that it now is. */
 enum status restore_list_data(struct restore *r, struct restore_list *list) MUST_CHECK;
-/* Only the sweep's and rings' progress, and the rate, from where `u` stands. */
-void restore_progress(const struct restore *r, const struct restore_list *list, struct unpack *u);
+/* Only the sweep's and rings' progress, the rate and what was pending, from where `u` stands. */
+void restore_progress(const struct restore *r, struct restore_list *list, struct unpack *u);
 /* --- restore_cells.c --- */
 enum status restore_layout_data(struct restore *r, struct restore_list *list, const struct record *record)
     MUST_CHECK;

@@ -269,7 +269,16 @@ static void restore_rate(struct rate *rate, int64_t tat_ns, int64_t now_ns) {
     rate->tat_ns = (tat_ns > fresh_ns ? tat_ns : fresh_ns) + rate->interval_ns;
 }
 
-void restore_progress(const struct restore *r, const struct restore_list *list, struct unpack *u) {
+static void restore_pending(struct restore_list *list, struct unpack *u) {
+    uint32_t n = unpack_u32(u);
+    if (n > RECORD_PENDING)
+        u->bad = true;
+    list->n_pending = 0;
+    for (uint32_t i = 0; i < n && !u->bad; i++)
+        unpack_ip(u, &list->pending[list->n_pending++]);
+}
+
+void restore_progress(const struct restore *r, struct restore_list *list, struct unpack *u) {
     struct plan *p = &r->c->lists[list->index].plan;
     int64_t tat_ns = restore_due(r, u, p->rate.slack_ns + p->rate.interval_ns);
     struct sweep_kept k = read_sweep(r, u);
@@ -280,6 +289,7 @@ void restore_progress(const struct restore *r, const struct restore_list *list, 
     uint32_t n = unpack_u32(u);
     for (uint32_t i = 0; i < n && !u->bad; i++)
         restore_ring(r, p, u);
+    restore_pending(list, u);
 }
 
 /* ---- LIST ---- */

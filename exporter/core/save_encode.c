@@ -125,6 +125,20 @@ static void encode_ring(struct buf *out, const struct plan_ring *ring, int64_t o
     pack_u32(out, ring->round);
 }
 
+/* A change that is not proven is not kept; its address is, to be looked at again at once. */
+static void encode_pending(struct buf *out, const struct registry *r, uint32_t list) {
+    const struct registry_list *l = &r->lists[list];
+    uint32_t n = l->n_pending < RECORD_PENDING ? l->n_pending : RECORD_PENDING;
+    pack_u32(out, n);
+    for (uint32_t i = 0; i < l->n_entries && n > 0; i++) {
+        if (!l->entries[i].used || l->entries[i].pending == REGISTRY_UNKNOWN)
+            continue;
+        struct ip ip = target_ip(l->set, l->entries[i].index);
+        pack_ip(out, &ip);
+        n--;
+    }
+}
+
 void save_encode_progress(struct buf *out, const struct checker *c, uint32_t list, int64_t offset_ns) {
     const struct plan *p = &c->lists[list].plan;
     const struct plan_sweep *s = &p->sweep;
@@ -141,6 +155,7 @@ void save_encode_progress(struct buf *out, const struct checker *c, uint32_t lis
     pack_u32(out, p->n_rings);
     for (uint32_t i = 0; i < p->n_rings; i++)
         encode_ring(out, &p->rings[i], offset_ns);
+    encode_pending(out, c->registry, list);
 }
 
 /* ---- addresses ---- */

@@ -6,6 +6,8 @@ import os
 import shutil
 import signal
 import sqlite3
+import subprocess
+import sys
 
 import fakedns
 from exporter import Exporter, config, dns_list
@@ -277,6 +279,64 @@ def two_on_one_file(world):
 
 
 @scene
+def a_file_that_is_in_use_for_a_moment(world):
+    server = start_list(world)
+    first = start(world, server)
+    first.stop()
+    with world.case("a file that is in use at the start is waited for, as a check beside it may be about to end"):
+        hold = (
+            "import sqlite3, sys, time; db = sqlite3.connect(sys.argv[1], isolation_level=None);"
+            "db.execute('PRAGMA locking_mode = EXCLUSIVE'); db.execute('BEGIN EXCLUSIVE'); print('held', flush=True);"
+            "time.sleep(1.5)"
+        )
+        with subprocess.Popen([sys.executable, "-c", hold, database(first)], stdout=subprocess.PIPE) as holder:
+            equal(holder.stdout.readline(), b"held\n")
+            again = Exporter(world, settings(server), storage=first.storage)
+        assert is_complete(again.metrics())
+        equal(again.metrics().value("rbl_storage_up"), 1)
+
+
+@scene
+def a_list_with_a_key(world):
+    key = "sekretkey123"
+    server = FakeDns(world, f"{key}.{ZONE}", {LISTED: ["127.0.0.2"]})
+    file = world.write("the.key", key + "\n")
+    lists = [dns_list("bl", "{key}." + ZONE, key_file=file, self_test={"interval": "1h"})]
+    text = config(lists, GROUPS[:1], [server.endpoint])
+    exporter = Exporter(world, text)
+    exporter.wait_for_value(0, "rbl_ip_listed", ip=CLEAN)
+    exporter.stop()
+    with world.case("the key of a list is in no file of the store"):
+        for name in os.listdir(exporter.storage):
+            with open(database(exporter, name), "rb") as stored:
+                assert key.encode() not in stored.read(), name
+    with world.case("and after the next start the list is believed when it has passed its self-test"):
+        exporter = Exporter(world, text, storage=exporter.storage)
+        exporter.wait_for_value(1, "rbl_list_state", list="bl", state="ok")
+        exporter.wait_for_value(1, "rbl_ip_listed", ip=LISTED)
+        exporter.wait_for_value(0, "rbl_ip_listed", ip=CLEAN)
+
+
+@scene
+def a_folder_that_is_deleted_again_and_again(world):
+    server = start_list(world)
+    budget = {"queries": 3000, "per": "5m", "rate": "50/s"}
+    groups = [{"name": "singles", "addresses": [f"192.0.2.{n}" for n in range(1, 21)], "interval": "1s"}]
+    exporter = Exporter(world, settings(server, groups, budget=budget))
+    with world.case("a list with a quota goes on after its store was deleted four times"):
+        for _ in range(4):
+            wait(lambda: os.path.exists(database(exporter)), "the file", world=world)
+            exporter.wait_for_value(1, "rbl_storage_up")
+            asked = exporter.metrics().value("rbl_list_queries_total", list="bl")
+            exporter.wait_for(lambda m: m.value("rbl_list_queries_total", list="bl") > asked + 3, "queries")
+            os.unlink(database(exporter))
+        wait(lambda: os.path.exists(database(exporter)), "the file", world=world)
+        asked = exporter.metrics().value("rbl_list_queries_total", list="bl")
+        # A twentieth of the quota is the most that may have been reserved when it was deleted last.
+        exporter.wait_for(lambda m: m.value("rbl_list_queries_total", list="bl") > asked + 150, "more queries", limit=90)
+
+
+@scene
 def a_folder_that_is_deleted(world):
     server = start_list(world)
     exporter = start(world, server)
@@ -340,6 +400,34 @@ def a_full_disk(world):
         os.unlink(os.path.join(inside, "filler"))
         exporter.wait_for_value(1, "rbl_storage_up")
         equal([e["event"] for e in history(exporter, CLEAN)["history"]][:1], ["listed"])
+
+
+@scene
+def a_disk_that_is_full_at_the_start(world):
+    server = start_list(world)
+    folder = world.fresh_folder("mounted")
+    os.makedirs(folder)
+    fill = f"dd if=/dev/zero of={folder}/filler bs=4k count=100 2>/dev/null"
+    script = f'mount -t tmpfs -o size=400k none {folder} && {{ {fill} || true; }} && exec "$@"'
+    exporter = Exporter(world, settings(server), storage=folder, wrapper=["unshare", "-m", "sh", "-c", script, "sh"])
+    inside = f"/proc/{exporter.pid}/root{folder}"
+    with world.case("with the disk full at the start, the program works from memory"):
+        demand_work_from_memory(exporter, server)
+    with world.case("and when there is room, all that it knows is saved"):
+        os.unlink(os.path.join(inside, "filler"))
+        exporter.wait_for_value(1, "rbl_storage_up")
+        copy = world.fresh_folder("copy")
+
+        def is_saved():
+            shutil.rmtree(copy, ignore_errors=True)
+            shutil.copytree(inside, copy)
+            try:
+                with sqlite3.connect(os.path.join(copy, "state.db")) as db:
+                    return db.execute("SELECT count(*) FROM looks").fetchone()[0] > 0
+            except sqlite3.Error:  # copied in the middle of a write
+                return False
+
+        wait(is_saved, "looks in the file", world=world)
 
 
 @scene

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* LINK: -Wl,--wrap=clock_wall_ns */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -6,6 +7,12 @@
 #include <cmocka.h>
 
 #include "state_fixture.h"
+
+static _Atomic int64_t wall_shift_ns; /* the thread of the store reads it too */
+int64_t __real_clock_wall_ns(void);
+int64_t __wrap_clock_wall_ns(void) {
+    return __real_clock_wall_ns() + wall_shift_ns;
+}
 
 /* --- What is put comes back --- */
 
@@ -519,6 +526,27 @@ static void forgets_lists_that_nobody_has_put_for_a_month(void **state) {
                      9);
 }
 
+/* As after a start without a battery: nothing is older or younger for that, and what is kept stays in order.
+ */
+static void goes_on_from_the_last_write_when_the_clock_is_not_set(void **state) {
+    struct world *w = *state;
+    begin(w);
+    put(w, RECORD_LIST, "a", 0, 0, "x");
+    end(w);
+    begin(w);
+    const int64_t alive_ns = w->alive_ns;
+    assert_true(state_wall_ns(w->s) >= alive_ns);
+    wall_shift_ns = -clock_wall_ns() + 1000 * MS; /* a second after 1970 */
+    assert_true(clock_wall_ns() < 2000 * MS);
+    assert_in_range(state_wall_ns(w->s) - alive_ns, 0, 60000 * MS);
+    put(w, RECORD_LIST, "a", 0, 0, "y");
+    again(w);
+    assert_in_range(w->alive_ns - alive_ns, 0, 60000 * MS);
+    wall_shift_ns = 0;
+    assert_true(state_wall_ns(w->s) - clock_wall_ns() <= 0);
+    end(w);
+}
+
 static void forgets_nothing_for_having_been_off(void **state) {
     struct world *w = *state;
     begin(w);
@@ -558,6 +586,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(says_why_a_file_cannot_be_used, set_up, tear_down),
         cmocka_unit_test_setup_teardown(shows_what_is_known_when_it_cannot_be_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(forgets_lists_that_nobody_has_put_for_a_month, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(goes_on_from_the_last_write_when_the_clock_is_not_set, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(forgets_nothing_for_having_been_off, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
