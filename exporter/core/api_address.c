@@ -89,15 +89,6 @@ static void add_places(struct address *a) {
 
 /* ---- what the lists say ---- */
 
-static const char *verdict_text(enum registry_verdict verdict) {
-    switch (verdict) {
-    case REGISTRY_LISTED: return "listed";
-    case REGISTRY_NOT_LISTED: return "not_listed";
-    case REGISTRY_UNKNOWN: break;
-    }
-    return "unknown";
-}
-
 /* Why no verdict is shown: the list cannot be believed, or the address has its turn to come. */
 static const char *unknown_reason(const struct address *a, uint32_t list, uint32_t index,
                                   const struct registry_entry *entry) {
@@ -130,7 +121,7 @@ static void add_list(struct address *a, uint32_t list, uint32_t index) {
     json_string(&a->json, "kind", list_kind_text[l->kind]);
     json_string(&a->json, "tier", list_tier_text[l->tier]);
     json_string(&a->json, "state", health_state_text[a->api->checker->lists[list].state]);
-    json_string(&a->json, "verdict", verdict_text(verdict));
+    json_string(&a->json, "verdict", registry_verdict_text[verdict]);
     json_string(&a->json, "reason", shown ? NULL : unknown_reason(a, list, index, entry));
     json_bool(&a->json, "fresh", shown && !of->frozen);
     api_codes(&a->json, l, listed && entry != NULL ? entry->codes : 0);

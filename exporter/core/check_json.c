@@ -7,15 +7,6 @@
 #include "core/check_internal.h"
 #include "core/json.h"
 
-static const char *verdict_text(enum registry_verdict verdict) {
-    switch (verdict) {
-    case REGISTRY_LISTED: return "listed";
-    case REGISTRY_NOT_LISTED: return "not_listed";
-    case REGISTRY_UNKNOWN: break;
-    }
-    return "unknown";
-}
-
 static void add_codes(struct json *j, const struct list *list, uint64_t codes) {
     json_array(j, "codes");
     for (unsigned bit = 0; bit <= LIST_CODE_OTHER; bit++)
@@ -30,7 +21,7 @@ static void add_list(struct json *j, const struct list *list, const struct check
     json_string(j, "list", list->name);
     json_string(j, "zone", list->zone);
     json_string(j, "kind", list_kind_text[list->kind]);
-    json_string(j, "verdict", verdict_text(result->verdict));
+    json_string(j, "verdict", registry_verdict_text[result->verdict]);
     json_string(j, "reason", result->reason);
     add_codes(j, list, result->codes);
     if (result->score >= 0)

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const registry_verdict_text[REGISTRY_LISTED + 1] = {"unknown", "not_listed", "listed"};
+
 #define SECOND_NS INT64_C(1000000000)
 #define EPOCH_BEFORE_NS (SECOND_NS * 3650 * 86400)
 

@@ -57,6 +57,8 @@ enum {
     CELL_MARKS = CELL_TRACKED | CELL_TOUCHED | CELL_DETAILED, /* what is no part of a result */
 };
 enum registry_verdict { REGISTRY_UNKNOWN, REGISTRY_NOT_LISTED, REGISTRY_LISTED };
+/* As in JSON: "unknown", "not_listed", "listed". */
+extern const char *const registry_verdict_text[REGISTRY_LISTED + 1];
 
 /* Why a question was asked. */
 enum look_source { LOOK_WATCHED, LOOK_SWEEP, LOOK_RECHECK, LOOK_CONFIRM };

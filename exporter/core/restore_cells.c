@@ -14,7 +14,7 @@ enum { SPAN_BYTES = 17 + 4 };
 static bool read_spans(struct unpack *u, struct restore_layout *layout) {
     uint64_t base = 0;
     for (uint32_t i = 0; i < layout->n_spans && !u->bad; i++) {
-        struct restore_span *span = &layout->spans[i];
+        struct target_span *span = &layout->spans[i];
         unpack_ip(u, &span->first);
         span->count = unpack_u32(u);
         span->base = (uint32_t)base;
@@ -60,16 +60,8 @@ static uint32_t translate(const struct restore *r, uint32_t index) {
     const struct restore_layout *layout = &r->layout;
     if (layout->same)
         return index;
-    uint32_t from = 0;
-    uint32_t to = layout->n_spans;
-    while (to - from > 1) {
-        uint32_t mid = from + (to - from) / 2;
-        if (layout->spans[mid].base <= index)
-            from = mid;
-        else
-            to = mid;
-    }
-    struct ip ip = ip_add(layout->spans[from].first, index - layout->spans[from].base);
+    const struct target_span *span = target_span_find(layout->spans, layout->n_spans, index);
+    struct ip ip = ip_add(span->first, index - span->base);
     return target_index(r->c->registry->lists[layout->list->index].set, &ip);
 }
 

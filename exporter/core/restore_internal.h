@@ -29,17 +29,11 @@ struct restore_list {
     int64_t right_ns[IP_FAMILIES]; /* start of the last right self-test; INT64_MIN: none */
 };
 
-struct restore_span {
-    struct ip first;
-    uint32_t count;
-    uint32_t base;
-};
-
 /* The layout by which indexes are read now. */
 struct restore_layout {
     struct restore_list *list; /* NULL: none */
     uint32_t generation;
-    struct restore_span *spans;
+    struct target_span *spans; /* without segments */
     uint32_t n_spans, n;
     bool same; /* as that of the list now: indexes need no translation */
 };

@@ -433,18 +433,22 @@ bool target_same_addresses(const struct target_set *a, const struct target_set *
     return same;
 }
 
-const struct target_span *target_span_of(const struct target_set *set, uint32_t index) {
-    assert(index < set->n);
+const struct target_span *target_span_find(const struct target_span *spans, uint32_t n, uint32_t index) {
     uint32_t lo = 0;
-    uint32_t hi = set->n_spans;
+    uint32_t hi = n;
     while (hi - lo > 1) {
         uint32_t mid = lo + (hi - lo) / 2;
-        if (set->spans[mid].base <= index)
+        if (spans[mid].base <= index)
             lo = mid;
         else
             hi = mid;
     }
-    return &set->spans[lo];
+    return &spans[lo];
+}
+
+const struct target_span *target_span_of(const struct target_set *set, uint32_t index) {
+    assert(index < set->n);
+    return target_span_find(set->spans, set->n_spans, index);
 }
 
 struct ip target_ip(const struct target_set *set, uint32_t index) {

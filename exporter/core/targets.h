@@ -77,6 +77,8 @@ uint32_t target_index(const struct target_set *set, const struct ip *ip);
 uint32_t target_range_find(const struct targets *targets, uint32_t group, const char *label, uint32_t hint);
 /* Whether two sets hold the same addresses under the same indexes. */
 bool target_same_addresses(const struct target_set *a, const struct target_set *b);
+/* Of `n` spans in the order of their .base (n > 0), the last that begins at or before `index`. */
+const struct target_span *target_span_find(const struct target_span *spans, uint32_t n, uint32_t index);
 /* The span that holds `index`. */
 const struct target_span *target_span_of(const struct target_set *set, uint32_t index);
 /* Whether `group`, being checked on `list`, has any address of a family that the list is asked about. */

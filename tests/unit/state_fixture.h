@@ -412,4 +412,17 @@ static int tear_down(void **state) {
     return 0;
 }
 
+static inline void put_fold(struct world *w, uint32_t generation, const char *cells) {
+    put(w, RECORD_FOLD, "a", generation, 0, NULL);
+    put(w, RECORD_LAYOUT, "a", generation, 0, "layout");
+    put(w, RECORD_CELLS, "a", generation, 0, cells);
+}
+
+static inline void put_some(struct world *w) {
+    put(w, RECORD_LIST, "a", 0, 0, "list");
+    put(w, RECORD_LOOKS, "a", 1, 0, "look-1");
+    put_fold(w, 1, "cells");
+    put_event(w, clock_wall_ns(), "192.0.2.1", "code");
+}
+
 #endif
