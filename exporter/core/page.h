@@ -3,10 +3,10 @@
  * page: the status page at `/`: plain HTML that works without JavaScript and asks nothing of other servers.
  *
  * What is listed now, what changed last, the state of each list and what to do about it, coverage of each
- * range, budget left.
+ * range, budget left, and a box to check an address.
  * Every value that comes from the configuration or from DNS is escaped. It has one style element and no other
- * style, no script, no image, no form: PAGE_SECURITY_POLICY allows that and nothing else. Of the address it
- * is served from it knows nothing: its links are those it is given, and relative ones.
+ * style, no script, no image, and forms that are sent to where it comes from: PAGE_SECURITY_POLICY allows
+ * that and nothing else. Of the address it is served from it knows nothing: its links are relative ones.
  */
 #ifndef RBL_CORE_PAGE_H
 #define RBL_CORE_PAGE_H
@@ -21,8 +21,8 @@ enum { PAGE_MAX_LISTED = 5000, PAGE_MAX_RANGES = 2000, PAGE_MAX_CHANGES = 50 };
 
 /* The Content-Security-Policy to send with it; it holds the SHA-256 of the style element's text. */
 #define PAGE_SECURITY_POLICY                                                                                 \
-    "default-src 'none'; style-src 'sha256-m7QZt9v0V6fc+g8Lnapxq9j8GCCeWlho7Ila+Toedc0='; base-uri 'none'; " \
-    "form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'sha256-hNNL31Y2lwoINASE6xCgKBbXRl7gD07fy6dyXlqG1lE='; base-uri 'none'; " \
+    "form-action 'self'; frame-ancestors 'none'"
 
 /* What the edges know. */
 struct page_process {

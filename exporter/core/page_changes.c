@@ -61,21 +61,14 @@ static void add_words(struct page *p, const struct history_event *event) {
     }
 }
 
-static void add_address(struct page *p, const struct history_event *event) {
-    char text[IP_TEXT_SIZE];
-    if (!event->has_ip)
-        return;
-    (void)ip_format(&event->ip, text);
-    buf_addf(p->out, "<a href=\"api/v1/addresses/%s\">%s</a>", text, text);
-}
-
 static void add_row(struct page *p, const struct history_event *event) {
     buf_add_text(p->out, "<tr><td>");
     page_time(p, event->wall_ns - p->wall_offset_ns);
     buf_add_text(p->out, "</td><td>");
     add_words(p, event);
     buf_add_text(p->out, "</td><td class=\"ip\">");
-    add_address(p, event);
+    if (event->has_ip)
+        page_ip(p, &event->ip);
     buf_add_text(p->out, "</td>");
     page_cell(p, event->list);
     buf_add_text(p->out, "</tr>\n");

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Words of the status page: text, times, shares.
+ * Words of pages: text, times, shares, addresses, codes; and the beginning and end of their tables.
  */
 #include "core/page_internal.h"
 
+#include "core/human.h"
 #include "core/promtext.h"
 #include "core/rfc3339.h"
 
@@ -62,23 +63,97 @@ void page_duration(struct page *p, int64_t ns) {
         buf_addf(p->out, " %jd %s", (intmax_t)(rest / units[unit + 1].seconds), units[unit + 1].name);
 }
 
-void page_time(struct page *p, int64_t monotonic_ns) {
-    enum { DATE = 10, TIME = 8 };
-    char text[RFC3339_SIZE];
-    int64_t age_ns = p->now_ns - monotonic_ns;
-    (void)rfc3339_format(monotonic_ns + p->wall_offset_ns, text);
-    buf_addf(p->out, "%.*s %.*s UTC (%s", DATE, text, TIME, text + DATE + 1, age_ns < 0 ? "in " : "");
+static void add_age(struct page *p, int64_t age_ns) {
+    buf_add_text(p->out, age_ns < 0 ? "in " : "");
     page_duration(p, age_ns < 0 ? -age_ns : age_ns);
-    buf_add_text(p->out, age_ns < 0 ? ")" : " ago)");
+    buf_add_text(p->out, age_ns < 0 ? "" : " ago");
+}
+
+/* `<time datetime="2025-01-01T00:00:00Z">`; the text is in `text` afterwards. */
+static void open_time(struct page *p, int64_t monotonic_ns, char text[RFC3339_SIZE]) {
+    (void)rfc3339_format(monotonic_ns + p->wall_offset_ns, text);
+    buf_add_text(p->out, "<time datetime=\"");
+    buf_add_text(p->out, text);
+    buf_add_text(p->out, "\">");
+}
+
+void page_time(struct page *p, int64_t monotonic_ns) {
+    enum { DATE = 10, TIME = 5 };
+    char text[RFC3339_SIZE];
+    open_time(p, monotonic_ns, text);
+    buf_add(p->out, text, DATE);
+    buf_add_char(p->out, ' ');
+    buf_add(p->out, text + DATE + 1, TIME);
+    buf_add_text(p->out, " UTC</time> (");
+    add_age(p, p->now_ns - monotonic_ns);
+    buf_add_char(p->out, ')');
+}
+
+void page_age(struct page *p, int64_t monotonic_ns) {
+    char text[RFC3339_SIZE];
+    open_time(p, monotonic_ns, text);
+    add_age(p, p->now_ns - monotonic_ns);
+    buf_add_text(p->out, "</time>");
+}
+
+void page_number(struct page *p, uint64_t number) {
+    char text[HUMAN_SIZE];
+    buf_add_text(p->out, human_number(number, text));
 }
 
 /* Cut, not rounded: 100 % is all of it. */
 void page_share(struct page *p, uint64_t part, uint64_t whole) {
-    buf_add_u64(p->out, part);
+    page_number(p, part);
     buf_add_text(p->out, " of ");
-    buf_add_u64(p->out, whole);
+    page_number(p, whole);
     if (whole > 0) {
         uint64_t hundredths = (uint64_t)(10000.0 * (double)part / (double)whole);
         buf_addf(p->out, " (%ju.%02ju %%)", (uintmax_t)(hundredths / 100), (uintmax_t)(hundredths % 100));
     }
+}
+
+void page_ip(struct page *p, const struct ip *ip) {
+    char text[IP_TEXT_SIZE];
+    (void)ip_format(ip, text);
+    buf_add_text(p->out, "<a href=\"check?ip=");
+    buf_add_text(p->out, text);
+    buf_add_text(p->out, "\">");
+    buf_add_text(p->out, text);
+    buf_add_text(p->out, "</a>");
+}
+
+void page_codes(struct page *p, const struct list *list, uint64_t codes) {
+    const char *comma = "";
+    for (unsigned bit = 0; bit <= LIST_CODE_OTHER; bit++) {
+        if ((codes >> bit & 1) == 0)
+            continue;
+        buf_add_text(p->out, comma);
+        page_text(p, list_code_name(list, bit));
+        comma = ", ";
+    }
+}
+
+static bool is_web_address(const char *url) {
+    return strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0;
+}
+
+void page_delisting(struct page *p, const struct list *list) {
+    if (!is_web_address(list->delist_url)) {
+        page_text(p, list->delist_url);
+        return;
+    }
+    buf_add_text(p->out, "<a href=\"");
+    page_text(p, list->delist_url);
+    buf_add_text(p->out, "\">delisting page</a>");
+}
+
+void page_table(struct page *p, const char *name, const char *caption, const char *const *heads, size_t n) {
+    buf_addf(p->out, "<table class=\"%s\">\n<caption>%s</caption>\n<thead><tr>", name, caption);
+    for (size_t i = 0; i < n; i++)
+        buf_addf(p->out, "<th scope=\"col\">%s</th>", heads[i]);
+    buf_add_text(p->out, "</tr></thead>\n<tbody>\n");
+}
+
+void page_table_end(struct page *p) {
+    buf_add_text(p->out, "</tbody>\n</table>\n");
 }

@@ -4,8 +4,6 @@
  */
 #include "core/page_internal.h"
 
-#include <string.h>
-
 struct listed {
     struct page *page;
     uint64_t n; /* found, shown or not */
@@ -44,42 +42,14 @@ static void add_ranges(struct places *places, uint32_t list, int32_t segment) {
     }
 }
 
-static void add_codes(struct page *p, const struct list *list, uint64_t codes) {
-    const char *comma = "";
-    for (unsigned bit = 0; bit <= LIST_CODE_OTHER; bit++) {
-        if ((codes >> bit & 1) == 0)
-            continue;
-        buf_add_text(p->out, comma);
-        page_text(p, list_code_name(list, bit));
-        comma = ", ";
-    }
-}
-
-static bool is_web_address(const char *url) {
-    return strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0;
-}
-
-/* How to get off the list; anything but a web address is shown, not linked. */
-static void add_delisting(struct page *p, const struct list *list) {
-    bool link = is_web_address(list->delist_url);
-    if (link) {
-        buf_add_text(p->out, "<a rel=\"noreferrer\" href=\"");
-        page_text(p, list->delist_url);
-        buf_add_text(p->out, "\">");
-    }
-    page_text(p, list->delist_url);
-    if (link)
-        buf_add_text(p->out, "</a>");
-}
-
 static void add_row(struct page *p, uint32_t list, uint32_t index) {
     const struct list *l = &p->settings->lists[list];
     const struct target_set *set = p->registry->lists[list].set;
     const struct registry_entry *entry = registry_entry_find(p->registry, list, index);
     struct ip ip = target_ip(set, index);
-    char text[IP_TEXT_SIZE];
-    ip_format(&ip, text);
-    buf_addf(p->out, "<tr><td class=\"ip\">%s</td><td>", text);
+    buf_add_text(p->out, "<tr><th scope=\"row\">");
+    page_ip(p, &ip);
+    buf_add_text(p->out, "</th><td>");
     struct places places = {.page = p};
     add_groups(&places, list, &ip);
     add_ranges(&places, list, target_span_of(set, index)->segment);
@@ -87,7 +57,7 @@ static void add_row(struct page *p, uint32_t list, uint32_t index) {
     page_cell(p, l->name);
     buf_add_text(p->out, "<td>");
     if (entry != NULL) {
-        add_codes(p, l, entry->codes);
+        page_codes(p, l, entry->codes);
         buf_add_text(p->out, entry->changed != 0 ? "</td><td>since " : "</td><td>first seen listed ");
         page_time(p, registry_ns(p->registry, entry->since));
         buf_add_text(p->out, "</td><td>");
@@ -99,7 +69,7 @@ static void add_row(struct page *p, uint32_t list, uint32_t index) {
     if (entry != NULL && entry->txt != NULL)
         page_text(p, entry->txt);
     buf_add_text(p->out, "</bdi></td><td>");
-    add_delisting(p, l);
+    page_delisting(p, l);
     buf_add_text(p->out, "</td></tr>\n");
 }
 

@@ -170,7 +170,8 @@ static void allows_its_own_style_and_nothing_else(void **state) {
 /* --- Form --- */
 
 static bool is_void(const char *name, size_t n) {
-    return (n == 4 && memcmp(name, "meta", 4) == 0) || (n == 2 && memcmp(name, "br", 2) == 0);
+    return (n == 4 && memcmp(name, "meta", 4) == 0) || (n == 2 && memcmp(name, "br", 2) == 0) ||
+           (n == 5 && memcmp(name, "input", 5) == 0);
 }
 
 /* Follows every tag: each that opens must close, in order. */
@@ -216,10 +217,9 @@ static void is_one_well_formed_document_without_scripts(void **state) {
     struct buf out = render(w);
     check_tags(buf_text(&out));
     buf_release(&out);
-    EXPECT(w, "!<script", "!javascript:alert(1)\"", "! style=", "! onclick", "!<img", "!<link", "!<form",
-           "!<iframe", "name=\"viewport\"", "prefers-color-scheme", "<a href=\"/metrics\">",
-           "<a href=\"-/healthy\">", "<a href=\"-/ready\">", "<a href=\"api/v1/listings\">",
-           "0.1.0 &lt;&amp;&quot;&gt;");
+    EXPECT(w, "!<script", "!javascript:alert(1)\"", "! style=", "! onclick", "!<img", "!<link", "!<iframe",
+           "name=\"viewport\"", "prefers-color-scheme", "<a href=\"./metrics\">", "<a href=\"-/healthy\">",
+           "<a href=\"-/ready\">", "<a href=\"api/v1/listings\">", "0.1.0 &lt;&amp;&quot;&gt;");
 }
 
 /* --- What is listed --- */
@@ -237,21 +237,28 @@ static void shows_each_listed_address_with_its_facts(void **state) {
     fill(w);
     EXPECT(
         w,
-        "<tr><td class=\"ip\">192.0.2.1</td><td>outbound</td><td>block</td><td>spam-source, a&quot;b\\c</td>"
-        "<td>first seen listed 2025-01-01 00:00:00 UTC (1 h 2 min ago)</td>"
-        "<td>2025-01-01 00:00:00 UTC (1 h 2 min ago)</td><td><bdi></bdi></td>"
-        "<td><a rel=\"noreferrer\" href=\"https://example.net/remove?a=1&amp;b=&quot;2&quot;\">"
-        "https://example.net/remove?a=1&amp;b=&quot;2&quot;</a></td></tr>",
-        "<td class=\"ip\">192.0.2.2</td><td>outbound</td><td>block</td><td>spam-source</td>"
-        "<td>since 2025-01-01 01:01:01 UTC (1 min ago)</td>",
-        "<td class=\"ip\">198.51.100.9</td><td>outbound, fleet, fleet 198.51.100.0/28, fleet "
+        "<tr><th scope=\"row\"><a "
+        "href=\"check?ip=192.0.2.1\">192.0.2.1</a></th><td>outbound</td><td>block</td><td>spam-source, "
+        "a&quot;b\\c</td>"
+        "<td>first seen listed <time datetime=\"2025-01-01T00:00:00Z\">2025-01-01 00:00 UTC</time> (1 h 2 "
+        "min ago)</td>"
+        "<td><time datetime=\"2025-01-01T00:00:00Z\">2025-01-01 00:00 UTC</time> (1 h 2 min "
+        "ago)</td><td><bdi></bdi></td>"
+        "<td><a href=\"https://example.net/remove?a=1&amp;b=&quot;2&quot;\">delisting page</a></td></tr>",
+        "<th scope=\"row\"><a "
+        "href=\"check?ip=192.0.2.2\">192.0.2.2</a></th><td>outbound</td><td>block</td><td>spam-source</td>"
+        "<td>since <time datetime=\"2025-01-01T01:01:01Z\">2025-01-01 01:01 UTC</time> (1 min ago)</td>",
+        "<th scope=\"row\"><a href=\"check?ip=198.51.100.9\">198.51.100.9</a></th><td>outbound, fleet, fleet "
+        "198.51.100.0/28, fleet "
         "198.51.100.8-198.51.100.20</td>",
-        "<td class=\"ip\">198.51.100.3</td><td>fleet 198.51.100.0/28</td>",
-        "<td class=\"ip\">192.0.2.2</td><td>outbound</td><td>keyed</td>", "<td>javascript:alert(1)</td>",
-        "!<td class=\"ip\">198.51.100.10</td>");
+        "<th scope=\"row\"><a href=\"check?ip=198.51.100.3\">198.51.100.3</a></th><td>fleet "
+        "198.51.100.0/28</td>",
+        "<th scope=\"row\"><a href=\"check?ip=192.0.2.2\">192.0.2.2</a></th><td>outbound</td><td>keyed</td>",
+        "<td>javascript:alert(1)</td>",
+        "!<th scope=\"row\"><a href=\"check?ip=198.51.100.10\">198.51.100.10</a></th>");
     struct buf out = render(w);
-    const char *first = strstr(buf_text(&out), "198.51.100.9</td>");
-    assert_null(strstr(first + 1, "198.51.100.9</td>"));
+    const char *first = strstr(buf_text(&out), "198.51.100.9</a></th>");
+    assert_null(strstr(first + 1, "198.51.100.9</a></th>"));
     buf_release(&out);
 }
 
@@ -307,7 +314,8 @@ static void counts_the_addresses_that_it_does_not_show(void **state) {
     char rest[64];
     snprintf(rest, sizeof rest, "<p>%d more are listed and not shown.</p>", ALL - PAGE_MAX_LISTED);
     expect(&w, (const char *const[]){rest}, 1);
-    EXPECT(&w, "<td class=\"ip\">10.0.19.135</td>", "!<td class=\"ip\">10.0.19.136</td>", "<td>8192</td>");
+    EXPECT(&w, "<th scope=\"row\"><a href=\"check?ip=10.0.19.135\">10.0.19.135</a></th>",
+           "!<th scope=\"row\"><a href=\"check?ip=10.0.19.136\">10.0.19.136</a></th>", "<td>8192</td>");
     world_end(&w);
 }
 
@@ -327,11 +335,12 @@ static void tells_the_state_of_each_list_and_what_to_do(void **state) {
         w,
         "<td>keyed</td><td>{key}.bl.example.org</td><td>blocklist</td><td>page</td>"
         "<td><strong class=\"bad\">refused</strong> (unproven: without a test entry that must be listed)<br>",
-        "<td>2024-12-31 23:58:30 UTC (1 min 30 s ago)</td><td>the list answered that it may not be asked "
+        "<td><time datetime=\"2024-12-31T23:58:30Z\">2024-12-31 23:58 UTC</time> (1 min 30 s "
+        "ago)</td><td>the list answered that it may not be asked "
         "(127.255.255.254)</td><td>no quota</td>",
         "<strong class=\"good\">ok</strong></td><td>none yet</td><td>an answer that proves nothing: ",
-        "<td>1 of 10000 (0.01 %) queries in 1 d, shared: shared</td>",
-        "<td>0 of 300000 (0.00 %) queries in 1 d</td>", "!<td>off</td>");
+        "<td>1 of 10,000 (0.01 %) queries in 1 d, shared: shared</td>",
+        "<td>0 of 300,000 (0.00 %) queries in 1 d</td>", "!<td>off</td>");
     struct buf out = render(w);
     assert_non_null(strstr(buf_text(&out), "refused"));
     check_tags(buf_text(&out));
@@ -349,9 +358,10 @@ static void tells_how_much_of_each_range_was_looked_at(void **state) {
     EXPECT(
         w,
         "<td>fleet</td><td>198.51.100.0/28</td><td>block</td><td>2 of 16 (12.50 %)</td><td>2</td>"
-        "<td>2025-01-01 00:00:00 UTC (1 h 2 min ago)</td><td>not begun</td>",
+        "<td><time datetime=\"2025-01-01T00:00:00Z\">2025-01-01 00:00 UTC</time> (1 h 2 min ago)</td><td>not "
+        "begun</td>",
         "<td>fleet</td><td>198.51.100.8-198.51.100.20</td><td>block</td><td>2 of 13 (15.38 %)</td><td>1</td>"
-        "<td>2025-01-01 00:00:00 UTC (1 h 2 min ago)</td>",
+        "<td><time datetime=\"2025-01-01T00:00:00Z\">2025-01-01 00:00 UTC</time> (1 h 2 min ago)</td>",
         "<td>fleet</td><td>2001:db8:1::/124</td><td>block</td><td>0 of 16 (0.00 %)</td><td>0</td><td></td>",
         "<td>fleet</td><td>198.51.100.0/28</td><td>score</td><td>0 of 16 (0.00 %)</td><td></td><td></td>",
         "!<td>2001:db8:1::/124</td><td>score</td>");
@@ -360,7 +370,8 @@ static void tells_how_much_of_each_range_was_looked_at(void **state) {
     EXPECT(w, "<td>running: 36 of 37 (97.29 %)</td>");
     sweep->completed_ns = w->now_ns - 2 * HOUR;
     sweep->duration_ns = 50 * HOUR;
-    EXPECT(w, "<td>running: 36 of 37 (97.29 %); the last ended 2024-12-31 23:02:01 UTC (2 h ago) after 2 d 2 "
+    EXPECT(w, "<td>running: 36 of 37 (97.29 %); the last ended <time "
+              "datetime=\"2024-12-31T23:02:01Z\">2024-12-31 23:02 UTC</time> (2 h ago) after 2 d 2 "
               "h</td>");
 }
 
@@ -378,11 +389,12 @@ static void knows_the_calendar(void **state) {
     struct world *w = *state;
     for (size_t i = 0; i < sizeof dates / sizeof *dates; i++) {
         struct buf out;
-        char want[64];
+        char want[96];
         buf_init(&out, SIZE_MAX);
         w->checker->lists[BLOCK].health_check_ns = w->now_ns;
         page_render(&out, w->checker, &process, w->now_ns, dates[i].wall_s * SECOND - w->now_ns);
-        snprintf(want, sizeof want, "<td>%s UTC (0 s ago)</td>", dates[i].want);
+        snprintf(want, sizeof want, "<time datetime=\"%.10sT%.8sZ\">%.16s UTC</time> (0 s ago)</td>",
+                 dates[i].want, dates[i].want + 11, dates[i].want);
         if (strstr(buf_text(&out), want) == NULL)
             fail_msg("%jd: %s is not there", (intmax_t)dates[i].wall_s, want);
         buf_release(&out);

@@ -88,10 +88,11 @@ static void tells_what_changed_last_the_latest_first(void **state) {
     happened(HISTORY_RELOADED, NULL, "", "1.2.3", MIDNIGHT - 20);
     happened(HISTORY_STOPPED, NULL, "", "<b>", MIDNIGHT - 10);
     EXPECT(*state,
-           "<td>2024-12-31 23:51:40 UTC (8 min 20 s ago)</td><td>was listed when first seen "
-           "(spam-source,a&quot;b)</td><td class=\"ip\"><a href=\"api/v1/addresses/192.0.2.1\">192.0.2.1</a>"
+           "<td><time datetime=\"2024-12-31T23:51:40Z\">2024-12-31 23:51 UTC</time> (8 min 20 s "
+           "ago)</td><td>was listed when first seen "
+           "(spam-source,a&quot;b)</td><td class=\"ip\"><a href=\"check?ip=192.0.2.1\">192.0.2.1</a>"
            "</td><td>block</td></tr>",
-           "<td>listed</td><td class=\"ip\"><a href=\"api/v1/addresses/2001:db8::1\">2001:db8::1</a></td>",
+           "<td>listed</td><td class=\"ip\"><a href=\"check?ip=2001:db8::1\">2001:db8::1</a></td>",
            "<td>delisted</td>", "<td>codes changed: other</td>",
            "<td>list ok &rarr; refused (blocked_answer)</td><td class=\"ip\"></td><td>block</td>",
            "<td>list refused &rarr; ok</td><td class=\"ip\"></td><td>&lt;i&gt;</td>",

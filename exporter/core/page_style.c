@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The style of all pages. Colours are variables with a value for each scheme; every pair of text and ground
+ * has a contrast of at least 4.5 to 1, which tests/e2e/test_page.py measures in a browser.
+ *
+ * Below 52 rem tables become cards: every row a box, every cell a line with the head of its column before it.
+ * The heads are written here once more and not into every cell, where thousands of rows would repeat them; a
+ * test compares them with those of the tables. Rows that are out of sight are not laid out
+ * (content-visibility).
+ */
+#include "core/page_internal.h"
+
+/* PAGE_SECURITY_POLICY holds its hash: a test says what that is after a change. */
+const char page_style[] =
+    ":root{color-scheme:light dark;--fg:#1b1b1b;--soft:#595959;--bg:#fff;--card:#f3f3f3;--line:#c8c8c8;"
+    "--good:#1a6b2c;--bad:#b00020;--link:#0b57d0}"
+    "@media(prefers-color-scheme:dark){:root{--fg:#e8e8e8;--soft:#a6a6a6;--bg:#141414;--card:#222;"
+    "--line:#444;--good:#6fcf87;--bad:#ff8a80;--link:#8ab4f8}}"
+    "*{box-sizing:border-box}"
+    "body{font:1rem/1.45 system-ui,sans-serif;color:var(--fg);background:var(--bg);margin:0 auto;"
+    "max-width:84rem;padding:.6rem 1rem 2rem;overflow-wrap:anywhere}"
+    "a{color:var(--link)}:focus-visible{outline:3px solid var(--link);outline-offset:2px}"
+    "header,footer,small,caption,.soft{color:var(--soft);font-size:.875rem}"
+    "footer{margin-top:2rem;border-top:1px solid var(--line)}"
+    "h1{font-size:1.6rem;line-height:1.2;margin:.8rem 0 .6rem;padding-left:.6rem;"
+    "border-left:.35rem solid var(--line)}"
+    "h1.good{border-color:var(--good)}h1.bad{border-color:var(--bad)}"
+    "h2{font-size:1.2rem;margin:2rem 0 .4rem}h3{font-size:1rem;margin:1rem 0 .2rem}"
+    "p,ul{margin:.4rem 0}ul{padding-left:1.2rem}.good{color:var(--good)}.bad{color:var(--bad)}"
+    ".ip,th[scope=row]{font-family:ui-monospace,monospace;font-weight:400}"
+    "nav a{display:inline-block;padding:.3rem .8rem .3rem 0}"
+    "form{display:flex;flex-wrap:wrap;gap:.5rem;align-items:center;margin:1rem 0;padding:.6rem;"
+    "background:var(--card)}"
+    "input,button{font:inherit;color:var(--fg);background:var(--bg);border:1px solid var(--soft);"
+    "border-radius:.25rem;padding:.45rem .6rem;min-width:0}input{flex:1 1 12rem;max-width:26rem}"
+    "table{border-collapse:collapse;width:100%;font-size:.9rem}caption{text-align:left;padding:.2rem 0}"
+    "th,td{border-bottom:1px solid var(--line);padding:.35rem .6rem .35rem 0;text-align:left;"
+    "vertical-align:top}thead th{white-space:nowrap}"
+    "@media screen and (max-width:52rem){"
+    "table,caption,tbody,tr,th,td{display:block}"
+    "thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}"
+    "tr{background:var(--card);margin:.6rem 0;padding:.5rem .6rem;content-visibility:auto;"
+    "contain-intrinsic-size:auto 13rem}"
+    "th,td{border:0;padding:.1rem 0}th[scope=row]{font-size:1.05rem;font-weight:600}"
+    "td{position:relative;padding-left:7rem;min-height:1.5rem}td:empty{display:none}"
+    "td::before{position:absolute;left:0;color:var(--soft)}}"
+    "@media print{:root{--fg:#000;--soft:#333;--bg:#fff;--line:#999;--good:#000;--bad:#000;--link:#000}"
+    "body{max-width:none;padding:0;font-size:.8rem}form,nav{display:none}tr{break-inside:avoid}"
+    "thead{display:table-header-group}td a[href^=http]::after{content:\" (\" attr(href) \")\"}}";
