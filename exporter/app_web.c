@@ -109,7 +109,12 @@ static void answer_metrics(struct app_web *web, const struct httpd_request *requ
 }
 
 static void answer_status(const struct app_web *web, const struct httpd_request *request, int64_t now_ns) {
-    struct page_process process = {web->options.cli->telemetry_path, version_text, web->options.history, ""};
+    struct page_process process = {
+        .telemetry_path = web->options.cli->telemetry_path,
+        .version = version_text,
+        .history = web->options.history,
+        .reload_failed = !web->reload_ok,
+    };
     uint64_t errors;
     struct buf page;
     (void)app_web_storage(web, &process.storage_why, &errors);

@@ -3,6 +3,7 @@
  * Who gets how much of an allowance.
  */
 #include "core/forecast_internal.h"
+#include "core/wilson.h"
 
 #include "core/budget.h"
 
@@ -14,7 +15,6 @@ static const double usable = 1 - 4.0 / QUOTA_SLOTS;
 static const double urgent_used = 0.5;
 /* A hungry sweep beside hungry watched addresses, where the rate is the limit. */
 static const double sweep_of_rate = 0.2;
-static const double z = 1.959963984540054; /* 95 % of a normal distribution lie within */
 
 static double least(double a, double b) {
     return a < b ? a : b;
@@ -128,25 +128,8 @@ void forecast_rings(struct forecast_ring *rings, uint32_t n, double given) {
 
 /* ---- the bound ---- */
 
-/* Newton's; `x` >= 0. The C library's would be no pure arithmetic to the compiler. */
-static double square_root(double x) {
-    double root = x > 1 ? x : 1;
-    for (unsigned i = 0; i < 64; i++)
-        root = (root + x / root) / 2;
-    return root;
-}
-
-/* The score interval of a proportion (Wilson 1927), which the recording rules use as well. */
 void forecast_bound(struct forecast_list *l) {
-    double n = l->sample;
-    if (n < 1) {
-        l->low = 0;
-        l->high = 1;
-        return;
-    }
-    double p = FORECAST_SHARE;
-    double centre = (p + z * z / (2 * n)) / (1 + z * z / n);
-    double half = z * square_root(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n);
-    l->low = most(centre - half, 0);
-    l->high = centre + half;
+    struct wilson bound = wilson_bound(FORECAST_SHARE, l->sample);
+    l->low = bound.low;
+    l->high = bound.high;
 }

@@ -1,51 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The status page. What is around it is in page_frame.c, words are in page_html.c, sections in page_listed.c,
- * page_changes.c and page_lists.c.
+ * The status page. What is around it is in page_frame.c, words are in page_html.c; the sections are in
+ * page_answer.c, page_listed.c, page_changes.c, page_lists.c and page_ranges.c, in the order in which
+ * somebody asks who has been woken up: is it true, what is it, since when, can I believe it, what is next.
  */
 #include "core/page.h"
 #include "core/page_internal.h"
 
-/* How many lists cannot be believed now: what is not listed above may be so all the same. */
-static void add_summary(struct page *p) {
-    unsigned n = 0;
-    unsigned blind = 0;
-    for (size_t i = 0; i < p->settings->n_lists; i++) {
-        const struct checker_list *l = &p->checker->lists[i];
-        n += l->list != NULL;
-        blind += l->list != NULL && l->state != HEALTH_OK;
-    }
-    buf_addf(p->out, "<p>%s. ",
-             checker_ready(p->checker) ? "Ready" : "Not ready: the first round of self-tests is not done");
-    if (blind == 0)
-        buf_addf(p->out, "All %u lists pass their self-tests.</p>\n", n);
-    else
-        buf_addf(
-            p->out,
-            "<strong class=\"bad\">%u of %u lists are not ok</strong>: what they last proved is kept, and "
-            "what changes there now is not seen.</p>\n",
-            blind, n);
-}
-
-static void add_storage(struct page *p) {
-    if (p->process->storage_why[0] == '\0')
-        return;
-    buf_add_text(p->out, "<p><strong class=\"bad\">State is not being saved:</strong> ");
-    page_text(p, p->process->storage_why);
-    buf_add_text(p->out, "</p>\n");
+/* For a phone, on which the rest is far below. */
+static void add_contents(struct page *p, const struct page_found *found,
+                         const struct page_lists_state *lists) {
+    buf_add_text(p->out, "<nav aria-label=\"On this page\">");
+    if (found->all > 0)
+        buf_add_text(p->out, "<a href=\"#listed\">Listed now</a> ");
+    buf_add_text(p->out, "<a href=\"#changes\">Latest changes</a> ");
+    if (lists->blind > 0)
+        buf_add_text(p->out, "<a href=\"#blind\">Lists that cannot be believed</a> ");
+    buf_add_text(p->out, "<a href=\"#lists\">All lists</a>");
+    if (p->targets->n_ranges > 0)
+        buf_add_text(p->out, " <a href=\"#ranges\">Ranges</a>");
+    buf_add_text(p->out, "</nav>\n");
 }
 
 void page_render(struct buf *out, const struct checker *checker, const struct page_process *process,
                  int64_t now_ns, int64_t wall_offset_ns) {
+    enum { TITLE_SIZE = 64 };
+    char title[TITLE_SIZE];
     struct page p = page_make(out, checker, process, now_ns, wall_offset_ns);
-    page_begin(&p, "status");
-    buf_add_text(out, "<h1>Status</h1>\n");
-    add_summary(&p);
-    add_storage(&p);
+    struct page_found found;
+    const struct page_lists_state lists = page_lists_state(&p);
+    page_find(&p, &found);
+    page_title(&found, &lists, title, sizeof title);
+    page_begin(&p, title);
+    page_answer(&p, &found, &lists);
     page_check_box(&p, "");
-    page_listed(&p);
+    add_contents(&p, &found, &lists);
+    page_listed(&p, &found);
     page_changes(&p);
+    page_blind(&p, &lists);
     page_lists(&p);
     page_ranges(&p);
     page_end(&p);
+    buf_release(&found.kept);
 }

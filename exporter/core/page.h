@@ -15,13 +15,14 @@
 #include "core/checker.h"
 #include "core/history.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { PAGE_MAX_LISTED = 5000, PAGE_MAX_RANGES = 2000, PAGE_MAX_CHANGES = 50 };
 
 /* The Content-Security-Policy to send with it; it holds the SHA-256 of the style element's text. */
 #define PAGE_SECURITY_POLICY                                                                                 \
-    "default-src 'none'; style-src 'sha256-hNNL31Y2lwoINASE6xCgKBbXRl7gD07fy6dyXlqG1lE='; base-uri 'none'; " \
+    "default-src 'none'; style-src 'sha256-PWgZNf0Yhuy9hFxV47lVzcqzPToVUy+rL0ZV9ZQvZNI='; base-uri 'none'; " \
     "form-action 'self'; frame-ancestors 'none'"
 
 /* What the edges know. */
@@ -30,6 +31,7 @@ struct page_process {
     const char *version;
     const struct history *history; /* NULL: none is kept */
     const char *storage_why;       /* why state is not being saved, a sentence; "" if it is */
+    bool reload_failed;            /* the last attempt to load the configuration did */
 };
 
 /* Renders the page into `out`; times as in metrics_render(). At most PAGE_MAX_LISTED addresses,

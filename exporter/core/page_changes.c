@@ -38,8 +38,8 @@ static void add_detail(struct page *p, const char *before, const char *detail, c
 
 static void add_words(struct page *p, const struct history_event *event) {
     static const char *const phrases[HISTORY_KINDS] = {
-        [HISTORY_LISTED] = "listed",
-        [HISTORY_DELISTED] = "delisted",
+        [HISTORY_LISTED] = "<strong class=\"bad\">listed</strong>",
+        [HISTORY_DELISTED] = "<strong class=\"good\">delisted</strong>",
         [HISTORY_FIRST_LISTED] = "was listed when first seen",
         [HISTORY_CODES] = "codes changed",
         [HISTORY_STATE] = "",
@@ -66,7 +66,7 @@ static void add_row(struct page *p, const struct history_event *event) {
     page_time(p, event->wall_ns - p->wall_offset_ns);
     buf_add_text(p->out, "</td><td>");
     add_words(p, event);
-    buf_add_text(p->out, "</td><td class=\"ip\">");
+    buf_add_text(p->out, "</td><td>");
     if (event->has_ip)
         page_ip(p, &event->ip);
     buf_add_text(p->out, "</td>");
@@ -75,19 +75,19 @@ static void add_row(struct page *p, const struct history_event *event) {
 }
 
 void page_changes(struct page *p) {
+    static const char *const heads[] = {"time", "event", "address", "list"};
     const struct history *history = p->process->history;
-    buf_add_text(p->out, "<h2>Latest changes</h2>\n");
+    buf_add_text(p->out, "<h2 id=\"changes\">Latest changes</h2>\n");
     if (history == NULL || history->n == 0) {
         buf_add_text(p->out, "<p>Nothing has happened yet.</p>\n");
         return;
     }
-    buf_add_text(p->out, "<div class=\"wide\"><table>\n<tr><th>time</th><th>event</th><th>address</th>"
-                         "<th>list</th></tr>\n");
+    page_table(p, "changes",
+               history->n > PAGE_MAX_CHANGES
+                   ? "The latest 50, the newest first; an address leads to all that is kept of it."
+                   : "The newest first.",
+               heads, sizeof heads / sizeof *heads);
     for (uint32_t age = 0; age < history->n && age < PAGE_MAX_CHANGES; age++)
         add_row(p, history_at(history, age));
-    buf_add_text(p->out, "</table></div>\n");
-    if (history->n > PAGE_MAX_CHANGES)
-        buf_addf(p->out,
-                 "<p>These are the latest %d; the links above have all that is kept of an address.</p>\n",
-                 PAGE_MAX_CHANGES);
+    page_table_end(p);
 }

@@ -112,6 +112,10 @@ void page_share(struct page *p, uint64_t part, uint64_t whole) {
     }
 }
 
+void page_percent(struct page *p, double share) {
+    buf_addf(p->out, "%.2f %%", 100 * share);
+}
+
 void page_ip(struct page *p, const struct ip *ip) {
     char text[IP_TEXT_SIZE];
     (void)ip_format(ip, text);

@@ -6,6 +6,7 @@
 #define RBL_CORE_PAGE_INTERNAL_H
 
 #include "core/page.h"
+#include "core/wilson.h"
 
 struct page {
     struct buf *out;
@@ -49,6 +50,8 @@ void page_duration(struct page *p, int64_t ns);
 void page_number(struct page *p, uint64_t number);
 /* `part` of `whole` as "3 of 16 (18.75 %)". */
 void page_share(struct page *p, uint64_t part, uint64_t whole);
+/* 0 to 1 as "0.10 %". */
+void page_percent(struct page *p, double share);
 /* An address as a link to what is known of it. */
 void page_ip(struct page *p, const struct ip *ip);
 /* The names of a code set, with commas between them. */
@@ -63,8 +66,62 @@ void page_table_end(struct page *p);
 
 /* --- The sections of the status page --- */
 
-void page_listed(struct page *p);
+/* An address on a block list. */
+struct page_pair {
+    struct ip ip;
+    uint32_t list;
+    uint32_t index;
+    bool named; /* one by one, not only as part of a range */
+};
+
+/* What is listed now on block lists, and how much of all has been looked at. */
+struct page_found {
+    struct buf kept;               /* the pairs, released by the caller */
+    const struct page_pair *pairs; /* ... as such, in the order in which they are shown */
+    uint32_t n;                    /* of them, at most PAGE_MAX_LISTED */
+    uint64_t all;                  /* pairs, those that are not kept too */
+    uint64_t by_list[LIST_MAX];
+    unsigned n_lists;   /* that have any */
+    uint64_t addresses; /* different ones, ... */
+    bool at_least;      /* ... or more: some pairs are not kept, and several lists have any */
+    uint64_t named;     /* of those in `pairs` */
+    /* Over all block lists: addresses, and those of them with a verdict that is not stale. */
+    uint64_t watched, fresh_watched, swept, fresh_swept;
+};
+
+/* How many lists are asked, and how many of them cannot be believed. */
+struct page_lists_state {
+    unsigned all, blind;
+    unsigned block, blind_block; /* of them block lists */
+};
+
+/* What is known of a configured range on a list. */
+struct page_coverage {
+    bool is_block;
+    uint64_t checked;
+    uint64_t listed;
+    uint64_t sample, sample_listed;
+    uint32_t oldest;     /* stamp, 0: unknown */
+    struct wilson bound; /* of the listed share, if there is a sample */
+};
+
+/* Whether the list is asked and a block list. */
+bool page_is_block(const struct page *p, uint32_t list);
+struct page_lists_state page_lists_state(const struct page *p);
+/* Failure is in the status of p->out. */
+void page_find(struct page *p, struct page_found *f);
+/* Whether the list is asked about the range. */
+bool page_range_has(const struct page *p, uint32_t range, uint32_t list);
+struct page_coverage page_coverage(const struct page *p, uint32_t range, uint32_t list);
+/* So much that people are paged: the lower bound is above 0.1 %. */
+bool page_is_much(const struct page_coverage *c);
+
+/* What stands in the browser's tab: "3 listed". */
+void page_title(const struct page_found *f, const struct page_lists_state *lists, char *out, size_t size);
+void page_answer(struct page *p, const struct page_found *found, const struct page_lists_state *lists);
+void page_listed(struct page *p, const struct page_found *found);
 void page_changes(struct page *p);
+void page_blind(struct page *p, const struct page_lists_state *lists);
 void page_lists(struct page *p);
 void page_ranges(struct page *p);
 

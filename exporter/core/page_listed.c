@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is listed now: each address once per block list, those named one by one first.
+ * What is listed now: each address once per block list. There may be thousands of rows: they are short.
  */
 #include "core/page_internal.h"
-
-struct listed {
-    struct page *page;
-    uint64_t n; /* found, shown or not */
-};
 
 /* Names what an address belongs to: "outbound, microsoft365 40.107.0.0/16". */
 struct places {
@@ -42,92 +37,75 @@ static void add_ranges(struct places *places, uint32_t list, int32_t segment) {
     }
 }
 
-static void add_row(struct page *p, uint32_t list, uint32_t index) {
+/* Its name and tier, and why its word is an old one if it is. */
+static void add_list(struct page *p, uint32_t list) {
     const struct list *l = &p->settings->lists[list];
-    const struct target_set *set = p->registry->lists[list].set;
-    const struct registry_entry *entry = registry_entry_find(p->registry, list, index);
-    struct ip ip = target_ip(set, index);
-    buf_add_text(p->out, "<tr><th scope=\"row\">");
-    page_ip(p, &ip);
-    buf_add_text(p->out, "</th><td>");
-    struct places places = {.page = p};
-    add_groups(&places, list, &ip);
-    add_ranges(&places, list, target_span_of(set, index)->segment);
-    buf_add_text(p->out, "</td>");
-    page_cell(p, l->name);
-    buf_add_text(p->out, "<td>");
-    if (entry != NULL) {
-        page_codes(p, l, entry->codes);
-        buf_add_text(p->out, entry->changed != 0 ? "</td><td>since " : "</td><td>first seen listed ");
-        page_time(p, registry_ns(p->registry, entry->since));
-        buf_add_text(p->out, "</td><td>");
-        page_time(p, registry_ns(p->registry, entry->checked));
-    } else {
-        buf_add_text(p->out, "</td><td></td><td>");
+    enum health_state state = p->checker->lists[list].state;
+    page_text(p, l->name);
+    buf_add_text(p->out, " <small>");
+    buf_add_text(p->out, list_tier_text[l->tier]);
+    if (state != HEALTH_OK) {
+        buf_add_text(p->out, ", <b class=\"bad\">");
+        buf_add_text(p->out, health_state_text[state]);
+        buf_add_text(p->out, "</b>");
     }
-    buf_add_text(p->out, "</td><td><bdi>");
-    if (entry != NULL && entry->txt != NULL)
-        page_text(p, entry->txt);
-    buf_add_text(p->out, "</bdi></td><td>");
-    page_delisting(p, l);
+    buf_add_text(p->out, "</small>");
+}
+
+static void add_entry(struct page *p, const struct list *list, const struct registry_entry *entry) {
+    page_codes(p, list, entry->codes);
+    buf_add_text(p->out, entry->changed != 0 ? "</td><td>" : "</td><td>first seen ");
+    page_time(p, registry_ns(p->registry, entry->since));
+    buf_add_text(p->out, "</td><td>");
+    page_age(p, registry_ns(p->registry, entry->checked));
+    buf_add_text(p->out, "</td><td>");
+    if (entry->txt == NULL)
+        return;
+    buf_add_text(p->out, "<bdi>");
+    page_text(p, entry->txt);
+    buf_add_text(p->out, "</bdi>");
+}
+
+static void add_row(struct page *p, const struct page_pair *pair) {
+    const struct target_set *set = p->registry->lists[pair->list].set;
+    const struct registry_entry *entry = registry_entry_find(p->registry, pair->list, pair->index);
+    struct places places = {.page = p};
+    buf_add_text(p->out, "<tr><th scope=\"row\">");
+    page_ip(p, &pair->ip);
+    buf_add_text(p->out, "</th><td>");
+    add_groups(&places, pair->list, &pair->ip);
+    add_ranges(&places, pair->list, target_span_of(set, pair->index)->segment);
+    buf_add_text(p->out, "</td><td>");
+    add_list(p, pair->list);
+    buf_add_text(p->out, "</td><td>");
+    if (entry != NULL)
+        add_entry(p, &p->settings->lists[pair->list], entry);
+    else
+        buf_add_text(p->out, "</td><td></td><td></td><td>");
+    buf_add_text(p->out, "</td><td>");
+    page_delisting(p, &p->settings->lists[pair->list]);
     buf_add_text(p->out, "</td></tr>\n");
 }
 
-static void found(struct listed *listed, uint32_t list, uint32_t index) {
-    if (listed->n == 0)
-        buf_add_text(listed->page->out,
-                     "<div class=\"wide\"><table>\n<tr><th>address</th><th>group or range</th><th>list</th>"
-                     "<th>codes</th><th>listed</th><th>last check</th><th>the list's reason</th>"
-                     "<th>delisting</th></tr>\n");
-    if (listed->n++ < PAGE_MAX_LISTED)
-        add_row(listed->page, list, index);
-}
-
-static void find_watched(struct listed *listed, uint32_t list) {
-    const struct registry_list *l = &listed->page->registry->lists[list];
-    for (uint32_t i = 0; i < l->set->n_watched; i++) {
-        uint32_t index = l->set->watched[i].index;
-        if (registry_next_listed(l, index, index + 1) == index)
-            found(listed, list, index);
-    }
-}
-
-static bool is_watched(const struct target_set *set, uint32_t index, uint32_t *watch) {
-    while (*watch < set->n_watched && set->watched[*watch].index < index)
-        ++*watch;
-    return *watch < set->n_watched && set->watched[*watch].index == index;
-}
-
-static void find_swept(struct listed *listed, uint32_t list) {
-    const struct registry_list *l = &listed->page->registry->lists[list];
-    uint32_t watch = 0;
-    for (uint32_t i = 0; i < l->set->n_segment_spans; i++) {
-        const struct target_span *span = &l->set->spans[i];
-        uint32_t end = span->base + span->count;
-        uint32_t left = l->counts[span->segment].listed;
-        for (uint32_t at = span->base; left > 0; at++, left--) {
-            at = registry_next_listed(l, at, end);
-            if (at == end)
-                break;
-            if (!is_watched(l->set, at, &watch))
-                found(listed, list, at);
-        }
-    }
-}
-
-void page_listed(struct page *p) {
-    struct listed listed = {.page = p};
-    buf_add_text(p->out, "<h2>Listed now</h2>\n");
-    for (int swept = 0; swept < 2; swept++)
-        for (uint32_t list = 0; list < p->settings->n_lists; list++)
-            if (p->settings->lists[list].enabled && p->settings->lists[list].kind == LIST_BLOCK)
-                (swept ? find_swept : find_watched)(&listed, list);
-    if (listed.n == 0) {
-        buf_add_text(p->out, "<p>No address is known to be listed.</p>\n");
+void page_listed(struct page *p, const struct page_found *found) {
+    static const char *const heads[] = {"address", "belongs to", "list",   "codes",
+                                        "since",   "last check", "reason", "get off it"};
+    if (found->all == 0)
         return;
+    buf_add_text(p->out, "<h2 id=\"listed\">Listed now</h2>\n");
+    page_table(
+        p, "listed",
+        "Once for each list that has the address; those named one by one come first. An address leads to "
+        "all that is known of it.",
+        heads, sizeof heads / sizeof *heads);
+    for (uint32_t i = 0; i < found->n; i++)
+        add_row(p, &found->pairs[i]);
+    page_table_end(p);
+    if (found->all > found->n) {
+        buf_add_text(p->out, "<p>");
+        page_number(p, found->all - found->n);
+        buf_add_text(p->out,
+                     " more are listed and not shown: <a href=\"api/v1/listings\">listings as JSON</a> "
+                     "has all of them.</p>\n");
     }
-    buf_add_text(p->out, "</table></div>\n");
-    if (listed.n > PAGE_MAX_LISTED)
-        buf_addf(p->out, "<p>%ju more are listed and not shown.</p>\n",
-                 (uintmax_t)(listed.n - PAGE_MAX_LISTED));
 }

@@ -1,10 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Whether the lists can be believed, and how much of each range has been looked at.
+ * Whether the lists can be believed, what to do about those that cannot, and what is left of their budgets.
  */
 #include "core/page_internal.h"
 
-/* --- Lists --- */
+bool page_is_block(const struct page *p, uint32_t list) {
+    return p->settings->lists[list].enabled && p->settings->lists[list].kind == LIST_BLOCK;
+}
+
+struct page_lists_state page_lists_state(const struct page *p) {
+    struct page_lists_state state = {0};
+    for (uint32_t list = 0; list < p->settings->n_lists; list++) {
+        const struct checker_list *l = &p->checker->lists[list];
+        if (l->list == NULL)
+            continue;
+        bool blind = l->state != HEALTH_OK;
+        state.all++;
+        state.blind += blind;
+        state.block += page_is_block(p, list);
+        state.blind_block += blind && page_is_block(p, list);
+    }
+    return state;
+}
 
 static const char *reason_words(enum verdict_reason reason) {
     switch (reason) {
@@ -33,16 +50,93 @@ static void add_failure(struct page *p, const struct verdict *verdict) {
     }
 }
 
+/* --- Those that cannot be believed, by state: what to do is said once --- */
+
+/* When the next self-test of any of its nameservers is due; INT64_MAX: one is under way. */
+static int64_t next_test(const struct checker_list *l) {
+    int64_t due_ns = INT64_MAX;
+    for (uint32_t server = 0; server < l->n_servers; server++)
+        for (int family = 0; family < IP_FAMILIES; family++) {
+            const struct health *health = &l->tracks[server].health[family];
+            if (l->list->families[family] && !health->running && health->due_ns < due_ns)
+                due_ns = health->due_ns;
+        }
+    return due_ns;
+}
+
+static void add_next(struct page *p, uint32_t list) {
+    const struct checker_list *l = &p->checker->lists[list];
+    struct quota *quota = checker_quota(p->checker, list);
+    if (l->state == HEALTH_QUOTA_EXHAUSTED && quota->limit > 0) {
+        buf_add_text(p->out, " The next queries come back ");
+        page_time(p, quota_reset_ns(quota, p->now_ns));
+        buf_add_char(p->out, '.');
+        return;
+    }
+    int64_t due_ns = next_test(l);
+    if (due_ns == INT64_MAX)
+        return;
+    buf_add_text(p->out, " It is tested again ");
+    if (due_ns > p->now_ns)
+        page_age(p, due_ns);
+    else
+        buf_add_text(p->out, "now");
+    buf_add_char(p->out, '.');
+}
+
+static void add_blind_list(struct page *p, uint32_t list) {
+    const struct checker_list *l = &p->checker->lists[list];
+    const struct registry_list *of = &p->registry->lists[list];
+    buf_add_text(p->out, "<li><strong>");
+    page_text(p, l->list->name);
+    buf_add_text(p->out, "</strong>");
+    if (of->frozen) {
+        buf_add_text(p->out, " since ");
+        page_time(p, of->frozen_since_ns);
+    }
+    buf_add_text(p->out, l->last_failure.kind == VERDICT_UNKNOWN ? ": " : "");
+    add_failure(p, &l->last_failure);
+    buf_add_char(p->out, '.');
+    add_next(p, list);
+    if (l->state == HEALTH_REFUSED && l->list->note != NULL && l->list->note[0] != '\0') {
+        buf_add_char(p->out, ' ');
+        page_text(p, l->list->note);
+    }
+    buf_add_text(p->out, "</li>\n");
+}
+
+static void add_blind_state(struct page *p, enum health_state state) {
+    bool any = false;
+    for (uint32_t list = 0; list < p->settings->n_lists; list++) {
+        if (p->checker->lists[list].list == NULL || p->checker->lists[list].state != state)
+            continue;
+        if (!any) {
+            buf_addf(p->out, "<h3 class=\"bad\">%s</h3>\n<p>", health_state_text[state]);
+            page_text(p, health_state_advice[state]);
+            buf_add_text(p->out, "</p>\n<ul>\n");
+        }
+        any = true;
+        add_blind_list(p, list);
+    }
+    if (any)
+        buf_add_text(p->out, "</ul>\n");
+}
+
+void page_blind(struct page *p, const struct page_lists_state *lists) {
+    if (lists->blind == 0)
+        return;
+    buf_add_text(p->out, "<h2 id=\"blind\">Lists that cannot be believed</h2>\n");
+    for (int state = HEALTH_OK + 1; state < HEALTH_STATES; state++)
+        add_blind_state(p, (enum health_state)state);
+}
+
+/* --- All lists --- */
+
 static void add_state(struct page *p, const struct checker_list *l) {
-    const char *advice = health_state_advice[l->state];
     buf_addf(p->out, "<td><strong class=\"%s\">%s</strong>", l->state == HEALTH_OK ? "good" : "bad",
              health_state_text[l->state]);
     if (l->unproven)
         buf_add_text(p->out, " (unproven: without a test entry that must be listed)");
-    if (advice[0] != '\0') {
-        buf_add_text(p->out, "<br>");
-        page_text(p, advice);
-    }
     buf_add_text(p->out, "</td>");
 }
 
@@ -53,67 +147,28 @@ static void add_budget(struct page *p, uint32_t list) {
         buf_add_text(p->out, "no quota");
         return;
     }
-    page_share(p, quota_used(quota, p->now_ns), quota->limit);
-    buf_add_text(p->out, " queries in ");
+    uint64_t used = quota_used(quota, p->now_ns);
+    buf_add_text(p->out, used < quota->limit ? "<strong>" : "<strong class=\"bad\">");
+    page_number(p, used < quota->limit ? quota->limit - used : 0);
+    buf_add_text(p->out, "</strong> left, ");
+    page_number(p, used);
+    buf_add_text(p->out, " of ");
+    page_number(p, quota->limit);
+    buf_add_text(p->out, " used in ");
     page_duration(p, quota->per_ns);
     if (share >= 0) {
         buf_add_text(p->out, ", shared: ");
         page_text(p, p->settings->budgets[share].name);
     }
-}
-
-static void add_list(struct page *p, uint32_t list) {
-    const struct checker_list *l = &p->checker->lists[list];
-    buf_add_text(p->out, "<tr>");
-    page_cell(p, l->list->name);
-    page_cell(p, l->list->zone);
-    page_cell(p, list_kind_text[l->list->kind]);
-    page_cell(p, list_tier_text[l->list->tier]);
-    add_state(p, l);
-    buf_add_text(p->out, "<td>");
-    if (l->health_check_ns != 0)
-        page_time(p, l->health_check_ns);
-    else
-        buf_add_text(p->out, "none yet");
-    buf_add_text(p->out, "</td><td>");
-    add_failure(p, &l->last_failure);
-    buf_add_text(p->out, "</td><td>");
-    add_budget(p, list);
-    buf_add_text(p->out, "</td></tr>\n");
-}
-
-void page_lists(struct page *p) {
-    buf_add_text(
-        p->out,
-        "<h2>Lists</h2>\n<div class=\"wide\"><table>\n<tr><th>list</th><th>zone</th><th>kind</th>"
-        "<th>tier</th><th>state</th><th>last self-test</th><th>last failure</th><th>budget</th></tr>\n");
-    for (uint32_t list = 0; list < p->settings->n_lists; list++)
-        if (p->checker->lists[list].list != NULL)
-            add_list(p, list);
-    buf_add_text(p->out, "</table></div>\n");
-}
-
-/* --- Ranges --- */
-
-struct coverage {
-    uint64_t checked;
-    uint64_t listed;
-    uint32_t oldest; /* stamp, 0: unknown */
-};
-
-static struct coverage coverage_of(const struct page *p, const struct target_range *range, uint32_t list) {
-    struct coverage sum = {0};
-    const struct registry_count *counts = &p->registry->lists[list].counts[range->first_segment];
-    for (uint32_t i = 0; i < range->n_segments; i++) {
-        sum.checked += counts[i].checked;
-        sum.listed += counts[i].listed;
-        if (counts[i].oldest != 0 && (sum.oldest == 0 || counts[i].oldest < sum.oldest))
-            sum.oldest = counts[i].oldest;
+    if (used > 0) {
+        buf_add_text(p->out, "; the next come back ");
+        page_age(p, quota_reset_ns(quota, p->now_ns));
     }
-    return sum;
 }
 
 static void add_sweep(struct page *p, const struct plan_sweep *sweep) {
+    if (sweep->n == 0)
+        return;
     if (sweep->running) {
         buf_add_text(p->out, "running: ");
         page_share(p, sweep->position, sweep->n);
@@ -128,41 +183,37 @@ static void add_sweep(struct page *p, const struct plan_sweep *sweep) {
     }
 }
 
-static void add_range(struct page *p, const struct target_range *range, uint32_t list) {
-    const struct list *l = &p->settings->lists[list];
-    struct coverage sum = coverage_of(p, range, list);
-    buf_add_text(p->out, "<tr>");
-    page_cell(p, p->settings->groups[range->group].name);
-    page_cell(p, range->range->label);
-    page_cell(p, l->name);
+static void add_list(struct page *p, uint32_t list) {
+    const struct checker_list *l = &p->checker->lists[list];
+    buf_add_text(p->out, "<tr><th scope=\"row\">");
+    page_text(p, l->list->name);
+    buf_add_text(p->out, " <small>");
+    page_text(p, l->list->zone);
+    buf_addf(p->out, "</small></th><td>%s, %s</td>", list_kind_text[l->list->kind],
+             list_tier_text[l->list->tier]);
+    add_state(p, l);
     buf_add_text(p->out, "<td>");
-    page_share(p, sum.checked, range->n_addresses);
+    if (l->health_check_ns != 0)
+        page_age(p, l->health_check_ns);
+    else
+        buf_add_text(p->out, "none yet");
     buf_add_text(p->out, "</td><td>");
-    if (l->kind == LIST_BLOCK)
-        buf_add_u64(p->out, sum.listed);
+    add_failure(p, &l->last_failure);
     buf_add_text(p->out, "</td><td>");
-    if (sum.oldest != 0)
-        page_time(p, registry_ns(p->registry, sum.oldest));
+    add_budget(p, list);
     buf_add_text(p->out, "</td><td>");
-    add_sweep(p, &p->checker->lists[list].plan.sweep);
+    add_sweep(p, &l->plan.sweep);
     buf_add_text(p->out, "</td></tr>\n");
 }
 
-void page_ranges(struct page *p) {
-    uint64_t n = 0;
-    if (p->targets->n_ranges == 0)
-        return;
-    buf_add_text(p->out,
-                 "<h2>Ranges</h2>\n<div class=\"wide\"><table>\n<tr><th>group</th><th>range</th><th>list</th>"
-                 "<th>checked</th><th>listed</th><th>oldest result</th><th>the list's sweep</th></tr>\n");
-    for (uint32_t i = 0; i < p->targets->n_ranges; i++) {
-        const struct target_range *range = &p->targets->ranges[i];
-        for (uint32_t list = 0; list < p->settings->n_lists; list++)
-            if (p->settings->groups[range->group].lists[list] &&
-                p->settings->lists[list].families[range->range->range.first.family] && n++ < PAGE_MAX_RANGES)
-                add_range(p, range, list);
-    }
-    buf_add_text(p->out, "</table></div>\n");
-    if (n > PAGE_MAX_RANGES)
-        buf_addf(p->out, "<p>%ju more rows are not shown.</p>\n", (uintmax_t)(n - PAGE_MAX_RANGES));
+void page_lists(struct page *p) {
+    static const char *const heads[] = {"list",         "kind, tier", "state",       "self-test",
+                                        "last failure", "queries",    "ranges swept"};
+    buf_add_text(p->out, "<h2 id=\"lists\">All lists</h2>\n");
+    page_table(p, "lists", "Whether they answer as they must, and how many queries they may still be sent.",
+               heads, sizeof heads / sizeof *heads);
+    for (uint32_t list = 0; list < p->settings->n_lists; list++)
+        if (p->checker->lists[list].list != NULL)
+            add_list(p, list);
+    page_table_end(p);
 }

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The top of the status page: whether anything is listed, in one line, and what stands in the way of
+ * believing that line. "Nothing is listed" is said only when every address has been looked at on every block
+ * list and all of those can be believed; with less than that it says what is not known.
+ */
+#include "core/page_internal.h"
+
+#include <stdio.h>
+
+enum { RANGES_NAMED = 5 };
+
+/* "1 list", "2 lists". */
+static void add_count(struct page *p, uint64_t n, const char *one, const char *many) {
+    page_number(p, n);
+    buf_add_text(p->out, n == 1 ? one : many);
+}
+
+static bool is_complete(const struct page_found *f) {
+    return f->fresh_watched == f->watched && f->fresh_swept == f->swept;
+}
+
+void page_title(const struct page_found *f, const struct page_lists_state *lists, char *out, size_t size) {
+    if (f->all > 0)
+        (void)snprintf(out, size, "%s%llu listed", f->at_least ? "over " : "",
+                       (unsigned long long)f->addresses - f->at_least);
+    else if (lists->block == 0 || lists->blind_block == lists->block)
+        (void)snprintf(out, size, "cannot tell");
+    else if (lists->blind_block > 0)
+        (void)snprintf(out, size, "0 listed, %u cannot tell", lists->blind_block);
+    else
+        (void)snprintf(out, size, is_complete(f) ? "nothing listed" : "0 listed so far");
+}
+
+static void add_headline(struct page *p, const struct page_found *f, const struct page_lists_state *lists) {
+    if (f->all > 0) {
+        buf_add_text(p->out, "<h1 class=\"bad\">");
+        buf_add_text(p->out, f->at_least ? "At least " : "");
+        add_count(p, f->addresses, " address is listed on ", " addresses are listed on ");
+        add_count(p, f->n_lists, " list", " lists");
+    } else if (lists->block == 0) {
+        buf_add_text(p->out, "<h1>Cannot be told: no block list is asked");
+    } else if (lists->blind_block == lists->block) {
+        buf_add_text(p->out, "<h1 class=\"bad\">Cannot be told: no block list can be believed");
+    } else if (lists->blind_block > 0) {
+        buf_add_text(p->out, "<h1 class=\"bad\">Nothing is listed on ");
+        buf_addf(p->out, "%u of %u block lists; %u cannot be believed", lists->block - lists->blind_block,
+                 lists->block, lists->blind_block);
+    } else if (!is_complete(f)) {
+        buf_add_text(p->out, "<h1>Nothing is known to be listed");
+    } else {
+        buf_add_text(p->out, "<h1 class=\"good\">Nothing is listed");
+    }
+    buf_add_text(p->out, "</h1>\n");
+}
+
+/* On which lists, how many, and how many of the addresses are somebody's own. */
+static void add_where(struct page *p, const struct page_found *f) {
+    const char *comma = "";
+    if (f->all == 0)
+        return;
+    buf_add_text(p->out, "<p>");
+    for (uint32_t list = 0; list < p->settings->n_lists; list++) {
+        if (f->by_list[list] == 0)
+            continue;
+        buf_add_text(p->out, comma);
+        page_text(p, p->settings->lists[list].name);
+        buf_addf(p->out, " (%s): ", list_tier_text[p->settings->lists[list].tier]);
+        page_number(p, f->by_list[list]);
+        comma = ", ";
+    }
+    buf_add_text(p->out, ". Named one by one: <strong>");
+    page_number(p, f->named);
+    buf_add_text(p->out,
+                 f->at_least ? "</strong>, only in ranges: at least " : "</strong>, only in ranges: ");
+    page_number(p, f->addresses - f->named);
+    buf_add_text(p->out, ".</p>\n");
+}
+
+/* Every address counts once for each list: with two lists, an address that one of them was asked about is
+ * half looked at. */
+static void add_progress(struct page *p, const struct page_found *f) {
+    if (is_complete(f))
+        return;
+    buf_add_text(p->out, "<p>Not everything has been looked at: ");
+    if (f->fresh_watched < f->watched) {
+        buf_add_text(p->out, "of addresses named one by one ");
+        page_share(p, f->fresh_watched, f->watched);
+        buf_add_text(p->out, f->fresh_swept < f->swept ? ", " : "");
+    }
+    if (f->fresh_swept < f->swept) {
+        buf_add_text(p->out, "of ranges ");
+        page_share(p, f->fresh_swept, f->swept);
+    }
+    buf_add_text(p->out, ", each address once for each block list.</p>\n");
+}
+
+static void add_names(struct page *p) {
+    const char *comma = "";
+    for (uint32_t list = 0; list < p->settings->n_lists; list++) {
+        const struct checker_list *l = &p->checker->lists[list];
+        if (l->list == NULL || l->state == HEALTH_OK)
+            continue;
+        buf_add_text(p->out, comma);
+        page_text(p, l->list->name);
+        buf_addf(p->out, " (%s)", health_state_text[l->state]);
+        comma = ", ";
+    }
+}
+
+static void add_lists(struct page *p, const struct page_lists_state *lists) {
+    if (lists->blind == 0) {
+        buf_addf(p->out,
+                 lists->all == 1 ? "<p>The list passes its self-test.</p>\n"
+                                 : "<p>All %u lists pass their self-tests.</p>\n",
+                 lists->all);
+        return;
+    }
+    buf_addf(p->out, "<p><strong class=\"bad\">%u of %u lists cannot be believed:</strong> ", lists->blind,
+             lists->all);
+    add_names(p);
+    buf_add_text(p->out, ". What they last proved is kept; what changes there now is not seen. <a "
+                         "href=\"#blind\">Why, and what to do</a></p>\n");
+}
+
+static void add_shares(struct page *p) {
+    unsigned n = 0;
+    for (uint32_t i = 0; i < p->targets->n_ranges; i++)
+        for (uint32_t list = 0; list < p->settings->n_lists; list++) {
+            if (!page_range_has(p, i, list))
+                continue;
+            struct page_coverage c = page_coverage(p, i, list);
+            if (!page_is_much(&c) || n++ >= RANGES_NAMED)
+                continue;
+            buf_add_text(p->out,
+                         n == 1 ? "<p><strong class=\"bad\">Much of a range is listed:</strong> " : "; ");
+            page_text(p, p->targets->ranges[i].range->label);
+            buf_add_text(p->out, " on ");
+            page_text(p, p->settings->lists[list].name);
+            buf_add_text(p->out, " at least ");
+            page_percent(p, c.bound.low);
+        }
+    if (n > RANGES_NAMED)
+        buf_addf(p->out, "; and %u more", n - RANGES_NAMED);
+    if (n > 0)
+        buf_add_text(p->out, ". <a href=\"#ranges\">Ranges</a></p>\n");
+}
+
+static void add_troubles(struct page *p) {
+    if (p->process->storage_why[0] != '\0') {
+        buf_add_text(p->out, "<p><strong class=\"bad\">State is not being saved:</strong> ");
+        page_text(p, p->process->storage_why);
+        buf_add_text(p->out, "</p>\n");
+    }
+    if (p->process->reload_failed)
+        buf_add_text(p->out, "<p><strong class=\"bad\">The configuration was not reloaded:</strong> the file "
+                             "has an error, and the old configuration keeps running. The log says where; "
+                             "<code>--config.check</code> says it again.</p>\n");
+    if (!checker_ready(p->checker))
+        buf_add_text(p->out,
+                     "<p><strong class=\"bad\">Not ready:</strong> the first round of self-tests is not "
+                     "done.</p>\n");
+}
+
+void page_answer(struct page *p, const struct page_found *found, const struct page_lists_state *lists) {
+    add_headline(p, found, lists);
+    add_where(p, found);
+    add_lists(p, lists);
+    add_troubles(p);
+    add_shares(p);
+    add_progress(p, found);
+}

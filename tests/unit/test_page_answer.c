@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The status page: the first line, and what stands in the way of believing it.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "page_fixture.h"
+
+static void says_that_nothing_is_listed_only_when_all_has_been_looked_at(void **state) {
+    struct world *w = *state;
+    EXPECT(w, "<h1>Nothing is known to be listed</h1>", "<title>0 listed so far - rbl_exporter</title>",
+           "of addresses named one by one 0 of 7 (0.00 %), of ranges 0 of 37 (0.00 %), each address once for "
+           "each block list.");
+    clean(w);
+    world_ready(w);
+    EXPECT(w, "<h1 class=\"good\">Nothing is listed</h1>", "<title>nothing listed - rbl_exporter</title>",
+           "All 4 lists pass their self-tests", "!looked at:", "!<strong class=\"bad\">");
+}
+
+static void does_not_call_clean_what_the_range_has_not_shown_yet(void **state) {
+    struct world *w = *state;
+    static const char *const watched[] = {"192.0.2.1", "192.0.2.2", "198.51.100.9"};
+    for (size_t i = 0; i < sizeof watched / sizeof *watched; i++) {
+        world_not_listed(w, BLOCK, watched[i], LOOK_WATCHED);
+        world_not_listed(w, KEYED, watched[i], LOOK_WATCHED);
+    }
+    world_not_listed(w, BLOCK, "2001:db8::1", LOOK_WATCHED);
+    EXPECT(w, "<h1>Nothing is known to be listed</h1>",
+           "<p>Not everything has been looked at: of ranges 1 of 37 (2.70 %), each");
+}
+
+static void counts_addresses_and_lists_at_once(void **state) {
+    struct world *w = *state;
+    clean(w);
+    world_listed(w, BLOCK, "192.0.2.1", LOOK_WATCHED, 1);
+    EXPECT(w, "<h1 class=\"bad\">1 address is listed on 1 list</h1>",
+           "<title>1 listed - rbl_exporter</title>",
+           "<p>block (page): 1. Named one by one: <strong>1</strong>, only in ranges: 0.</p>");
+    fill(w);
+    EXPECT(
+        w, "<h1 class=\"bad\">4 addresses are listed on 2 lists</h1>",
+        "<title>4 listed - rbl_exporter</title>",
+        "<p>block (page): 4, keyed (page): 1. Named one by one: <strong>3</strong>, only in ranges: 1.</p>");
+}
+
+static void tells_what_a_blind_list_leaves_open(void **state) {
+    struct world *w = *state;
+    clean(w);
+    world_blind(w, BLOCK, HEALTH_TIMEOUT);
+    EXPECT(w, "<h1 class=\"bad\">Nothing is listed on 1 of 2 block lists; 1 cannot be believed</h1>",
+           "<title>0 listed, 1 cannot tell - rbl_exporter</title>",
+           "<strong class=\"bad\">1 of 4 lists cannot be believed:</strong> block (timeout). What they last "
+           "proved is "
+           "kept",
+           "<a href=\"#blind\">");
+    world_blind(w, KEYED, HEALTH_REFUSED);
+    EXPECT(w, "<h1 class=\"bad\">Cannot be told: no block list can be believed</h1>",
+           "<title>cannot tell - rbl_exporter</title>",
+           "2 of 4 lists cannot be believed:</strong> block "
+           "(timeout), keyed (refused).");
+}
+
+static void does_not_hide_a_listing_behind_a_blind_list(void **state) {
+    struct world *w = *state;
+    fill(w);
+    world_blind(w, BLOCK, HEALTH_WILDCARD);
+    world_blind(w, KEYED, HEALTH_SILENT);
+    EXPECT(w, "<h1 class=\"bad\">4 addresses are listed on 2 lists</h1>",
+           "2 of 4 lists cannot be believed:</strong> block (wildcard), keyed (silent).");
+}
+
+/* A list of scores has no say in whether anything is listed. */
+static void is_not_put_off_by_a_list_that_lists_nothing(void **state) {
+    struct world *w = *state;
+    clean(w);
+    world_blind(w, SCORE, HEALTH_TIMEOUT);
+    EXPECT(w, "<h1 class=\"good\">Nothing is listed</h1>",
+           "1 of 4 lists cannot be believed:</strong> score (timeout)");
+}
+
+static void says_that_it_is_not_ready(void **state) {
+    struct world *w = *state;
+    EXPECT(w, "<strong class=\"bad\">Not ready:</strong>");
+    world_ready(w);
+    EXPECT(w, "!Not ready");
+}
+
+static void says_why_state_is_not_being_saved(void **state) {
+    EXPECT(*state, "!State is not being saved");
+    process.storage_why = "data/state.db cannot be written: <disk> full";
+    EXPECT(*state,
+           "<p><strong class=\"bad\">State is not being saved:</strong> data/state.db cannot be written: "
+           "&lt;disk&gt; full</p>");
+}
+
+static void says_that_a_reload_failed(void **state) {
+    EXPECT(*state, "!was not reloaded");
+    process.reload_failed = true;
+    EXPECT(*state, "<strong class=\"bad\">The configuration was not reloaded:</strong>");
+}
+
+/* RBLRangeListed goes by the same number. */
+static void names_ranges_of_which_much_is_listed(void **state) {
+    struct world *w = *state;
+    struct registry_count *count =
+        &w->checker->registry->lists[BLOCK].counts[w->targets->ranges[0].first_segment];
+    EXPECT(w, "!Much of a range");
+    count->sample_checked = 10000;
+    count->sample_listed = 15;
+    EXPECT(w, "!Much of a range", "<strong>0.15 %</strong> (0.09 % to 0.25 %) of 10,000");
+    count->sample_listed = 20;
+    EXPECT(w,
+           "<strong class=\"bad\">Much of a range is listed:</strong> 198.51.100.0/28 on block at least "
+           "0.13 %. <a href=\"#ranges\">",
+           "<strong class=\"bad\">0.20 %</strong> (0.13 % to 0.31 %) of 10,000");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        IN_WORLD(says_that_nothing_is_listed_only_when_all_has_been_looked_at),
+        IN_WORLD(does_not_call_clean_what_the_range_has_not_shown_yet),
+        IN_WORLD(counts_addresses_and_lists_at_once),
+        IN_WORLD(tells_what_a_blind_list_leaves_open),
+        IN_WORLD(does_not_hide_a_listing_behind_a_blind_list),
+        IN_WORLD(is_not_put_off_by_a_list_that_lists_nothing),
+        IN_WORLD(says_that_it_is_not_ready),
+        IN_WORLD(says_why_state_is_not_being_saved),
+        IN_WORLD(says_that_a_reload_failed),
+        IN_WORLD(names_ranges_of_which_much_is_listed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
