@@ -27,7 +27,8 @@ endif
 
 BUILD_PACKAGES := gcc libc6-dev make pkg-config libc-ares-dev libmicrohttpd-dev libyaml-dev zlib1g-dev libsqlite3-dev
 LINT_PACKAGES := clang-tidy clang-format cppcheck python3
-TEST_PACKAGES := libcmocka-dev rbldnsd unbound prometheus python3 python3-prometheus-client curl strace
+TEST_PACKAGES := libcmocka-dev rbldnsd unbound prometheus python3 python3-prometheus-client curl strace \
+                 chromium chromium-driver
 LIBRARIES := libcares libmicrohttpd yaml-0.1 zlib sqlite3
 
 # Asked for only by recipes (`=`), so that `make help` works before anything is installed.
