@@ -10,7 +10,7 @@
 /* For a phone, on which the rest is far below. */
 static void add_contents(struct page *p, const struct page_found *found,
                          const struct page_lists_state *lists) {
-    buf_add_text(p->out, "<nav aria-label=\"On this page\">");
+    buf_add_text(p->out, "<nav aria-label=\"On this page\"><a href=\"./\">Load again</a> ");
     if (found->all > 0)
         buf_add_text(p->out, "<a href=\"#listed\">Listed now</a> ");
     buf_add_text(p->out, "<a href=\"#changes\">Latest changes</a> ");

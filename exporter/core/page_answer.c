@@ -16,10 +16,6 @@ static void add_count(struct page *p, uint64_t n, const char *one, const char *m
     buf_add_text(p->out, n == 1 ? one : many);
 }
 
-static bool is_complete(const struct page_found *f) {
-    return f->fresh_watched == f->watched && f->fresh_swept == f->swept;
-}
-
 void page_title(const struct page_found *f, const struct page_lists_state *lists, char *out, size_t size) {
     if (f->all > 0)
         (void)snprintf(out, size, "%s%llu listed", f->at_least ? "over " : "",
@@ -29,7 +25,7 @@ void page_title(const struct page_found *f, const struct page_lists_state *lists
     else if (lists->blind_block > 0)
         (void)snprintf(out, size, "0 listed, %u cannot tell", lists->blind_block);
     else
-        (void)snprintf(out, size, is_complete(f) ? "nothing listed" : "0 listed so far");
+        (void)snprintf(out, size, f->complete ? "nothing listed" : "0 listed so far");
 }
 
 static void add_headline(struct page *p, const struct page_found *f, const struct page_lists_state *lists) {
@@ -42,11 +38,14 @@ static void add_headline(struct page *p, const struct page_found *f, const struc
         buf_add_text(p->out, "<h1>Cannot be told: no block list is asked");
     } else if (lists->blind_block == lists->block) {
         buf_add_text(p->out, "<h1 class=\"bad\">Cannot be told: no block list can be believed");
+    } else if (lists->blind_block > 0 && f->complete) {
+        buf_addf(p->out, "<h1 class=\"bad\">Nothing is listed on %u of %u block lists; %u cannot be believed",
+                 lists->block - lists->blind_block, lists->block, lists->blind_block);
     } else if (lists->blind_block > 0) {
-        buf_add_text(p->out, "<h1 class=\"bad\">Nothing is listed on ");
-        buf_addf(p->out, "%u of %u block lists; %u cannot be believed", lists->block - lists->blind_block,
-                 lists->block, lists->blind_block);
-    } else if (!is_complete(f)) {
+        buf_addf(p->out,
+                 "<h1 class=\"bad\">Nothing is known to be listed; %u of %u block lists cannot be believed",
+                 lists->blind_block, lists->block);
+    } else if (!f->complete) {
         buf_add_text(p->out, "<h1>Nothing is known to be listed");
     } else {
         buf_add_text(p->out, "<h1 class=\"good\">Nothing is listed");
@@ -54,7 +53,20 @@ static void add_headline(struct page *p, const struct page_found *f, const struc
     buf_add_text(p->out, "</h1>\n");
 }
 
-/* On which lists, how many, and how many of the addresses are somebody's own. */
+/* How many of the addresses are somebody's own. */
+static void add_kinds(struct page *p, const struct page_found *f) {
+    bool all_named = f->named_pairs > f->n;
+    buf_add_text(p->out,
+                 all_named ? ". Named one by one: at least <strong>" : ". Named one by one: <strong>");
+    page_number(p, f->named);
+    buf_add_text(p->out, "</strong>");
+    if (all_named)
+        return;
+    buf_add_text(p->out, f->at_least ? ", only in ranges: at least " : ", only in ranges: ");
+    page_number(p, f->addresses - f->named);
+}
+
+/* On which lists, and how many. */
 static void add_where(struct page *p, const struct page_found *f) {
     const char *comma = "";
     if (f->all == 0)
@@ -69,18 +81,14 @@ static void add_where(struct page *p, const struct page_found *f) {
         page_number(p, f->by_list[list]);
         comma = ", ";
     }
-    buf_add_text(p->out, ". Named one by one: <strong>");
-    page_number(p, f->named);
-    buf_add_text(p->out,
-                 f->at_least ? "</strong>, only in ranges: at least " : "</strong>, only in ranges: ");
-    page_number(p, f->addresses - f->named);
+    add_kinds(p, f);
     buf_add_text(p->out, ".</p>\n");
 }
 
 /* Every address counts once for each list: with two lists, an address that one of them was asked about is
  * half looked at. */
 static void add_progress(struct page *p, const struct page_found *f) {
-    if (is_complete(f))
+    if (f->fresh_watched == f->watched && f->fresh_swept == f->swept)
         return;
     buf_add_text(p->out, "<p>Not everything has been looked at: ");
     if (f->fresh_watched < f->watched) {
@@ -153,9 +161,9 @@ static void add_troubles(struct page *p) {
         buf_add_text(p->out, "</p>\n");
     }
     if (p->process->reload_failed)
-        buf_add_text(p->out, "<p><strong class=\"bad\">The configuration was not reloaded:</strong> the file "
-                             "has an error, and the old configuration keeps running. The log says where; "
-                             "<code>--config.check</code> says it again.</p>\n");
+        buf_add_text(p->out,
+                     "<p><strong class=\"bad\">The configuration was not reloaded:</strong> the old one "
+                     "keeps running. The log says why, and so does <code>--config.check</code>.</p>\n");
     if (!checker_ready(p->checker))
         buf_add_text(p->out,
                      "<p><strong class=\"bad\">Not ready:</strong> the first round of self-tests is not "

@@ -4,6 +4,7 @@
  */
 #include "core/page_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* "FROM TO REASON" as "list FROM -> TO (REASON)". */
@@ -82,11 +83,12 @@ void page_changes(struct page *p) {
         buf_add_text(p->out, "<p>Nothing has happened yet.</p>\n");
         return;
     }
-    page_table(p, "changes",
-               history->n > PAGE_MAX_CHANGES
-                   ? "The latest 50, the newest first; an address leads to all that is kept of it."
-                   : "The newest first.",
-               heads, sizeof heads / sizeof *heads);
+    char caption[128] = "The newest first.";
+    if (history->n > PAGE_MAX_CHANGES)
+        (void)snprintf(caption, sizeof caption,
+                       "The latest %d, the newest first; an address leads to all that is kept of it.",
+                       PAGE_MAX_CHANGES);
+    page_table(p, "changes", caption, heads, sizeof heads / sizeof *heads);
     for (uint32_t age = 0; age < history->n && age < PAGE_MAX_CHANGES; age++)
         add_row(p, history_at(history, age));
     page_table_end(p);

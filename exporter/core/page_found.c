@@ -12,6 +12,7 @@
 
 static void found(struct page *p, struct page_found *f, uint32_t list, uint32_t index, bool named) {
     f->by_list[list]++;
+    f->named_pairs += named;
     if (f->all++ >= PAGE_MAX_LISTED)
         return;
     const struct page_pair pair = {
@@ -94,6 +95,22 @@ static void count_lists(struct page *p, struct page_found *f) {
         f->addresses = most;
 }
 
+/* Whether every address has a verdict, on every block list that can be believed. */
+static bool is_complete(const struct page *p) {
+    for (uint32_t list = 0; list < p->settings->n_lists; list++) {
+        const struct registry_list *l = &p->registry->lists[list];
+        if (!page_is_block(p, list) || p->checker->lists[list].state != HEALTH_OK)
+            continue;
+        for (uint32_t i = 0; i < l->set->n_watched; i++)
+            if (!registry_is_fresh(l, l->set->watched[i].index))
+                return false;
+        for (uint32_t i = 0; i < l->set->n_segment_spans; i++)
+            if (l->counts[l->set->spans[i].segment].checked < l->set->spans[i].count)
+                return false;
+    }
+    return true;
+}
+
 void page_find(struct page *p, struct page_found *f) {
     *f = (struct page_found){0};
     buf_init(&f->kept, PAGE_MAX_LISTED * sizeof(struct page_pair));
@@ -101,6 +118,7 @@ void page_find(struct page *p, struct page_found *f) {
         for (uint32_t list = 0; list < p->settings->n_lists; list++)
             if (page_is_block(p, list))
                 (swept ? find_swept : find_watched)(p, f, list);
+    f->complete = is_complete(p);
     if (buf_status(&f->kept) != STATUS_OK)
         p->out->status = buf_status(&f->kept);
     f->n = (uint32_t)(f->kept.len / sizeof(struct page_pair));

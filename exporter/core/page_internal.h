@@ -81,10 +81,13 @@ struct page_found {
     uint32_t n;                    /* of them, at most PAGE_MAX_LISTED */
     uint64_t all;                  /* pairs, those that are not kept too */
     uint64_t by_list[LIST_MAX];
-    unsigned n_lists;   /* that have any */
-    uint64_t addresses; /* different ones, ... */
-    bool at_least;      /* ... or more: some pairs are not kept, and several lists have any */
-    uint64_t named;     /* of those in `pairs` */
+    unsigned n_lists;     /* that have any */
+    uint64_t addresses;   /* different ones, ... */
+    bool at_least;        /* ... or more: some pairs are not kept, and several lists have any */
+    uint64_t named;       /* of those in `pairs` */
+    uint64_t named_pairs; /* those that are not kept too */
+    bool complete; /* every address has a verdict that is not stale, on every block list that can be believed
+                    */
     /* Over all block lists: addresses, and those of them with a verdict that is not stale. */
     uint64_t watched, fresh_watched, swept, fresh_swept;
 };

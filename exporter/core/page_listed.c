@@ -45,9 +45,9 @@ static void add_list(struct page *p, uint32_t list) {
     buf_add_text(p->out, " <small>");
     buf_add_text(p->out, list_tier_text[l->tier]);
     if (state != HEALTH_OK) {
-        buf_add_text(p->out, ", <b class=\"bad\">");
+        buf_add_text(p->out, ", <strong class=\"bad\">");
         buf_add_text(p->out, health_state_text[state]);
-        buf_add_text(p->out, "</b>");
+        buf_add_text(p->out, "</strong>");
     }
     buf_add_text(p->out, "</small>");
 }

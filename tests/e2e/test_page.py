@@ -291,7 +291,7 @@ def five_thousand(world):
     for width in (PHONE, DESK):
         with world.case(f"they load about as fast as an empty page on {width} px"):
             browser.resize(width)
-            times = [(load(empty), load(full)) for _ in range(7)]
+            times = [(load(empty), load(full)) for _ in range(5)]
             equal(browser.run("return document.querySelectorAll('.listed tbody tr').length"), n)
             scroll, inner = browser.run(FITS)
             assert scroll <= inner, f"{scroll} px on {inner} px"

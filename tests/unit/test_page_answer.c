@@ -64,6 +64,14 @@ static void tells_what_a_blind_list_leaves_open(void **state) {
            "(timeout), keyed (refused).");
 }
 
+/* What has not been looked at is no less open because another list is blind. */
+static void claims_no_more_of_the_other_lists_than_is_known(void **state) {
+    struct world *w = *state;
+    world_blind(w, KEYED, HEALTH_TIMEOUT);
+    EXPECT(w, "<h1 class=\"bad\">Nothing is known to be listed; 1 of 2 block lists cannot be believed</h1>",
+           "<title>0 listed, 1 cannot tell - rbl_exporter</title>");
+}
+
 static void does_not_hide_a_listing_behind_a_blind_list(void **state) {
     struct world *w = *state;
     fill(w);
@@ -125,6 +133,7 @@ int main(void) {
         IN_WORLD(does_not_call_clean_what_the_range_has_not_shown_yet),
         IN_WORLD(counts_addresses_and_lists_at_once),
         IN_WORLD(tells_what_a_blind_list_leaves_open),
+        IN_WORLD(claims_no_more_of_the_other_lists_than_is_known),
         IN_WORLD(does_not_hide_a_listing_behind_a_blind_list),
         IN_WORLD(is_not_put_off_by_a_list_that_lists_nothing),
         IN_WORLD(says_that_it_is_not_ready),

@@ -68,10 +68,10 @@ static void marks_what_a_list_said_that_cannot_be_believed_now(void **state) {
     struct world *w = *state;
     fill(w);
     world_blind(w, KEYED, HEALTH_REFUSED);
-    EXPECT(
-        w,
-        ROW(LINK("192.0.2.2")) "<td>outbound</td><td>keyed <small>page, <b class=\"bad\">refused</b></small>",
-        "<td>block <small>page</small></td>");
+    EXPECT(w,
+           ROW(LINK("192.0.2.2")) "<td>outbound</td><td>keyed <small>page, <strong "
+                                  "class=\"bad\">refused</strong></small>",
+           "<td>block <small>page</small></td>");
 }
 
 /* --- More than a page holds --- */
@@ -136,6 +136,24 @@ static void counts_an_address_once_that_is_on_two_lists(void **state) {
            "!not shown", LINK("10.0.9.195"));
 }
 
+static void does_not_say_how_many_are_named_where_it_has_not_kept_them(void **state) {
+    struct world *w = *state;
+    static struct ip addresses[PAGE_MAX_LISTED + 1];
+    static struct group group;
+    world_end(w);
+    for (uint32_t i = 0; i <= PAGE_MAX_LISTED; i++)
+        addresses[i] = ip_v4(0x0a000000u + i);
+    group = w->settings.groups[0];
+    group.addresses = addresses;
+    group.n_addresses = PAGE_MAX_LISTED + 1;
+    struct settings settings = w->settings;
+    settings.groups = &group;
+    world_begin(w, &settings);
+    list_range(w, BLOCK, PAGE_MAX_LISTED + 1);
+    EXPECT(w, ">5,001 addresses are listed on 1 list</h1>",
+           ". Named one by one: at least <strong>5,000</strong>.</p>", "<p>1 more are listed");
+}
+
 #define IN_LARGE(test) cmocka_unit_test_setup_teardown(test, begin_large, teardown)
 
 int main(void) {
@@ -146,6 +164,7 @@ int main(void) {
         IN_WORLD(marks_what_a_list_said_that_cannot_be_believed_now),
         IN_LARGE(counts_the_addresses_that_it_does_not_show),
         IN_LARGE(does_not_say_how_many_addresses_where_it_has_not_compared_them),
+        IN_LARGE(does_not_say_how_many_are_named_where_it_has_not_kept_them),
         IN_LARGE(counts_an_address_once_that_is_on_two_lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
