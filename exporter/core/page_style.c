@@ -3,7 +3,7 @@
  * The style of all pages. Colours are variables with a value for each scheme; every pair of text and ground
  * has a contrast of at least 4.5 to 1, which tests/e2e/test_page.py measures in a browser.
  *
- * Below 60 rem tables become cards: every row a box, every cell a line with the head of its column before it.
+ * Below 64 rem tables become cards: every row a box, every cell a line with the head of its column before it.
  * The heads are written here once more and not into every cell, where thousands of rows would repeat them; a
  * test compares them with those of the tables.
  *
@@ -40,13 +40,13 @@ const char page_style[] =
     "table{border-collapse:collapse;width:100%;font-size:.9rem}caption{text-align:left;padding:.2rem 0}"
     "th,td{border-bottom:1px solid var(--line);padding:.35rem .6rem .35rem 0;text-align:left;"
     "vertical-align:top}thead th{white-space:nowrap}"
-    "@media screen and (min-width:60.01rem){.listed,.listed caption,.listed thead,.listed "
+    "@media screen and (min-width:64.01rem){.listed,.listed caption,.listed thead,.listed "
     "tbody{display:block}"
-    ".listed tr{display:grid;grid-template-columns:8.6rem minmax(0,5fr) minmax(0,5fr) minmax(0,4fr) "
-    "minmax(0,7fr) minmax(0,3fr) minmax(0,9fr) minmax(0,4fr);border-bottom:1px solid var(--line);"
+    ".listed tr{display:grid;grid-template-columns:8.6rem minmax(0,5fr) minmax(0,6fr) minmax(0,4fr) "
+    "minmax(0,8fr) minmax(0,3fr) minmax(0,8fr) minmax(0,4fr);border-bottom:1px solid var(--line);"
     "content-visibility:auto;contain-intrinsic-size:auto 3.2rem}.listed th,.listed "
     "td{border:0;white-space:normal}}"
-    "@media screen and (max-width:60rem){"
+    "@media screen and (max-width:64rem){"
     "table,caption,tbody,tr,th,td{display:block}"
     "thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}"
     "tr{background:var(--card);margin:.6rem 0;padding:.5rem .6rem;content-visibility:auto;"
