@@ -67,7 +67,7 @@ EDGE_TESTS := $(filter $(BUILD)/tests/test_edge_%,$(TESTS))
 CORE_TESTS := $(filter-out $(EDGE_TESTS),$(TESTS))
 
 .PHONY: all run test soak programs asan lint lint-layers lint-headers lint-purity lint-tidy lint-cppcheck lint-format \
-        format reference clean help FORCE
+        format reference prometheusrule clean help FORCE
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/rbl_exporter ## Builds build/rbl_exporter and nothing else
@@ -110,7 +110,7 @@ $(BUILD):
 
 # A source that does not compile must neither hide the results of the rest nor leave an old program to pass for it:
 # make goes on as far as it can, and tests/run counts the failed build.
-KINDS ?= unit scenario e2e fuzz lint
+KINDS ?= unit scenario e2e fuzz lint rules
 test: ## Installs the test tools, builds and runs all tests; T=text only those with it in their name
 	$(Q)sh .ci/packages $(BUILD_PACKAGES) $(TEST_PACKAGES) $(if $(filter lint,$(KINDS)),$(LINT_PACKAGES))
 	$(Q)$(MAKE) --keep-going programs || broken=--broken-build; \
@@ -123,7 +123,7 @@ soak: ## 900 crashes of the real daemon, and 2,000 simulated months with SenderS
 	$(Q)RBL_CRASHES=$(CRASHES) $(PYTHON) tests/run --build=$(BUILD) --match=test_crash --limit=3600 e2e
 	$(Q)$(PYTHON) tests/run --build=$(BUILD) --match='$(T)' --limit=3600 soak
 
-asan: ## The same tests but those of lint, with AddressSanitizer and UndefinedBehaviorSanitizer
+asan: ## The same tests but those of lint and rules, with AddressSanitizer and UndefinedBehaviorSanitizer
 	$(Q)$(MAKE) test BUILD=$(BUILD)/asan SANITIZE=address,undefined CFLAGS="-O1 -g" KINDS="unit scenario e2e fuzz"
 
 programs: all $(TESTS) $(REPLAYS) $(if $(DRIVER),$(BUILD)/tests/scenario_driver)
@@ -186,10 +186,13 @@ format: ## Formats the C files as lint wants them
 reference: all ## Writes the reference of keys and metrics into the README
 	$(Q)$(PYTHON) tests/lint/readme.py --update $(BUILD)/rbl_exporter
 
+prometheusrule: ## Writes the rules of Prometheus as an object of its operator for Kubernetes
+	$(Q)$(PYTHON) tests/rules/prometheusrule.py --update
+
 clean: ## Removes what was built
 	$(Q)rm -rf $(BUILD)
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
 
 -include $(patsubst %.o,%.d,$(APP) $(CORE) $(EDGE) $(TEST_OBJECTS) $(FUZZ_OBJECTS) $(DRIVER))
