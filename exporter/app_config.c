@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app_config.h"
 
+#include "edge/clock.h"
 #include "edge/embedded.h"
 #include "edge/log.h"
 #include "edge/secret.h"
@@ -51,6 +52,8 @@ enum status app_config_load(const char *file, const struct catalog *catalog, str
                      : yaml_parse(embedded_default_yml, embedded_default_yml_size, &arena, problems, &root);
     if (status == STATUS_OK)
         status = settings_read(root, catalog, read_key, NULL, problems, out);
+    if (status == STATUS_OK)
+        settings_check_dates(*out, clock_wall_ns() / DAY_NS, problems);
     problems_sort(problems);
     arena_release(&arena);
     return status;

@@ -74,10 +74,10 @@ void app_text_lists(struct buf *out, const struct catalog *catalog, const struct
 
 static void range_line(struct buf *out, const char *group, const struct ip_range *range, const char *label) {
     char percent[IP_RANGE_TEXT_SIZE];
+    char count[IP_COUNT_SIZE];
     if (!ip_range_percent(range, percent))
         (void)snprintf(percent, sizeof percent, "-");
-    buf_addf(out, "%-24s %-34s %10llu  %s\n", group, label, (unsigned long long)ip_range_count(range),
-             percent);
+    buf_addf(out, "%-24s %-34s %10s  %s\n", group, label, ip_range_format_count(range, count), percent);
 }
 
 void app_text_ranges(struct buf *out, const struct settings *settings) {
@@ -98,6 +98,13 @@ void app_text_ranges(struct buf *out, const struct settings *settings) {
         }
     }
     buf_addf(out, "%-24s %-34s %10llu  (overlaps counted in each)\n", "all", "", (unsigned long long)total);
+    if (settings->n_safelists > 0)
+        buf_addf(out, "\n%-24s %-34s %10s  %s\n", "SAFELIST", "RANGE", "ADDRESSES", "PANEL NOTATION");
+    for (size_t i = 0; i < settings->n_safelists; i++) {
+        const struct safelist *safelist = &settings->safelists[i];
+        for (size_t k = 0; k < safelist->n_ranges; k++)
+            range_line(out, safelist->name, &safelist->ranges[k].range, safelist->ranges[k].label);
+    }
 }
 
 void app_text_reference(struct buf *out) {

@@ -196,7 +196,7 @@ static const struct target_set *old_set(const struct checker *old, const struct 
 
 enum status checker_carry(struct checker *c, const struct checker *old, int64_t now_ns) {
     struct reload reload = {c, old, now_ns};
-    enum status status = registry_carry(c->registry, old->registry, map_server, &reload);
+    enum status status = registry_carry(c->registry, old->registry, map_server, &reload, now_ns);
     if (status == STATUS_OK)
         status = carry_budgets(c, old, now_ns);
     for (uint32_t i = 0; status == STATUS_OK && i < c->settings->n_lists; i++) {

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 enum ip_family { IP_V4 = 0, IP_V6 = 1 };
-enum { IP_FAMILIES = 2, IP_TEXT_SIZE = 46, IP_RANGE_TEXT_SIZE = 96 };
+enum { IP_FAMILIES = 2, IP_TEXT_SIZE = 46, IP_RANGE_TEXT_SIZE = 96, IP_COUNT_SIZE = 24 };
 
 struct ip {
     uint64_t hi;
@@ -76,6 +76,9 @@ size_t ip_range_format(const struct ip_range *range, char out[IP_RANGE_TEXT_SIZE
 bool ip_range_percent(const struct ip_range *range, char out[IP_RANGE_TEXT_SIZE]);
 /* Number of addresses, UINT64_MAX if that or more. */
 uint64_t ip_range_count(const struct ip_range *range);
+/* That number in digits; 2^64 and more as a power of two or as a bound: "2^80", "more than 2^64". Returns
+ * `out`. */
+const char *ip_range_format_count(const struct ip_range *range, char out[IP_COUNT_SIZE]);
 bool ip_range_contains(const struct ip_range *range, const struct ip *ip);
 
 #endif

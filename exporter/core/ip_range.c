@@ -236,6 +236,23 @@ uint64_t ip_range_count(const struct ip_range *range) {
     return distance == UINT64_MAX ? distance : distance + 1;
 }
 
+const char *ip_range_format_count(const struct ip_range *range, char out[IP_COUNT_SIZE]) {
+    unsigned __int128 first = (unsigned __int128)range->first.hi << 64 | range->first.lo;
+    unsigned __int128 last = (unsigned __int128)range->last.hi << 64 | range->last.lo;
+    unsigned __int128 less_one = last - first;
+    uint64_t high = (uint64_t)(less_one >> 64);
+    if (high == 0 && (uint64_t)less_one < UINT64_MAX) {
+        snprintf(out, IP_COUNT_SIZE, "%llu", (unsigned long long)less_one + 1);
+        return out;
+    }
+    unsigned bits = 64;
+    for (uint64_t rest = high; rest; rest >>= 1)
+        bits++;
+    bool power = (less_one & (less_one + 1)) == 0;
+    snprintf(out, IP_COUNT_SIZE, "%s2^%u", power ? "" : "more than ", power ? bits : bits - 1);
+    return out;
+}
+
 bool ip_range_contains(const struct ip_range *range, const struct ip *ip) {
     return ip_compare(&range->first, ip) <= 0 && ip_compare(ip, &range->last) <= 0;
 }

@@ -78,6 +78,18 @@ static bool make_groups(struct maker *m) {
     return true;
 }
 
+static bool make_safelists(struct maker *m) {
+    struct metrics_scrape *s = m->s;
+    for (uint32_t i = 0; i < s->targets->n_safelists; i++) {
+        const struct target_safelist *safelist = &s->targets->safelists[i];
+        struct metrics_labels name;
+        if (!make(m, NULL, "safelist", s->settings->safelists[safelist->safelist].name, &name) ||
+            !make(m, &name, "range", safelist->range->label, &s->safelists[i]))
+            return false;
+    }
+    return true;
+}
+
 /* --- Preparing --- */
 
 static const uint32_t *make_indexes(struct metrics_scrape *s, const struct target_set *set) {
@@ -116,13 +128,14 @@ static bool prepare(struct metrics_scrape *s) {
     s->indexes = arena_array(&s->arena, settings->n_lists, sizeof *s->indexes);
     s->groups = arena_array(&s->arena, settings->n_groups, sizeof *s->groups);
     s->ranges = arena_array(&s->arena, s->targets->n_ranges, sizeof *s->ranges);
+    s->safelists = arena_array(&s->arena, s->targets->n_safelists, sizeof *s->safelists);
     s->singles = arena_array(&s->arena, s->group_singles[settings->n_groups], sizeof *s->singles);
     if (s->lists == NULL || s->indexes == NULL || s->groups == NULL || s->ranges == NULL ||
-        s->singles == NULL)
+        s->safelists == NULL || s->singles == NULL)
         return false;
     struct maker m = {.s = s};
     buf_init(&m.text, SIZE_MAX);
-    bool made = make_lists(&m) && make_groups(&m);
+    bool made = make_lists(&m) && make_groups(&m) && make_safelists(&m);
     buf_release(&m.text);
     return made && find_indexes(s);
 }
@@ -146,6 +159,13 @@ static void render_per_range(struct metrics_scrape *s, const struct metric *m) {
     }
 }
 
+static void render_per_safelist(struct metrics_scrape *s, const struct metric *m) {
+    for (uint32_t i = 0; i < s->targets->n_safelists; i++)
+        for (uint32_t list = 0; list < s->settings->n_lists; list++)
+            if (s->targets->safelists[i].lists[list])
+                m->per_safelist(s, i, list);
+}
+
 static void render_family(struct metrics_scrape *s, const struct metric *m) {
     promtext_family(&s->text, m->name, m->type, m->help);
     if (m->once != NULL) {
@@ -156,8 +176,10 @@ static void render_family(struct metrics_scrape *s, const struct metric *m) {
                 m->per_list(s, list);
     } else if (m->per_group != NULL) {
         render_per_group(s, m);
-    } else {
+    } else if (m->per_range != NULL) {
         render_per_range(s, m);
+    } else {
+        render_per_safelist(s, m);
     }
 }
 

@@ -37,6 +37,8 @@ struct metric {
     void (*per_range)(struct metrics_scrape *s, uint32_t range,
                       uint32_t list); /* each configured range, and each
          list of its group that is asked about the range's family */
+    void (*per_safelist)(struct metrics_scrape *s, uint32_t safelist, uint32_t list); /* each safelisted
+                                                      range, and each of the block lists that count for it */
 };
 extern const struct metric metrics_table[];
 extern const unsigned metrics_count;

@@ -28,12 +28,13 @@ struct metrics_scrape {
     const struct metrics_process *process;
     int64_t now_ns;
     int64_t wall_offset_ns;
-    struct arena arena;             /* all that follows */
-    struct metrics_labels *lists;   /* [n_lists]: list; of enabled lists */
-    struct metrics_labels *groups;  /* [n_groups]: group */
-    struct metrics_labels *ranges;  /* [n_ranges]: group, range */
-    struct metrics_labels *singles; /* of all groups' single addresses in their order: group, ip */
-    uint32_t *group_singles;        /* [n_groups + 1]: where each group's begin in `singles` */
+    struct arena arena;               /* all that follows */
+    struct metrics_labels *lists;     /* [n_lists]: list; of enabled lists */
+    struct metrics_labels *groups;    /* [n_groups]: group */
+    struct metrics_labels *ranges;    /* [n_ranges]: group, range */
+    struct metrics_labels *safelists; /* [n_safelists of targets]: safelist, range */
+    struct metrics_labels *singles;   /* of all groups' single addresses in their order: group, ip */
+    uint32_t *group_singles;          /* [n_groups + 1]: where each group's begin in `singles` */
     const uint32_t *
         *indexes; /* [n_lists] of [n_singles]: target_index(); shared by lists with the same set */
 };
@@ -89,6 +90,11 @@ void metrics_range_last_change(struct metrics_scrape *s, uint32_t range, uint32_
 void metrics_range_sweep_completion(struct metrics_scrape *s, uint32_t range, uint32_t list);
 void metrics_range_sweep_duration(struct metrics_scrape *s, uint32_t range, uint32_t list);
 void metrics_range_ip_listed(struct metrics_scrape *s, uint32_t range, uint32_t list);
+
+void metrics_safelist_info(struct metrics_scrape *s);
+void metrics_safelist_added(struct metrics_scrape *s);
+void metrics_safelist_last_listed(struct metrics_scrape *s, uint32_t safelist, uint32_t list);
+void metrics_safelist_coverage(struct metrics_scrape *s, uint32_t safelist, uint32_t list);
 
 void metrics_storage_up(struct metrics_scrape *s);
 void metrics_storage_errors(struct metrics_scrape *s);

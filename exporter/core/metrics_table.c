@@ -108,6 +108,20 @@ const struct metric metrics_table[] = {
      "Block lists: 1 for each listed address of the range, lowest first, up to series_limit.",
      .per_range = metrics_range_ip_listed},
 
+    {"rbl_safelist_info", PROMTEXT_INFO_GAUGE, "safelist,range,notation,ticket",
+     "Always 1; the labels say how a mail control panel writes the range, and which ticket it is of.",
+     .once = metrics_safelist_info},
+    {"rbl_safelist_added_timestamp_seconds", PROMTEXT_GAUGE, "safelist,range",
+     "When the range was put into the safelist; absent if that is not configured.",
+     .once = metrics_safelist_added},
+    {"rbl_safelist_last_listed_timestamp_seconds", PROMTEXT_GAUGE, "safelist,range,list",
+     "Until when an address of the range was known to be listed: now while one is, else when the last was "
+     "proven gone; absent if none ever was.",
+     .per_safelist = metrics_safelist_last_listed},
+    {"rbl_safelist_coverage_ratio", PROMTEXT_GAUGE, "safelist,range,list",
+     "Share of the range with a conclusive result that is not stale, on each block list that counts for it.",
+     .per_safelist = metrics_safelist_coverage},
+
     {"rbl_storage_up", PROMTEXT_GAUGE, "", "1 if what is learnt and spent is being saved on disk.",
      .once = metrics_storage_up},
     {"rbl_storage_errors_total", PROMTEXT_COUNTER, "",

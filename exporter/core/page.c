@@ -19,6 +19,8 @@ static void add_contents(struct page *p, const struct page_found *found,
     buf_add_text(p->out, "<a href=\"#lists\">All lists</a>");
     if (p->targets->n_ranges > 0)
         buf_add_text(p->out, " <a href=\"#ranges\">Ranges</a>");
+    if (p->targets->n_safelists > 0)
+        buf_add_text(p->out, " <a href=\"#safelists\">Safelists</a>");
     buf_add_text(p->out, "</nav>\n");
 }
 
@@ -40,6 +42,7 @@ void page_render(struct buf *out, const struct checker *checker, const struct pa
     page_blind(&p, &lists);
     page_lists(&p);
     page_ranges(&p);
+    page_safelists(&p);
     page_end(&p);
     buf_release(&found.kept);
 }

@@ -3,7 +3,7 @@
  * page: the status page at `/`: plain HTML that works without JavaScript and asks nothing of other servers.
  *
  * What is listed now, what changed last, the state of each list and what to do about it, coverage of each
- * range, budget left, and a box to check an address.
+ * range, whether safelisted ranges may go, budget left, and a box to check an address.
  * Every value that comes from the configuration or from DNS is escaped. It has one style element and no other
  * style, no script, no image, and forms that are sent to where it comes from: PAGE_SECURITY_POLICY allows
  * that and nothing else. Of the address it is served from it knows nothing: its links are relative ones.
@@ -22,7 +22,7 @@ enum { PAGE_MAX_LISTED = 5000, PAGE_MAX_RANGES = 2000, PAGE_MAX_CHANGES = 50 };
 
 /* The Content-Security-Policy to send with it; it holds the SHA-256 of the style element's text. */
 #define PAGE_SECURITY_POLICY                                                                                 \
-    "default-src 'none'; style-src 'sha256-RNdyTRYgrn+YLV+bNZFOxFLQOkr6GvvFyqyaDTxBGKE='; base-uri 'none'; " \
+    "default-src 'none'; style-src 'sha256-a5XMXAlnYBg1aiNT2tfNVuCfCcCZ4ygwTcxtk/mjvfI='; base-uri 'none'; " \
     "form-action 'self'; frame-ancestors 'none'"
 
 /* What the edges know. */

@@ -127,5 +127,6 @@ void page_changes(struct page *p);
 void page_blind(struct page *p, const struct page_lists_state *lists);
 void page_lists(struct page *p);
 void page_ranges(struct page *p);
+void page_safelists(struct page *p);
 
 #endif

@@ -69,7 +69,12 @@ const char page_style[] =
     ".ranges td:nth-child(4)::before{content:'listed now'}"
     ".ranges td:nth-child(5)::before{content:'listed share'}"
     ".ranges td:nth-child(6)::before{content:'looked at'}"
-    ".ranges td:nth-child(7)::before{content:'oldest result'}}"
+    ".ranges td:nth-child(7)::before{content:'oldest result'}"
+    ".safelists td:nth-child(2)::before{content:'safelist'}.safelists "
+    "td:nth-child(3)::before{content:'ticket'}"
+    ".safelists td:nth-child(4)::before{content:'added'}"
+    ".safelists td:nth-child(5)::before{content:'block lists'}"
+    ".safelists td:nth-child(6)::before{content:'may it go?'}}"
     "@media print{:root{--fg:#000;--soft:#333;--bg:#fff;--card:#fff;--line:#999;--good:#000;--bad:#000;"
     "--link:#000}body{max-width:none;padding:0;font-size:.8rem}form,nav{display:none}"
     "tr{break-inside:avoid}td a[href^=http]::after{content:' (' attr(href) ')'}}";

@@ -5,7 +5,8 @@
  * A record is a key (kind, list, and what the kind adds) and bytes that only core/save and core/restore
  * understand; the store (edge/state) keeps them, with a checksum, without looking in. Several records make up
  * what is kept of one list:
- * - one LIST, replaced as a whole: its health, counters, the state of its sweep and rings.
+ * - one LIST, replaced as a whole: its health, counters, until when safelisted ranges were listed, the state
+ * of its sweep and rings.
  * - what is known about each address, by index into the list's set of targets. Which address an index is says
  *   the LAYOUT of a generation; a new set of targets begins a new generation. CELLS hold all of it in chunks
  * of RECORD_CHUNK indexes, as of some moment; LOOKS hold what came later, in order. Now and then the chunks
@@ -27,12 +28,13 @@
 #include <stdint.h>
 
 enum {
-    RECORD_CHUNK = 16384,  /* indexes in one CELLS record */
-    RECORD_NAME_SIZE = 64, /* of lists and budgets, with NUL */
-    RECORD_SIZE = 1 << 28, /* the data of any record is smaller */
-    RECORD_FORMAT = 1,     /* first byte of LIST, LAYOUT, CELLS, LOOKS, ENTRY and BUDGET */
-    RECORD_PENDING = 256,  /* addresses whose change waits for its proof, at most, in one LIST or LOOKS */
-    RECORD_SAMPLED = 0x40, /* flag of a look: when it was sampled is told besides */
+    RECORD_CHUNK = 16384,   /* indexes in one CELLS record */
+    RECORD_NAME_SIZE = 64,  /* of lists and budgets, with NUL */
+    RECORD_SIZE = 1 << 28,  /* the data of any record is smaller */
+    RECORD_FORMAT = 1,      /* first byte of LAYOUT, CELLS, LOOKS, ENTRY and BUDGET */
+    RECORD_LIST_FORMAT = 2, /* ... and of LIST; 1 had no safelists */
+    RECORD_PENDING = 256,   /* addresses whose change waits for its proof, at most, in one LIST or LOOKS */
+    RECORD_SAMPLED = 0x40,  /* flag of a look: when it was sampled is told besides */
 };
 
 enum record_kind {

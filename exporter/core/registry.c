@@ -43,6 +43,7 @@ static void list_release(struct registry_list *l) {
     free(l->counts);
     free(l->group_flips);
     free(l->range_flips);
+    free(l->safelists);
     free(l->entries);
     free(l->table);
     free(l->journal);
@@ -69,8 +70,9 @@ static enum status list_init(struct registry_list *l, const struct targets *targ
     l->counts = zeroed(targets->n_segments, sizeof *l->counts);
     l->group_flips = zeroed(s->n_groups, sizeof *l->group_flips);
     l->range_flips = zeroed(targets->n_ranges, sizeof *l->range_flips);
+    l->safelists = zeroed(targets->n_safelists, sizeof *l->safelists);
     if (l->states == NULL || l->stamps == NULL || l->counts == NULL || l->group_flips == NULL ||
-        l->range_flips == NULL)
+        l->range_flips == NULL || l->safelists == NULL)
         return STATUS_NO_MEMORY;
     if (l->list->kind == LIST_REPUTATION) {
         l->scores = malloc(l->set->n > 0 ? l->set->n : 1);
@@ -127,6 +129,8 @@ static void count_cell(struct registry_count *c, unsigned state, uint8_t score, 
         if (score != REGISTRY_NO_SCORE)
             c->bands[band_of(score)] += by;
     }
+    if ((state & CELL_VERDICT) == REGISTRY_LISTED)
+        c->known_listed += by;
     if ((state & CELL_SAMPLED) != 0)
         c->sample_checked += by;
     if ((state & CELL_SAMPLE_LISTED) != 0)

@@ -99,9 +99,10 @@ struct registry_count {
     uint32_t listed;
     uint32_t sample_checked;
     uint32_t sample_listed;
-    uint32_t oldest;      /* stamp of the oldest fresh result as of the last whole scan; if there was
-                             none, of the first since; 0: none */
-    uint32_t oldest_next; /* of the running scan */
+    uint32_t oldest;       /* stamp of the oldest fresh result as of the last whole scan; if there was
+                              none, of the first since; 0: none */
+    uint32_t oldest_next;  /* of the running scan */
+    uint32_t known_listed; /* .listed, and those that are stale: nobody has seen them go */
     uint32_t bands[REGISTRY_BANDS]; /* reputation lists: fresh scores by tens, 100 with 90-99 */
 };
 
@@ -110,6 +111,17 @@ struct registry_flips {
     uint64_t listings;
     uint64_t delistings;
     uint32_t changed; /* stamp of the last, 0: none */
+};
+
+/* Per (list, safelisted range): the past. What is listed now is in the counts. */
+struct registry_safelist {
+    uint32_t listed; /* stamp: until when something of it was known to be listed, 0: never seen */
+    bool open;       /* while a store is read: it was so when the store was last written */
+};
+/* ... and the present. */
+struct registry_safelist_now {
+    uint64_t checked; /* conclusive and not stale */
+    uint64_t listed;  /* and nobody has seen them go */
 };
 
 struct registry_journal_entry {
@@ -140,8 +152,9 @@ struct registry_list {
     uint32_t *stamps;              /* [set->n]: last conclusive look; of a tracked address the entry has it */
     uint8_t *scores;               /* [set->n], reputation lists only: 0..100 or REGISTRY_NO_SCORE */
     struct registry_count *counts; /* [n_segments] */
-    struct registry_flips *group_flips; /* [n_groups] */
-    struct registry_flips *range_flips; /* [n_ranges] */
+    struct registry_flips *group_flips;  /* [n_groups] */
+    struct registry_flips *range_flips;  /* [n_ranges] */
+    struct registry_safelist *safelists; /* [targets.n_safelists]; of block lists */
     struct registry_entry *entries;
     uint32_t n_entries, entries_size, free_entry;
     uint32_t *table; /* open addressing: entry number + 1, 0 free */
@@ -197,10 +210,11 @@ int64_t registry_ns(const struct registry *r, uint32_t stamp);
 /* The nameserver of the new list that is `old_server` of the old one; REGISTRY_NO_SERVER: it is gone. */
 typedef uint8_t registry_server_map(void *context, uint32_t list, uint32_t old_list, uint8_t old_server);
 /* Takes over from `old` what still applies, by list name and zone and by address: verdicts, ages, samples,
- * entries, what is not proven yet, flips counted, freezes; not pending flips, whose looks were made under
- * other rules. `old` is only read. On STATUS_NO_MEMORY `r` is to be thrown away. */
+ * entries, what is not proven yet, flips counted, freezes, what safelists are listed; not pending flips,
+ * whose looks were made under other rules. `old` is only read. On STATUS_NO_MEMORY `r` is to be thrown away.
+ */
 enum status registry_carry(struct registry *r, const struct registry *old, registry_server_map *map,
-                           void *context) MUST_CHECK;
+                           void *context, int64_t now_ns) MUST_CHECK;
 /* From now on changes are marked for the store. */
 void registry_keep(struct registry *r);
 /* The detail of an entry (since, changed, codes, txt) has changed, or the entry is gone. */
@@ -274,6 +288,14 @@ static inline bool registry_is_fresh(const struct registry_list *l, uint32_t ind
 static inline enum registry_verdict registry_verdict_of(const struct registry_list *l, uint32_t index) {
     return (enum registry_verdict)(l->states[index] & CELL_VERDICT);
 }
+/* What is known now of the safelisted range `safelist` (in targets->safelists) on `list`. */
+struct registry_safelist_now registry_safelist_now(const struct registry *r, uint32_t list,
+                                                   uint32_t safelist);
+/* Stamp of the last moment at which an address of it was known to be listed: now if one is. A listing lasts
+ * until it is proven gone, whether the list can be believed or not. 0: never seen. */
+uint32_t registry_safelist_listed(const struct registry *r, uint32_t list, uint32_t safelist, int64_t now_ns);
+/* Learns what entries and flips tell of the past of safelisted ranges: for those of which less is known. */
+void registry_safelists_learn(struct registry *r, uint32_t list);
 /* The next index >= `from` and < `to` that is listed and fresh, or `to`. */
 uint32_t registry_next_listed(const struct registry_list *l, uint32_t from, uint32_t to);
 

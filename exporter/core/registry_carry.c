@@ -110,7 +110,7 @@ static void carry_marks(struct registry_list *l, const struct registry_list *o) 
 }
 
 enum status registry_carry(struct registry *r, const struct registry *old, registry_server_map *map,
-                           void *context) {
+                           void *context, int64_t now_ns) {
     for (uint32_t i = 0; i < r->n_lists; i++) {
         struct registry_list *l = &r->lists[i];
         uint32_t from = find_list(r, i, old);
@@ -122,6 +122,7 @@ enum status registry_carry(struct registry *r, const struct registry *old, regis
         memcpy(l->freezes, o->freezes, sizeof l->freezes);
         l->n_freezes = o->n_freezes;
         carry_flips(r, i, old, from);
+        registry_safelists_carry(r, i, old, from, registry_stamp(r, now_ns));
         enum status status = STATUS_OK;
         for (uint32_t s = 0; status == STATUS_OK && s < l->set->n_spans; s++)
             status = carry_cells(r, i, old, from, &l->set->spans[s]);

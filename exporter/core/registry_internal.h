@@ -26,6 +26,12 @@ void registry_entry_tidy(struct registry *r, uint32_t list, struct registry_entr
 /* Gives up an entry's flip, and the entry if nothing else needs it. */
 void registry_pending_clear(struct registry *r, uint32_t list, struct registry_entry *entry);
 
+/* An address was delisted: until now it was listed. */
+void registry_safelists_delisted(struct registry *r, uint32_t list, const struct ip *ip, uint32_t stamp);
+/* What the old one knew of the past of safelisted ranges, those that are new included. */
+void registry_safelists_carry(struct registry *r, uint32_t list, const struct registry *old,
+                              uint32_t old_list, uint32_t now);
+
 /* Remembers a cell as it is before a result of `server` changes it; false: no memory. */
 bool registry_journal_add(struct registry *r, uint32_t list, uint32_t index, uint8_t server);
 /* The same, as if nothing had been known of it before. */

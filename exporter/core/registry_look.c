@@ -213,6 +213,8 @@ static void publish(struct registry *r, uint32_t list, struct registry_entry *en
         entry->changed = stamp;
         struct ip ip = target_ip(l->set, entry->index);
         count_flip(r, list, entry->index, &ip, listed, stamp);
+        if (!listed)
+            registry_safelists_delisted(r, list, &ip, registry_stamp(r, now_ns));
     }
     if (!listed) {
         free(entry->txt);

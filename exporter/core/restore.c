@@ -91,7 +91,8 @@ static enum status add_list(struct restore *r, const struct record *record) {
     unpack_text(&u, list.zone, sizeof list.zone);
     list.kind = (enum list_kind)unpack_u8(&u);
     unpack_text(&u, list.share, sizeof list.share);
-    if (u.bad || format != RECORD_FORMAT || list.kind >= LIST_KINDS || find_list(r, record->list) != NULL)
+    if (u.bad || format == 0 || format > RECORD_LIST_FORMAT || list.kind >= LIST_KINDS ||
+        find_list(r, record->list) != NULL)
         return STATUS_SYNTAX;
     strncpy(list.known.name, record->list, sizeof list.known.name - 1);
     list.data = malloc(record->len);
@@ -226,6 +227,21 @@ static void settle_freezes(struct restore *r, const struct restore_list *stored,
     registry_freeze(r->c->registry, stored->index, list->state != HEALTH_OK, r->now_ns);
 }
 
+/* What was listed when the store was last written was so until then; whether it still is, its cells say. If
+ * nobody knows when that was, nobody knows of an end either. */
+static void settle_safelists(const struct restore *r, uint32_t list, int64_t alive_ns) {
+    struct registry *registry = r->c->registry;
+    struct registry_list *l = &registry->lists[list];
+    uint32_t alive = registry_stamp(registry, alive_ns > registry_ns(registry, 1) ? alive_ns : r->now_ns);
+    for (uint32_t i = 0; i < r->c->targets->n_safelists; i++) {
+        struct registry_safelist *s = &l->safelists[i];
+        if (s->open && s->listed < alive)
+            s->listed = alive;
+        s->open = false;
+    }
+    registry_safelists_learn(registry, list);
+}
+
 /* Rings begin anew, and pass over what was asked within their interval. */
 static void distrust_progress(struct plan *p, int64_t now_ns) {
     for (uint32_t i = 0; i < p->n_rings; i++) {
@@ -242,9 +258,12 @@ static enum status settle_list(struct restore *r, const struct restore_list *sto
     uint32_t list = stored->index;
     memcpy(c->lists[list].kept_as, stored->known.name, sizeof c->lists[list].kept_as);
     enum status status = make_entries(c->registry, &c->lists[list], list);
+    if (r->chosen != NULL)
+        alive_ns = last_look(c->registry, list);
+    settle_safelists(r, list, alive_ns); /* some entries go when they have their places */
     if (status == STATUS_OK)
         status = checker_place_entries(c, list);
-    settle_freezes(r, stored, r->chosen != NULL ? last_look(c->registry, list) : alive_ns);
+    settle_freezes(r, stored, alive_ns);
     for (int family = 0; status == STATUS_OK && family < IP_FAMILIES; family++) {
         uint32_t track = checker_active_track(&c->lists[list], (enum ip_family)family);
         int64_t right_ns = c->lists[list].tracks[track].health[family].right_ns;

@@ -194,6 +194,24 @@ static void restore_flips(const struct restore *r, uint32_t list, struct unpack 
     }
 }
 
+/* ---- safelists ---- */
+
+static void restore_safelists(const struct restore *r, uint32_t list, struct unpack *u) {
+    const struct targets *t = r->c->targets;
+    uint32_t n = unpack_u32(u);
+    for (uint32_t i = 0; i < n && !u->bad; i++) {
+        char range[IP_RANGE_TEXT_SIZE];
+        unpack_text(u, range, sizeof range);
+        unsigned open = unpack_u8(u);
+        uint32_t listed = restore_stamp(r, u);
+        if (open > 1)
+            u->bad = true;
+        for (uint32_t k = 0; k < t->n_safelists && !u->bad; k++)
+            if (strcmp(t->safelists[k].range->label, range) == 0)
+                r->c->registry->lists[list].safelists[k] = (struct registry_safelist){listed, open == 1};
+    }
+}
+
 /* ---- progress ---- */
 
 struct sweep_kept {
@@ -298,7 +316,7 @@ enum status restore_list_data(struct restore *r, struct restore_list *list) {
     struct checker_list *l = &r->c->lists[list->index];
     struct unpack u = unpack_begin(list->data, list->len);
     char text[256];
-    (void)unpack_u8(&u); /* format, zone, kind and budget were read before */
+    unsigned format = unpack_u8(&u); /* known, like zone, kind and budget */
     unpack_text(&u, text, sizeof text);
     (void)unpack_u8(&u);
     unpack_text(&u, text, sizeof text);
@@ -311,6 +329,8 @@ enum status restore_list_data(struct restore *r, struct restore_list *list) {
         restore_health(r, list, l, &u);
     restore_freezes(r, list, &u);
     restore_flips(r, list->index, &u);
+    if (format >= RECORD_LIST_FORMAT)
+        restore_safelists(r, list->index, &u);
     restore_progress(r, list, &u);
     return unpack_is_done(&u) ? STATUS_OK : STATUS_SYNTAX;
 }

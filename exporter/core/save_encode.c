@@ -100,10 +100,22 @@ static void encode_all_flips(struct buf *out, const struct registry *r, uint32_t
                      &l->range_flips[i], offset_ns);
 }
 
+/* By range: a safelist may get another name. While something of it is listed its moment is not written, or
+ * the record would be another each second: whoever reads it knows when the store was last written. */
+static void encode_safelists(struct buf *out, const struct registry *r, uint32_t list, int64_t offset_ns) {
+    const struct targets *t = r->targets;
+    pack_u32(out, t->n_safelists);
+    for (uint32_t i = 0; i < t->n_safelists; i++) {
+        pack_text(out, t->safelists[i].range->label);
+        pack_u8(out, registry_safelist_now(r, list, i).listed > 0);
+        pack_stamp(out, r, r->lists[list].safelists[i].listed, offset_ns);
+    }
+}
+
 void save_encode_list(struct buf *out, const struct checker *c, uint32_t list, int64_t offset_ns) {
     const struct checker_list *l = &c->lists[list];
     int share = l->list->budget.share;
-    pack_u8(out, RECORD_FORMAT);
+    pack_u8(out, RECORD_LIST_FORMAT);
     pack_text(out, l->list->zone);
     pack_u8(out, l->list->kind);
     pack_text(out, share >= 0 ? c->settings->budgets[share].name : "");
@@ -111,6 +123,7 @@ void save_encode_list(struct buf *out, const struct checker *c, uint32_t list, i
     encode_healths(out, c, l, offset_ns);
     encode_freezes(out, &c->registry->lists[list], offset_ns);
     encode_all_flips(out, c->registry, list, offset_ns);
+    encode_safelists(out, c->registry, list, offset_ns);
 }
 
 /* ---- progress ---- */
@@ -160,14 +173,19 @@ void save_encode_progress(struct buf *out, const struct checker *c, uint32_t lis
 
 /* ---- addresses ---- */
 
+/* Runs and not spans: where a safelist or another range cuts them changes nothing of what is kept. */
 void save_encode_layout(struct buf *out, const struct target_set *set) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < set->n_spans; n++)
+        (void)target_run(set, &i);
     pack_u8(out, RECORD_FORMAT);
     pack_u32(out, set->n);
     pack_u32(out, set->n_swept);
-    pack_u32(out, set->n_spans);
-    for (uint32_t i = 0; i < set->n_spans; i++) {
-        pack_ip(out, &set->spans[i].first);
-        pack_u32(out, set->spans[i].count);
+    pack_u32(out, n);
+    for (uint32_t i = 0; i < set->n_spans;) {
+        struct target_span run = target_run(set, &i);
+        pack_ip(out, &run.first);
+        pack_u32(out, run.count);
     }
 }
 

@@ -16,6 +16,7 @@ enum { MOST_QUERIES = 1000000000, MOST_BURST = 1000000, MOST_RATE = 1000000, URL
 #define A_DURATION "a duration such as 30s, 15m, 24h or 30d"
 #define A_NUMBER "a whole number"
 #define A_NAME "1 to 63 of letters, digits, _ . -"
+#define RANGES "a list of ranges: CIDR, a-b, 40.107.%.%, or an address"
 #define SERVERS "a list of addresses, each with :PORT if need be"
 #define PATTERNS "a list of answers: addresses, 127.0.0.[4..7], CIDR or bits 127.0.0.&4"
 
@@ -47,7 +48,8 @@ const struct schema_key settings_schema[] = {
      .help = "The DNS lists that are asked."},
     {SECTION_TOP, "groups", SECTION_KEY("a list of groups", sequence), IN(settings_top, groups), .flags = SCHEMA_REQUIRED,
      .help = "The addresses that are watched."},
-    {SECTION_TOP, "safelists", LATER_KEY, .help = ""},
+    {SECTION_TOP, "safelists", SECTION_KEY("a list of safelists", sequence), IN(settings_top, safelists),
+     .help = "What has been put into the safelist of a mail system, to be told when it may go."},
     {SECTION_TOP, "bounces", LATER_KEY, .help = ""},
     {SECTION_TOP, "storage", SECTION_KEY("a mapping", storage),
      .help = "What is kept on disk, in the folder that `--storage.path` names."},
@@ -155,7 +157,7 @@ const struct schema_key settings_schema[] = {
      .help = "The group's name in metrics; unique."},
     {SECTION_GROUP, "addresses", SECTION_KEY("a list of IPv4 and IPv6 addresses", addresses),
      .help = "Watched one by one, each with series of its own."},
-    {SECTION_GROUP, "ranges", SECTION_KEY("a list of ranges: CIDR, a-b, 40.107.%.%, or an address", ranges),
+    {SECTION_GROUP, "ranges", SECTION_KEY(RANGES, ranges),
      .help = "Swept; series are per range, whatever its size. At most 2^24 addresses in one, 2^26 in all."},
     {SECTION_GROUP, "ranges_date", SECTION_KEY("a date such as 2026-11-01", date), IN(group, ranges_date_days),
      .help = "When the ranges were published; a warning says so when that is long ago."},
@@ -168,6 +170,19 @@ const struct schema_key settings_schema[] = {
     {SECTION_GROUP, "files", LATER_KEY, .help = ""},
     {SECTION_GROUP, "spf", LATER_KEY, .help = ""},
     {SECTION_GROUP, "only_ptr", LATER_KEY, .help = ""},
+
+    {SECTION_SAFELIST, "name", SECTION_KEY(A_NAME, name), .flags = SCHEMA_REQUIRED, IN(safelist, name),
+     .help = "The safelist's name in metrics; unique."},
+    {SECTION_SAFELIST, "ranges", SECTION_KEY(RANGES, safelist_ranges), .flags = SCHEMA_REQUIRED,
+     .help = "What is safelisted, of any size; a warning says what of it is in no group."},
+    {SECTION_SAFELIST, "lists", .type = "a list of names of block lists",
+     .default_text = "every block list that is asked about any of a range", .range = "",
+     .read = settings_read_safelist_lists, .help = "The block lists that have to be clean before it may go."},
+    {SECTION_SAFELIST, "added", SECTION_KEY("a date such as 2026-11-01", added), IN(safelist, added_days),
+     .help = "When it was put there, in UTC."},
+    {SECTION_SAFELIST, "ticket", .type = "a text without control characters", .default_text = "none",
+     .range = "at most 200 bytes", .read = settings_read_ticket, IN(safelist, ticket),
+     .help = "Where it was agreed upon: a label of `rbl_safelist_info`."},
 
     {SECTION_CATALOG, "budgets", SECTION_KEY("a mapping of names to budgets", mapping), IN(settings_top, budgets),
      .help = "", .flags = SCHEMA_CATALOG},
@@ -238,6 +253,7 @@ void settings_reference(struct buf *out) {
         [SECTION_LIST_BUDGET] = "`budget` of a list",
         [SECTION_SELF_TEST] = "`self_test` of a list",
         [SECTION_GROUP] = "Each of `groups`",
+        [SECTION_SAFELIST] = "Each of `safelists`",
     };
     for (size_t section = 0; section < SECTIONS; section++) {
         if (!titles[section])

@@ -24,7 +24,9 @@
 enum {
     SETTINGS_MAX_NAMESERVERS = 4,
     SETTINGS_MAX_GROUPS = 1000,
+    SETTINGS_MAX_SAFELISTS = 1000,
     SETTINGS_NAME_MAX = 63,
+    SETTINGS_TICKET_MAX = 200,    /* bytes */
     SETTINGS_MAX_RANGE = 1 << 24, /* addresses in one range */
     SETTINGS_MAX_TOTAL = 1 << 26, /* addresses in all ranges together, overlaps counted twice */
 };
@@ -69,6 +71,21 @@ struct group {
     int64_t ranges_date_days; /* when the ranges were published, in days since 1970-01-01; -1: not said */
 };
 
+/* The share of a safelisted range that has to be known before it may go. */
+#define SETTINGS_ENOUGH 0.99
+
+/* What somebody has put into the safelist of a mail system, and wants to take out again. */
+struct safelist {
+    const char *name;
+    const struct group_range *ranges; /* as configured, no duplicates; of any size */
+    size_t n_ranges;
+    int64_t added_days;                /* in days since 1970-01-01; -1: not said */
+    uint32_t added_line, added_column; /* where that is said */
+    const char *ticket;                /* "" if none */
+    const bool *lists; /* by index of settings.lists: the block lists that count (never a disabled one); NULL:
+                          those that are asked about any of it */
+};
+
 struct storage_settings {
     int64_t history_ns; /* how long events are kept */
 };
@@ -84,6 +101,8 @@ struct settings {
     size_t n_lists;
     const struct group *groups;
     size_t n_groups;
+    const struct safelist *safelists;
+    size_t n_safelists;
 };
 
 struct catalog;
@@ -101,6 +120,8 @@ enum status settings_read(const struct node *root, const struct catalog *catalog
                           settings_key_reader *key_reader, void *key_context, struct problems *problems,
                           struct settings **out) MUST_CHECK;
 void settings_free(struct settings *settings); /* NULL allowed */
+/* Warns of each safelist that was added in the future: `today_days` since 1970-01-01, in UTC. */
+void settings_check_dates(const struct settings *settings, int64_t today_days, struct problems *problems);
 /* Which list of `before` list `i` of `now` was (see list_before()); UINT32_MAX: none. */
 uint32_t settings_list_before(const struct settings *now, uint32_t i, const struct settings *before);
 

@@ -133,6 +133,7 @@ enum status settings_for_check(const struct settings *s, const struct ip_range *
     check->lists = lists;
     check->groups = group;
     check->n_groups = 1;
+    check->n_safelists = 0;
     if (status == STATUS_OK)
         *out = check;
     else

@@ -101,32 +101,13 @@ void settings_read_addresses(struct settings_reader *r, const struct schema_key 
     free(entries);
 }
 
-/* The number of addresses as people can read it: 2^64 and more as a power of two or as a bound. */
-static const char *format_count(const struct ip_range *range, char *out, size_t size) {
-    unsigned __int128 first = (unsigned __int128)range->first.hi << 64 | range->first.lo;
-    unsigned __int128 last = (unsigned __int128)range->last.hi << 64 | range->last.lo;
-    unsigned __int128 less_one = last - first;
-    uint64_t high = (uint64_t)(less_one >> 64);
-    if (high == 0 && (uint64_t)less_one < UINT64_MAX) {
-        snprintf(out, size, "%llu", (unsigned long long)less_one + 1);
-        return out;
-    }
-    unsigned bits = 64;
-    for (uint64_t rest = high; rest; rest >>= 1)
-        bits++;
-    bool power = (less_one & (less_one + 1)) == 0;
-    snprintf(out, size, "%s2^%u", power ? "" : "more than ", power ? bits : bits - 1);
-    return out;
-}
-
 static bool is_sweepable(struct settings_reader *r, const struct node *item, const struct ip_range *range) {
     char shown[SETTINGS_SHOWN_SIZE];
-    char number[32];
+    char number[IP_COUNT_SIZE];
     uint64_t count = ip_range_count(range);
     if (count > SETTINGS_MAX_RANGE) {
         settings_error(r, item, "range %s has %s addresses; at most %d can be swept",
-                       settings_show(item, shown), format_count(range, number, sizeof number),
-                       SETTINGS_MAX_RANGE);
+                       settings_show(item, shown), ip_range_format_count(range, number), SETTINGS_MAX_RANGE);
         return false;
     }
     bool was_within = r->n_swept <= SETTINGS_MAX_TOTAL;
@@ -143,10 +124,14 @@ static bool read_range(struct settings_reader *r, const struct node *item, struc
     char text[256];
     enum ip_range_error error = ip_range_parse(item->text, item->len, out);
     if (error == IP_RANGE_OK)
-        return is_sweepable(r, item, out);
+        return true;
     ip_range_explain(error, item->text, item->len, out, text, sizeof text);
     settings_error(r, item, "%s", text);
     return false;
+}
+
+static bool read_swept_range(struct settings_reader *r, const struct node *item, struct ip_range *out) {
+    return read_range(r, item, out) && is_sweepable(r, item, out);
 }
 
 static const char *label_of(struct settings_reader *r, const struct ip_range *range) {
@@ -157,21 +142,26 @@ static const char *label_of(struct settings_reader *r, const struct ip_range *ra
     return label;
 }
 
-void settings_read_ranges(struct settings_reader *r, const struct schema_key *key, const struct node *value,
-                          void *target) {
-    struct group *group = target;
+const struct group_range *settings_read_range_list(struct settings_reader *r, const struct schema_key *key,
+                                                   const struct node *value, bool swept, size_t *n_out) {
     size_t n = 0;
-    struct entry *entries = read_items(r, key, value, read_range, &n);
+    struct entry *entries = read_items(r, key, value, swept ? read_swept_range : read_range, &n);
     struct group_range *ranges = entries ? settings_alloc(r, n, sizeof *ranges) : NULL;
     if (ranges) {
         for (size_t i = 0; i < n; i++)
             ranges[i] =
                 (struct group_range){.range = entries[i].range, .label = label_of(r, &entries[i].range)};
-        group->ranges = ranges;
-        group->n_ranges = n;
+        *n_out = n;
         refuse_duplicates(r, entries, n, "range");
     }
     free(entries);
+    return ranges;
+}
+
+void settings_read_ranges(struct settings_reader *r, const struct schema_key *key, const struct node *value,
+                          void *target) {
+    struct group *group = target;
+    group->ranges = settings_read_range_list(r, key, value, true, &group->n_ranges);
 }
 
 static size_t find_list(const struct settings_reader *r, const char *name) {
@@ -191,8 +181,8 @@ static void refuse_list(struct settings_reader *r, const struct node *item) {
                    settings_did_you_mean(near, hint, sizeof hint));
 }
 
-static void read_group_list(struct settings_reader *r, const struct schema_key *key, const struct node *item,
-                            bool *seen, bool *lists) {
+static void read_list_name(struct settings_reader *r, const struct schema_key *key, const struct node *item,
+                           const char *who, bool *seen, bool *lists) {
     if (item->type != NODE_SCALAR) {
         settings_wrong(r, key, item);
         return;
@@ -207,27 +197,32 @@ static void read_group_list(struct settings_reader *r, const struct schema_key *
         lists[index] = r->lists[index].enabled;
         if (!lists[index])
             problems_warn(r->problems, item->line, item->column,
-                          "list \"%s\" is disabled; the group is not checked on it", item->text);
+                          "list \"%s\" is disabled; %s is not checked on it", item->text, who);
     }
+}
+
+bool *settings_read_list_names(struct settings_reader *r, const struct schema_key *key,
+                               const struct node *value, const char *who) {
+    bool seen[LIST_MAX] = {false};
+    if (!settings_expect(r, key, value, NODE_SEQUENCE))
+        return NULL;
+    if (value->n_children > r->n_lists) {
+        settings_error(r, value, "\"lists\" has %zu entries, but only %zu lists are configured",
+                       value->n_children, r->n_lists);
+        return NULL;
+    }
+    bool *lists = settings_alloc(r, r->n_lists, sizeof *lists);
+    for (const struct node *item = value->first; item && lists; item = item->next)
+        read_list_name(r, key, item, who, seen, lists);
+    return lists;
 }
 
 void settings_read_group_lists(struct settings_reader *r, const struct schema_key *key,
                                const struct node *value, void *target) {
     struct group *group = target;
-    bool seen[LIST_MAX] = {false};
-    if (!settings_expect(r, key, value, NODE_SEQUENCE))
-        return;
-    if (value->n_children > r->n_lists) {
-        settings_error(r, value, "\"lists\" has %zu entries, but only %zu lists are configured",
-                       value->n_children, r->n_lists);
-        return;
-    }
-    bool *lists = settings_alloc(r, r->n_lists, sizeof *lists);
-    if (!lists)
-        return;
-    for (const struct node *item = value->first; item; item = item->next)
-        read_group_list(r, key, item, seen, lists);
-    group->lists = lists;
+    const bool *lists = settings_read_list_names(r, key, value, "the group");
+    if (lists)
+        group->lists = lists;
 }
 
 /* Warns of what no list of the group will ever be asked about. */

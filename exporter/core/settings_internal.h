@@ -24,6 +24,7 @@ enum schema_section {
     SECTION_LIST_BUDGET, /* struct list */
     SECTION_SELF_TEST,   /* struct list */
     SECTION_GROUP,       /* struct group */
+    SECTION_SAFELIST,    /* struct safelist */
     SECTION_CATALOG,     /* struct settings_top: the top of config/lists.yml */
     SECTION_DEAD,        /* struct settings_dead */
     SECTIONS,
@@ -82,6 +83,7 @@ struct settings_top {
     const struct node *budgets;
     const struct node *lists;
     const struct node *groups;
+    const struct node *safelists;
     const struct node *dead;
 };
 
@@ -182,8 +184,34 @@ void settings_read_list(struct settings_reader *r, const struct node *node, cons
 /* --- settings_group.c: one group --- */
 schema_read settings_read_addresses, settings_read_ranges, settings_read_group_lists;
 void settings_read_group(struct settings_reader *r, const struct node *node, struct group *out);
+/* Reads a sequence of ranges, and reports those that are given twice; `swept`: they count for the limits of
+ * what can be swept. NULL: there is none, which is reported. */
+const struct group_range *settings_read_range_list(struct settings_reader *r, const struct schema_key *key,
+                                                   const struct node *value, bool swept, size_t *n_out);
+
+/* Reads a sequence of names of lists, by index of r->lists: whether it is named, and enabled. `who` is not
+ * checked on those that are not, which is warned of: "the group". NULL: there is none, which is reported. */
+bool *settings_read_list_names(struct settings_reader *r, const struct schema_key *key,
+                               const struct node *value, const char *who);
+
+/* --- settings_safelist.c: safelists --- */
+schema_read settings_read_safelist_ranges, settings_read_safelist_lists, settings_read_added,
+    settings_read_ticket;
+void settings_read_safelists(struct settings_reader *r, const struct node *node, struct settings *out);
+/* Warns of ranges that are not, or not whole, in groups that are checked on a block list. `node` is what was
+ * read. */
+void settings_warn_of_unwatched(struct settings_reader *r, const struct settings *settings,
+                                const struct node *node);
 
 /* --- settings_sweep.c --- */
+struct settings_swept {
+    struct ip_range range;
+    size_t group;
+};
+/* The ranges of all groups, sorted by their beginnings; with `addresses` those named one by one as well.
+ * NULL: no memory; else to be freed. */
+struct settings_swept *settings_collect_ranges(const struct settings *settings, bool addresses,
+                                               size_t *n_out);
 /* Warns of each allowance that is too small for the ranges swept within it. `places`: the node of each list.
  */
 void settings_warn_of_slow_sweeps(struct settings_reader *r, const struct settings *settings,

@@ -178,6 +178,8 @@ static void read_all(struct settings_reader *r, const struct node *root, const s
         read_lists(r, catalog, top.lists, out, places);
     if (top.groups && !r->problems->no_memory)
         read_groups(r, top.groups, out);
+    if (top.safelists && !r->problems->no_memory)
+        settings_read_safelists(r, top.safelists, out);
     out->resolver = top.resolver;
     out->defaults = r->defaults;
     out->storage = top.storage;
@@ -187,6 +189,7 @@ static void read_all(struct settings_reader *r, const struct node *root, const s
         settings_warn_of_slow_sweeps(r, out, places);
         warn_of_useless_lists(r, out, places);
         warn_of_twin_lists(r, out, places);
+        settings_warn_of_unwatched(r, out, top.safelists);
     }
 }
 

@@ -14,11 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct swept_range {
-    struct ip_range range;
-    size_t group;
-};
-
 /* What is said of a list; lists of which the same is said are named in one warning. */
 struct sweep {
     uint64_t addresses;
@@ -34,31 +29,36 @@ struct sweep {
 };
 
 static int compare_ranges(const void *a, const void *b) {
-    const struct swept_range *left = a;
-    const struct swept_range *right = b;
+    const struct settings_swept *left = a;
+    const struct settings_swept *right = b;
     int order = ip_compare(&left->range.first, &right->range.first);
     return order ? order : ip_compare(&left->range.last, &right->range.last);
 }
 
-static struct swept_range *collect_ranges(const struct settings *settings, size_t *n_out) {
+struct settings_swept *settings_collect_ranges(const struct settings *settings, bool addresses,
+                                               size_t *n_out) {
     size_t n = 0;
     for (size_t i = 0; i < settings->n_groups; i++)
-        n += settings->groups[i].n_ranges;
-    struct swept_range *ranges = calloc(n + 1, sizeof *ranges);
+        n += settings->groups[i].n_ranges + (addresses ? settings->groups[i].n_addresses : 0);
+    struct settings_swept *ranges = calloc(n + 1, sizeof *ranges);
     if (!ranges)
         return NULL;
     size_t at = 0;
-    for (size_t i = 0; i < settings->n_groups; i++)
-        for (size_t j = 0; j < settings->groups[i].n_ranges; j++)
-            ranges[at++] = (struct swept_range){.range = settings->groups[i].ranges[j].range, .group = i};
+    for (size_t i = 0; i < settings->n_groups; i++) {
+        const struct group *group = &settings->groups[i];
+        for (size_t j = 0; j < group->n_ranges; j++)
+            ranges[at++] = (struct settings_swept){.range = group->ranges[j].range, .group = i};
+        for (size_t j = 0; addresses && j < group->n_addresses; j++)
+            ranges[at++] = (struct settings_swept){{group->addresses[j], group->addresses[j]}, i};
+    }
     qsort(ranges, n, sizeof *ranges, compare_ranges);
     *n_out = n;
     return ranges;
 }
 
 /* The addresses that are swept on list `index`, each once. `ranges` are sorted. */
-static uint64_t count_addresses(const struct settings *settings, const struct swept_range *ranges, size_t n,
-                                size_t index) {
+static uint64_t count_addresses(const struct settings *settings, const struct settings_swept *ranges,
+                                size_t n, size_t index) {
     const struct list *list = &settings->lists[index];
     const struct ip *end = NULL; /* the last address counted so far */
     uint64_t count = 0;
@@ -108,7 +108,7 @@ static void measure(const struct settings *settings, size_t index, struct sweep 
         sweep->addresses == 0 || sweep->seconds <= (double)sweep->wanted_ns / (double)SETTINGS_SECOND_NS;
 }
 
-static void measure_all(const struct settings *settings, const struct swept_range *ranges, size_t n,
+static void measure_all(const struct settings *settings, const struct settings_swept *ranges, size_t n,
                         struct sweep *sweeps) {
     for (size_t i = 0; i < settings->n_lists; i++) {
         sweeps[i].addresses = count_addresses(settings, ranges, n, i);
@@ -176,7 +176,7 @@ static void warn(struct settings_reader *r, const struct sweep *sweep, const cha
 void settings_warn_of_slow_sweeps(struct settings_reader *r, const struct settings *settings,
                                   const struct node *const *places) {
     size_t n = 0;
-    struct swept_range *ranges = collect_ranges(settings, &n);
+    struct settings_swept *ranges = settings_collect_ranges(settings, false, &n);
     struct sweep *sweeps = calloc(settings->n_lists + 1, sizeof *sweeps);
     if (!ranges || !sweeps) {
         r->problems->no_memory = true;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/targets.h"
 
+#include "core/targets_internal.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,132 +13,11 @@ struct builder {
     bool *segment_wanted; /* by segment, for the set being made */
 };
 
-static int range_order(const void *a, const void *b) {
-    const struct ip_range *x = a;
-    const struct ip_range *y = b;
-    int order = ip_compare(&x->first, &y->first);
-    return order != 0 ? order : ip_compare(&x->last, &y->last);
-}
-
 static int ip_order(const void *a, const void *b) {
     return ip_compare(a, b);
 }
 
-/* A boundary is the first address of a segment, or the one after its last. */
-struct boundary {
-    struct ip at;
-    bool wraps; /* behind the last address of the family: sorts after all of it */
-};
-
-static int boundary_order(const void *a, const void *b) {
-    const struct boundary *x = a;
-    const struct boundary *y = b;
-    if (x->at.family != y->at.family)
-        return x->at.family < y->at.family ? -1 : 1;
-    if (x->wraps != y->wraps)
-        return x->wraps ? 1 : -1;
-    return x->wraps ? 0 : ip_compare(&x->at, &y->at);
-}
-
-static bool is_last_of_family(const struct ip *ip) {
-    return ip->family == IP_V4 ? ip->lo == UINT32_MAX : ip->hi == UINT64_MAX && ip->lo == UINT64_MAX;
-}
-
-static struct boundary boundary_after(const struct ip *last) {
-    if (is_last_of_family(last))
-        return (struct boundary){.at = *last, .wraps = true};
-    return (struct boundary){.at = ip_add(*last, 1)};
-}
-
-static struct ip boundary_before(const struct boundary *b) {
-    if (b->wraps)
-        return b->at;
-    struct ip ip = b->at;
-    if (ip.lo == 0)
-        ip.hi--;
-    ip.lo--;
-    return ip;
-}
-
-static size_t count_ranges(const struct settings *settings) {
-    size_t n = 0;
-    for (size_t g = 0; g < settings->n_groups; g++)
-        n += settings->groups[g].n_ranges;
-    return n;
-}
-
-/* All boundaries of all ranges, sorted, without repetition. */
-static size_t collect_boundaries(const struct settings *settings, struct boundary *out) {
-    size_t n = 0;
-    for (size_t g = 0; g < settings->n_groups; g++) {
-        for (size_t r = 0; r < settings->groups[g].n_ranges; r++) {
-            const struct ip_range *range = &settings->groups[g].ranges[r].range;
-            out[n++] = (struct boundary){.at = range->first};
-            out[n++] = boundary_after(&range->last);
-        }
-    }
-    qsort(out, n, sizeof *out, boundary_order);
-    size_t kept = 0;
-    for (size_t i = 0; i < n; i++)
-        if (kept == 0 || boundary_order(&out[kept - 1], &out[i]) != 0)
-            out[kept++] = out[i];
-    return kept;
-}
-
-/* The configured ranges sorted by first address and merged where they touch or overlap, into `out`. */
-static size_t merge_ranges(const struct settings *settings, struct ip_range *out) {
-    size_t n = 0;
-    for (size_t g = 0; g < settings->n_groups; g++)
-        for (size_t r = 0; r < settings->groups[g].n_ranges; r++)
-            out[n++] = settings->groups[g].ranges[r].range;
-    qsort(out, n, sizeof *out, range_order);
-    size_t kept = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (kept > 0 && out[kept - 1].last.family == out[i].first.family &&
-            ip_compare(&out[i].first, &out[kept - 1].last) <= 0) {
-            if (ip_compare(&out[i].last, &out[kept - 1].last) > 0)
-                out[kept - 1].last = out[i].last;
-        } else {
-            out[kept++] = out[i];
-        }
-    }
-    return kept;
-}
-
-/* Cuts the merged ranges at every boundary. */
-static enum status build_segments(struct builder *b) {
-    size_t n_ranges = count_ranges(b->settings);
-    if (n_ranges == 0)
-        return STATUS_OK;
-    enum status status = STATUS_NO_MEMORY;
-    struct boundary *boundaries = calloc(2 * n_ranges, sizeof *boundaries);
-    struct ip_range *merged = calloc(n_ranges, sizeof *merged);
-    struct ip_range *segments = arena_array(&b->targets->arena, 2 * n_ranges, sizeof *segments);
-    if (boundaries == NULL || merged == NULL || segments == NULL)
-        goto out;
-    size_t n_boundaries = collect_boundaries(b->settings, boundaries);
-    size_t n_merged = merge_ranges(b->settings, merged);
-    size_t m = 0;
-    uint32_t n = 0;
-    for (size_t i = 0; i + 1 < n_boundaries && m < n_merged; i++) {
-        struct boundary end = boundary_after(&merged[m].last);
-        if (boundary_order(&boundaries[i], &(struct boundary){.at = merged[m].first}) < 0)
-            continue; /* between two merged ranges */
-        segments[n++] = (struct ip_range){boundaries[i].at, boundary_before(&boundaries[i + 1])};
-        if (boundary_order(&boundaries[i + 1], &end) == 0)
-            m++;
-    }
-    b->targets->segments = segments;
-    b->targets->n_segments = n;
-    status = STATUS_OK;
-out:
-    free(boundaries);
-    free(merged);
-    return status;
-}
-
-/* The segment that begins at `first`; there is one for every configured range. */
-static uint32_t segment_at(const struct targets *t, const struct ip *first) {
+uint32_t targets_segment_at(const struct targets *t, const struct ip *first) {
     uint32_t lo = 0;
     uint32_t hi = t->n_segments;
     while (lo < hi) {
@@ -149,10 +30,17 @@ static uint32_t segment_at(const struct targets *t, const struct ip *first) {
     return lo;
 }
 
+uint32_t targets_count_segments(const struct targets *t, uint32_t first, const struct ip_range *range) {
+    uint32_t end = first;
+    while (end < t->n_segments && ip_compare(&t->segments[end].last, &range->last) <= 0)
+        end++;
+    return end - first;
+}
+
 static enum status build_ranges(struct builder *b) {
     struct targets *t = b->targets;
     const struct settings *s = b->settings;
-    struct target_range *ranges = arena_array(&t->arena, count_ranges(s), sizeof *ranges);
+    struct target_range *ranges = arena_array(&t->arena, targets_count_ranges(s), sizeof *ranges);
     uint32_t *starts = arena_array(&t->arena, s->n_groups + 1, sizeof *starts);
     if (ranges == NULL || starts == NULL)
         return STATUS_NO_MEMORY;
@@ -161,15 +49,11 @@ static enum status build_ranges(struct builder *b) {
         starts[g] = n;
         for (size_t r = 0; r < s->groups[g].n_ranges; r++) {
             const struct group_range *range = &s->groups[g].ranges[r];
-            uint32_t first = segment_at(t, &range->range.first);
-            uint32_t end = first;
-            while (end < t->n_segments && ip_compare(&t->segments[end].last, &range->range.last) <= 0 &&
-                   t->segments[end].last.family == range->range.last.family)
-                end++;
+            uint32_t first = targets_segment_at(t, &range->range.first);
             ranges[n++] = (struct target_range){.group = g,
                                                 .range = range,
                                                 .first_segment = first,
-                                                .n_segments = end - first,
+                                                .n_segments = targets_count_segments(t, first, &range->range),
                                                 .n_addresses = ip_range_count(&range->range)};
         }
     }
@@ -393,13 +277,15 @@ enum status targets_build(const struct settings *settings, struct targets **out)
     arena_init(&targets->arena);
     targets->settings = settings;
     struct builder b = {.targets = targets, .settings = settings};
-    enum status status = build_segments(&b);
+    enum status status = targets_cut(targets);
     if (status == STATUS_OK)
         status = build_ranges(&b);
     if (status == STATUS_OK)
         status = sort_addresses(&b);
     if (status == STATUS_OK)
         status = build_sets(&b);
+    if (status == STATUS_OK)
+        status = targets_view_safelists(targets);
     free(b.segment_wanted);
     if (status != STATUS_OK)
         targets_free(targets);
@@ -426,10 +312,27 @@ uint32_t target_range_find(const struct targets *targets, uint32_t group, const 
     return UINT32_MAX;
 }
 
+struct target_span target_run(const struct target_set *set, uint32_t *i) {
+    struct target_span run = set->spans[(*i)++];
+    for (; *i < set->n_spans; (*i)++) {
+        const struct target_span *next = &set->spans[*i];
+        if (next->first.family != run.first.family || ip_compare(&next->first, &run.first) < 0 ||
+            ip_distance(&run.first, &next->first) != run.count)
+            break;
+        run.count += next->count;
+    }
+    return run;
+}
+
 bool target_same_addresses(const struct target_set *a, const struct target_set *b) {
-    bool same = a->n == b->n && a->n_swept == b->n_swept && a->n_spans == b->n_spans;
-    for (uint32_t i = 0; same && i < a->n_spans; i++)
-        same = a->spans[i].count == b->spans[i].count && ip_equal(&a->spans[i].first, &b->spans[i].first);
+    bool same = a->n == b->n && a->n_swept == b->n_swept;
+    uint32_t i = 0;
+    uint32_t k = 0;
+    while (same && i < a->n_spans && k < b->n_spans) {
+        struct target_span x = target_run(a, &i);
+        struct target_span y = target_run(b, &k);
+        same = x.count == y.count && ip_equal(&x.first, &y.first);
+    }
     return same;
 }
 

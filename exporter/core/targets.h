@@ -2,12 +2,12 @@
  *
  * targets: every address that is to be checked, once, as numbers instead of objects.
  *
- * All ranges of all groups are cut at each other's ends into disjoint segments, so that each configured range
- * is a run of whole segments and counts kept per segment add up to counts per range, however ranges overlap.
- * What one list checks is a `struct target_set`: its addresses have the indexes 0..n-1, first those of ranges
- * (0..n_swept-1, the sweep), then single addresses outside all ranges. An address named one by one that lies
- * in a range has its index there. Lists that check the same groups and families share one set. Immutable once
- * built; lives in its own arena.
+ * All ranges of all groups are cut at each other's ends, and at those of safelists, into disjoint segments,
+ * so that each configured range is a run of whole segments and counts kept per segment add up to counts per
+ * range, however ranges overlap. What one list checks is a `struct target_set`: its addresses have the
+ * indexes 0..n-1, first those of ranges (0..n_swept-1, the sweep), then single addresses outside all ranges.
+ * An address named one by one that lies in a range has its index there. Lists that check the same groups and
+ * families share one set. Immutable once built; lives in its own arena.
  */
 #ifndef RBL_CORE_TARGETS_H
 #define RBL_CORE_TARGETS_H
@@ -53,6 +53,18 @@ struct target_range {
     uint64_t n_addresses;
 };
 
+/* A safelisted range as a view: of those of its addresses that lie in configured ranges, the segments
+ * first_segment .. first_segment + n_segments - 1 hold all and nothing else. */
+struct target_safelist {
+    uint32_t safelist; /* in the settings */
+    const struct group_range *range;
+    uint32_t first_segment;
+    uint32_t n_segments;
+    double n_addresses; /* watched or not */
+    bool watched;       /* some block list that counts is asked about any of it */
+    const bool *lists;  /* by list: whether it counts, for all that is said of the range */
+};
+
 struct targets {
     struct arena arena;
     const struct settings *settings; /* borrowed: outlives this */
@@ -60,6 +72,8 @@ struct targets {
     uint32_t n_segments;
     const struct target_range *ranges; /* of all groups, in the order of the configuration */
     uint32_t n_ranges;
+    const struct target_safelist *safelists; /* the ranges of all safelists, as configured */
+    uint32_t n_safelists;
     const uint32_t *group_ranges;         /* [n_groups + 1]: where each group's ranges begin in `ranges` */
     const struct ip *const *group_sorted; /* by group: its single addresses in order */
     const struct target_set *const *sets; /* by list; NULL for a disabled list */
@@ -75,6 +89,9 @@ struct ip target_ip(const struct target_set *set, uint32_t index);
 uint32_t target_index(const struct target_set *set, const struct ip *ip);
 /* The range of `group` with the label, in `targets->ranges`; UINT32_MAX: none. `hint` is where it may be. */
 uint32_t target_range_find(const struct targets *targets, uint32_t group, const char *label, uint32_t hint);
+/* The longest run of addresses that span *i begins, with consecutive indexes, whatever segments it is cut
+ * into (its .segment says nothing); moves *i behind it. */
+struct target_span target_run(const struct target_set *set, uint32_t *i);
 /* Whether two sets hold the same addresses under the same indexes. */
 bool target_same_addresses(const struct target_set *a, const struct target_set *b);
 /* Of `n` spans in the order of their .base (n > 0), the last that begins at or before `index`. */
@@ -83,6 +100,9 @@ const struct target_span *target_span_find(const struct target_span *spans, uint
 const struct target_span *target_span_of(const struct target_set *set, uint32_t index);
 /* Whether `group`, being checked on `list`, has any address of a family that the list is asked about. */
 bool target_group_covers(const struct targets *targets, uint32_t group, uint32_t list);
+/* The single addresses outside all ranges of `set` that lie in `range`: *from <= index < *to. */
+void target_singles_within(const struct target_set *set, const struct ip_range *range, uint32_t *from,
+                           uint32_t *to);
 /* Whether `group` names `ip` one by one (not by a range). */
 bool target_group_names(const struct targets *targets, uint32_t group, const struct ip *ip);
 

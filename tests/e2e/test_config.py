@@ -193,7 +193,7 @@ defualts: {}
             (14, 1, 'did you mean "defaults"'),
         )
     with world.case("keys of later versions are refused by name"):
-        text = GOOD + "storage: {history: 30d}\nbounces: {keep: 7d}\nsafelists: []\n"
+        text = GOOD + "storage: {history: 30d}\nbounces: {keep: 7d}\n"
         text = text.replace("    addresses:", "    spf: example.net\n    files: [x]\n    only_ptr: x\n    addresses:")
         demand_errors(
             world,
@@ -202,7 +202,6 @@ defualts: {}
             (7, 5, '"files" is not supported yet'),
             (8, 5, '"only_ptr" is not supported yet'),
             (11, 1, '"bounces" is not supported yet'),
-            (12, 1, '"safelists" is not supported yet'),
         )
     with world.case("ranges that are too large, upside down or have host bits are refused"):
         ranges = "[0.0.0.0/0, 2a01:111:f403::/48, 192.0.2.9-192.0.2.1, 40.107.1.0/16, 40.%.1.%, 192.0.2.01]"

@@ -109,7 +109,8 @@ def start(world):
         {"name": "g" + LONG[1:], "addresses": ["192.0.2.1", "192.0.2.2", "192.0.2.3", LONG_IP]},
         {"name": "ranges", "ranges": ["40.107.0.0/24"], "lists": [LONG]},
     ]
-    exporter = Exporter(world, config(lists, groups, [rbldnsd.endpoint]))
+    safelists = [{"name": "safe", "ranges": ["40.107.0.%"], "added": "2024-12-02", "ticket": "KH-1", "lists": [LONG]}]
+    exporter = Exporter(world, config(lists, groups, [rbldnsd.endpoint], safelists=safelists))
     for ip, name in (("192.0.2.1", LONG), ("192.0.2.1", "second"), ("192.0.2.2", "second"), (LONG_IP, LONG)):
         exporter.wait_for_value(1, "rbl_ip_listed", ip=ip, list=name)
     exporter.wait_for_value(1, "rbl_range_listed_addresses", range="40.107.0.0/24")
@@ -156,7 +157,7 @@ def the_page(world):
         bottom = browser.run("return document.querySelector('h1').getBoundingClientRect().bottom")
         assert bottom < 320, bottom
         tables = browser.run(HEADS)
-        equal([name for name, _, _ in tables], ["listed", "lists", "ranges"])
+        equal([name for name, _, _ in tables], ["listed", "lists", "ranges", "safelists"])
         for name, heads, before in tables:
             equal(before, heads, f"heads of {name}")
     grounds = {}

@@ -42,7 +42,8 @@ def start(world):
         {"name": "singles", "addresses": ["192.0.2.1", "192.0.2.2", "2001:db8::1"], "lists": ["bl", "score", "six"]},
         {"name": "ranges", "ranges": ["198.51.100.0/24", "192.0.2.0/28"], "lists": ["bl", "score"]},
     ]
-    exporter = Exporter(world, config(lists, groups, [rbldnsd.endpoint]))
+    safelists = [{"name": "safe", "ranges": ["198.51.100.%", "203.0.113.0/24"], "added": "2024-12-02", "ticket": 'a"\\b'}]
+    exporter = Exporter(world, config(lists, groups, [rbldnsd.endpoint], safelists=safelists))
     exporter.wait_for(
         lambda m: m.value("rbl_ip_listed", ip="192.0.2.1", list="bl") == 1
         and m.value("rbl_ip_listed", ip="2001:db8::1", list="six") == 1

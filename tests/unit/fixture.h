@@ -19,7 +19,7 @@
 #define HOUR (60 * MINUTE)
 #define DAY (24 * HOUR)
 
-enum { FIXTURE_LISTS = 24, FIXTURE_GROUPS = 8, FIXTURE_ITEMS = 64 };
+enum { FIXTURE_LISTS = 24, FIXTURE_GROUPS = 8, FIXTURE_SAFELISTS = 4, FIXTURE_ITEMS = 64 };
 
 struct fixture {
     struct settings settings;
@@ -29,6 +29,9 @@ struct fixture {
     struct ip addresses[FIXTURE_GROUPS][FIXTURE_ITEMS];
     struct group_range ranges[FIXTURE_GROUPS][FIXTURE_ITEMS];
     char labels[FIXTURE_GROUPS][FIXTURE_ITEMS][IP_RANGE_TEXT_SIZE];
+    struct safelist safelists[FIXTURE_SAFELISTS];
+    struct group_range safe_ranges[FIXTURE_SAFELISTS][FIXTURE_ITEMS];
+    char safe_labels[FIXTURE_SAFELISTS][FIXTURE_ITEMS][IP_RANGE_TEXT_SIZE];
     struct targets *targets;
 };
 
@@ -43,6 +46,7 @@ static inline void fixture_init(struct fixture *f) {
     memset(f, 0, sizeof *f);
     f->settings.lists = f->lists;
     f->settings.groups = f->groups;
+    f->settings.safelists = f->safelists;
     f->settings.resolver = (struct resolver_settings){.timeout_ns = 2 * SECOND, .attempts = 3};
     f->settings.defaults = (struct default_settings){
         .interval_ns = 15 * MINUTE, .sweep_interval_ns = DAY, .confirm = 2, .series_limit = 5000};
@@ -93,13 +97,32 @@ static inline void fixture_address(struct fixture *f, struct group *group, const
     f->addresses[g][group->n_addresses++] = fixture_ip(text);
 }
 
+/* `label` has room for IP_RANGE_TEXT_SIZE. */
+static inline struct group_range fixture_range_of(const char *text, char *label) {
+    struct group_range range = {.label = label};
+    enum ip_range_error error = ip_range_parse(text, strlen(text), &range.range);
+    assert(error == IP_RANGE_OK);
+    (void)ip_range_format(&range.range, label);
+    return range;
+}
+
 static inline void fixture_range(struct fixture *f, struct group *group, const char *text) {
     size_t g = (size_t)(group - f->groups);
     size_t r = group->n_ranges++;
-    enum ip_range_error error = ip_range_parse(text, strlen(text), &f->ranges[g][r].range);
-    assert(error == IP_RANGE_OK);
-    (void)ip_range_format(&f->ranges[g][r].range, f->labels[g][r]);
-    f->ranges[g][r].label = f->labels[g][r];
+    f->ranges[g][r] = fixture_range_of(text, f->labels[g][r]);
+}
+
+static inline struct safelist *fixture_safelist(struct fixture *f, const char *name) {
+    size_t i = f->settings.n_safelists++;
+    f->safelists[i] =
+        (struct safelist){.name = name, .ranges = f->safe_ranges[i], .added_days = -1, .ticket = ""};
+    return &f->safelists[i];
+}
+
+static inline void fixture_safe_range(struct fixture *f, struct safelist *safelist, const char *text) {
+    size_t i = (size_t)(safelist - f->safelists);
+    size_t r = safelist->n_ranges++;
+    f->safe_ranges[i][r] = fixture_range_of(text, f->safe_labels[i][r]);
 }
 
 static inline const struct targets *fixture_targets(struct fixture *f) {

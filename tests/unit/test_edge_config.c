@@ -269,11 +269,18 @@ static void accepts_what_the_contract_shows(void **state) {
         "    ranges: [40.92.0.0/15, 40.107.%.%, 52.100.0.0/15, 52.102.0.0/16, 52.103.0.0-52.103.127.255, "
         "104.47.0.0/17]\n"
         "    lists: [senderscore_bl, senderscore_score]\n"
-        "    sweep_interval: 24h\n");
+        "    sweep_interval: 24h\n"
+        "safelists:\n"
+        "  - name: kloudemail\n"
+        "    ranges: [40.107.%.%]           # a range that no group covers is watched by nobody\n"
+        "    added: 2026-03-04\n"
+        "    ticket: KH-4711\n");
     assert_int_equal(s->n_lists, 4);
     assert_int_equal(s->n_budgets, 1);
     assert_int_equal(s->groups[1].n_ranges, 6);
     assert_string_equal(s->groups[1].ranges[4].label, "52.103.0.0/17");
+    assert_int_equal(s->n_safelists, 1);
+    assert_string_equal(s->safelists[0].ranges[0].label, "40.107.0.0/16");
     settings_free(s);
 }
 
@@ -397,7 +404,8 @@ static void survives_any_allocation_that_fails_and_leaks_nothing(void **state) {
         "budgets: {b: {queries: 5}}\n"
         "lists: [{use: senderscore_bl}, {use: spamhaus_zen, budget: {share: b}},\n"
         "  {name: k, zone: '{key}.example.net', key_file: /good, codes: {127.0.0.2: x}}]\n"
-        "groups: [{name: g, addresses: [192.0.2.1, 192.0.2.2], ranges: [40.93.%.%]}]\n";
+        "groups: [{name: g, addresses: [192.0.2.1, 192.0.2.2], ranges: [40.93.%.%]}]\n"
+        "safelists: [{name: s, ranges: [40.93.%.%, 10.0.0.0/7, 192.0.2.%], added: 2026-03-04, ticket: T}]\n";
     for (int for_ever = 0; for_ever <= 1; for_ever++) {
         enum status status = STATUS_NO_MEMORY;
         long n = 0;

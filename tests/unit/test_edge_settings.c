@@ -36,7 +36,6 @@ static const struct bad bad_documents[] = {
     {"zzz: 1" REST, "1:1", "unknown key \"zzz\" in the configuration", 0},
     {"defaults: {confirm: 1}\ndefaults: {confirm: 2}" REST, "2:1", "\"defaults\" is given twice; the first is on line 1", 0},
     {"a: 1\nb: 2" REST, "2:1", "unknown key \"b\"", 2},
-    {"safelists: []" REST, "1:1", "\"safelists\" is not supported yet by this version", 0},
     {"bounces: {keep: 7d}" REST, "1:1", "\"bounces\" is not supported yet by this version", 0},
     {"storage:" REST, "1:9", "\"storage\" has no value; expected a mapping", 0},
     {"storage: {history: 1h}" REST, "1:20", "\"history\" is 1h; it must be 1d to 3660d", 0},

@@ -82,6 +82,10 @@ static const struct {
     {"rbl_range_sweep_last_completion_timestamp_seconds", "gauge", "group,range,list"},
     {"rbl_range_sweep_last_duration_seconds", "gauge", "group,range,list"},
     {"rbl_range_ip_listed", "gauge", "group,range,ip,list"},
+    {"rbl_safelist_info", "gauge", "safelist,range,notation,ticket"},
+    {"rbl_safelist_added_timestamp_seconds", "gauge", "safelist,range"},
+    {"rbl_safelist_last_listed_timestamp_seconds", "gauge", "safelist,range,list"},
+    {"rbl_safelist_coverage_ratio", "gauge", "safelist,range,list"},
     {"rbl_storage_up", "gauge", ""},
     {"rbl_storage_errors_total", "counter", ""},
     {"rbl_scheduler_lag_seconds", "gauge", ""},
@@ -112,8 +116,8 @@ static void has_the_names_types_and_labels_of_the_contract(void **state) {
 static void gives_each_row_one_function_and_one_sentence(void **state) {
     for (unsigned i = 0; i < metrics_count; i++) {
         const struct metric *m = &metrics_table[i];
-        int functions =
-            (m->once != NULL) + (m->per_list != NULL) + (m->per_group != NULL) + (m->per_range != NULL);
+        int functions = (m->once != NULL) + (m->per_list != NULL) + (m->per_group != NULL) +
+                        (m->per_range != NULL) + (m->per_safelist != NULL);
         size_t n = strlen(m->help);
         if (functions != 1 || n == 0 || m->help[n - 1] != '.' || strpbrk(m->help, "|\n\\\"") != NULL)
             fail_msg("%s: %d functions, help %s", m->name, functions, m->help);

@@ -396,7 +396,7 @@ static void a_reload_keeps_what_is_unproven_unproven(void **state) {
         (void)look(&w, "10.0.0.2", LOOK_SWEEP, &not_listed);
         struct registry *next = NULL;
         assert_int_equal(registry_new(w.f.targets, w.r->epoch_ns, w.now, &next), STATUS_OK);
-        assert_int_equal(registry_carry(next, w.r, gone ? server_gone : same_server, NULL), STATUS_OK);
+        assert_int_equal(registry_carry(next, w.r, gone ? server_gone : same_server, NULL, w.now), STATUS_OK);
         assert_int_equal(next->lists[0].counts[0].checked, gone ? 1 : 2);
         registry_wrong(next, 0, 0);
         assert_int_equal(next->lists[0].counts[0].checked, 1);
@@ -434,7 +434,7 @@ static void what_is_no_longer_named_needs_no_entry(void **state) {
     list_it(&w, "10.0.0.10", LOOK_SWEEP);
     struct registry *next = NULL;
     assert_int_equal(registry_new(w.f.targets, w.r->epoch_ns, w.now, &next), STATUS_OK);
-    assert_int_equal(registry_carry(next, w.r, same_server, NULL), STATUS_OK);
+    assert_int_equal(registry_carry(next, w.r, same_server, NULL, w.now), STATUS_OK);
     registry_prune(next, 0);
     assert_null(registry_entry_find(next, 0, index_of(&w, "10.0.0.9")));
     assert_non_null(registry_entry_find(next, 0, index_of(&w, "10.0.0.10")));
@@ -463,7 +463,7 @@ static void a_reload_keeps_what_still_applies(void **state) {
     fixture_address(&f, g, "10.0.0.9");
     struct registry *next = NULL;
     assert_int_equal(registry_new(fixture_targets(&f), w.r->epoch_ns, w.now, &next), STATUS_OK);
-    assert_int_equal(registry_carry(next, w.r, same_server, NULL), STATUS_OK);
+    assert_int_equal(registry_carry(next, w.r, same_server, NULL, w.now), STATUS_OK);
     const struct registry_list *l = &next->lists[1];
     assert_int_equal(l->counts[0].checked, 2);
     assert_int_equal(l->counts[0].listed, 1);

@@ -2,6 +2,7 @@
 /* LINK: -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup */
 #include "core/checker_internal.h"
 #include "core/metrics.h"
+#include "core/save_internal.h"
 
 #include "store_fixture.h"
 #include "world.h"
@@ -68,6 +69,10 @@ static void live(void) {
     world_listed(&first, BLOCK, "192.0.2.1", LOOK_WATCHED, UINT64_C(1) << LIST_CODE_OTHER);
     world_not_listed(&first, BLOCK, "198.51.100.5", LOOK_SWEEP);
     world_listed(&first, BLOCK, "2001:db8:1::7", LOOK_SWEEP, 2);
+    first.now_ns -= SECOND;
+    world_not_listed(&first, BLOCK, "2001:db8:1::7", LOOK_SWEEP);
+    first.now_ns += SECOND;
+    world_listed(&first, BLOCK, "2001:db8:1::8", LOOK_SWEEP, 2);
     for (int i = 0; i < 7; i++)
         quota_take(checker_quota(c, BLOCK), BUDGET_WATCHED, first.now_ns);
 }
@@ -116,6 +121,7 @@ static void render(struct buf *out, const struct checker *c, int64_t now_ns, int
     assert_int_equal(buf_status(&all), STATUS_OK);
     for (char *line = strtok(all.data, "\n"); line != NULL; line = strtok(NULL, "\n"))
         if (strncmp(line, "rbl_ip_", 7) == 0 || strncmp(line, "rbl_range_", 10) == 0 ||
+            strncmp(line, "rbl_safelist_", 13) == 0 ||
             (strncmp(line, "rbl_list_state", 14) == 0 && strstr(line, "\"keyed\"") == NULL) ||
             strncmp(line, "rbl_list_quota_used", 19) == 0) {
             buf_add_text(out, line);
@@ -151,11 +157,13 @@ static void what_was_known_counted_and_spent_is_the_same_after_a_start(void **st
     struct checker *c = second_life(first.targets);
     assert_non_null(c);
     assert_int_equal(load(c, NULL), STATUS_OK);
-    render(&before, first.checker, first.now_ns, WORLD_OFFSET);
+    render(&before, first.checker, LATER + LATER_OFFSET - WORLD_OFFSET, WORLD_OFFSET);
     render(&after, c, LATER, LATER_OFFSET);
     assert_same_lines(&before, &after);
     assert_non_null(strstr(buf_text(&before), "rbl_ip_listings_total{group=\"outbound\",list=\"block\"} 1"));
     assert_non_null(strstr(buf_text(&before), "rbl_range_ip_listed"));
+    assert_non_null(strstr(buf_text(&before), "rbl_safelist_last_listed_timestamp_seconds{safelist=\"safe\","
+                                              "range=\"2001:db8:1::/125\",list=\"block\"} 1735689604\n"));
     buf_release(&before);
     buf_release(&after);
     checker_free(c);
@@ -242,6 +250,89 @@ static void queries_that_were_reserved_count_as_spent_after_a_crash(void **state
     world_end(&first);
 }
 
+/* Until when 192.0.2.0/24, of which something was listed at the end of the first life, was so for a second
+ * one that asks nothing of it; wall clock seconds since the world began. */
+static int64_t listed_until(int64_t alive_ns) {
+    struct settings fewer = world_settings();
+    struct targets *targets = NULL;
+    fewer.groups = &world_groups()[FLEET];
+    fewer.n_groups = 1;
+    assert_int_equal(targets_build(&fewer, &targets), STATUS_OK);
+    struct checker *c = second_life(targets);
+    struct restore *restore = restore_new(c, LATER, LATER_OFFSET);
+    assert_int_equal(kept_load(&store, restore), STATUS_OK);
+    assert_int_equal(restore_end(restore, alive_ns, false), STATUS_OK);
+    assert_string_equal(targets->safelists[1].range->label, "192.0.2.0/24");
+    uint32_t stamp = registry_safelist_listed(c->registry, BLOCK, 1, LATER);
+    int64_t ns = registry_ns(c->registry, stamp) + LATER_OFFSET - (WORLD_START + WORLD_OFFSET);
+    restore_free(restore);
+    checker_free(c);
+    targets_free(targets);
+    return ns / SECOND;
+}
+
+static void what_was_listed_and_is_asked_no_more_was_so_until_the_store_was_last_written(void **state) {
+    live();
+    save_free(save_first());
+    assert_int_equal(listed_until(WORLD_START + WORLD_OFFSET + 7 * SECOND), 7);
+    assert_int_equal(listed_until(WORLD_START + WORLD_OFFSET + 99 * SECOND), 10); /* ahead of the clock */
+    assert_int_equal(listed_until(0), 10);                                        /* nobody knows: now */
+    kept_clear(&store);
+    world_end(&first);
+}
+
+/* The record of a list as it was before there were safelists. */
+static void a_record_of_the_first_format_is_read(void **state) {
+    struct buf head;
+    struct buf before;
+    struct buf after;
+    buf_init(&head, 1 << 20);
+    buf_init(&before, 1 << 20);
+    buf_init(&after, 1 << 20);
+    live();
+    save_free(save_first());
+    struct checker *c = second_life(first.targets);
+    assert_int_equal(load(c, NULL), STATUS_OK);
+    render(&before, c, LATER, LATER_OFFSET);
+    checker_free(c);
+    static const uint32_t ranges = 4; /* of the world's safelists */
+    size_t len = sizeof ranges;
+    for (uint32_t i = 0; i < ranges; i++)
+        len += 2 + strlen(first.targets->safelists[i].range->label) + 1 + 4;
+    unsigned n = 0;
+    for (size_t i = 0; i < store.n; i++) {
+        struct kept *k = &store.kept[i];
+        if (k->record.kind != RECORD_LIST || strcmp(k->name, "block") != 0)
+            continue;
+        uint8_t *data = (uint8_t *)(uintptr_t)k->record.data;
+        buf_clear(&head);
+        save_encode_list(&head, first.checker, BLOCK, WORLD_OFFSET);
+        assert_true(head.len < k->record.len && data[0] == RECORD_LIST_FORMAT);
+        data[0] = 1;
+        memmove(data + head.len - len, data + head.len, k->record.len - head.len);
+        k->record.len -= len;
+        n++;
+    }
+    assert_true(n > 0);
+    c = second_life(first.targets);
+    assert_int_equal(load(c, NULL), STATUS_OK);
+    render(&after, c, LATER, LATER_OFFSET);
+    /* All but what was known of a range of which nothing is listed now, and which no entry tells. */
+    char *gone = strstr(buf_text(&before), "rbl_safelist_last_listed_timestamp_seconds{safelist=\"safe\","
+                                           "range=\"2001:db8:1::/125\"");
+    assert_non_null(gone);
+    buf_clear(&head);
+    buf_add(&head, before.data, (size_t)(gone - before.data));
+    buf_add_text(&head, strchr(gone, '\n') + 1);
+    assert_same_lines(&head, &after);
+    buf_release(&head);
+    buf_release(&before);
+    buf_release(&after);
+    checker_free(c);
+    kept_clear(&store);
+    world_end(&first);
+}
+
 static void what_a_record_says_falsely_is_refused_and_harms_nothing(void **state) {
     live();
     save_free(save_first());
@@ -313,6 +404,8 @@ int main(void) {
         cmocka_unit_test(moments_do_not_wander_from_start_to_start),
         cmocka_unit_test(a_clock_that_was_set_back_makes_nothing_younger_than_now),
         cmocka_unit_test(queries_that_were_reserved_count_as_spent_after_a_crash),
+        cmocka_unit_test(what_was_listed_and_is_asked_no_more_was_so_until_the_store_was_last_written),
+        cmocka_unit_test(a_record_of_the_first_format_is_read),
         cmocka_unit_test(what_a_record_says_falsely_is_refused_and_harms_nothing),
         cmocka_unit_test(without_memory_it_says_so_and_the_next_try_succeeds),
         cmocka_unit_test(records_out_of_order_are_refused),

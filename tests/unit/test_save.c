@@ -79,6 +79,20 @@ static void nothing_is_put_when_nothing_changes(void **state) {
     assert_int_equal(store.n - n, 4);
 }
 
+/* While something of a safelist is listed its last listing is another one each second. */
+static void a_safelist_that_is_listed_is_put_once(void **state) {
+    settle();
+    world_listed(&w, BLOCK, "192.0.2.1", LOOK_WATCHED, 1);
+    settle();
+    size_t n = count_of("block", RECORD_LIST);
+    for (int i = 0; i < 10; i++)
+        settle();
+    assert_int_equal(count_of("block", RECORD_LIST), n);
+    world_not_listed(&w, BLOCK, "192.0.2.1", LOOK_WATCHED);
+    settle();
+    assert_int_equal(count_of("block", RECORD_LIST), n + 1);
+}
+
 static void a_change_is_put_once_and_soon(void **state) {
     settle();
     kept_clear(&store);
@@ -247,6 +261,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_list_begins_with_a_whole_fold),
         TEST(nothing_is_put_when_nothing_changes),
+        TEST(a_safelist_that_is_listed_is_put_once),
         TEST(a_change_is_put_once_and_soon),
         TEST(an_entry_that_nothing_needs_any_more_is_taken_back),
         TEST(what_is_refused_is_offered_again),

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fixture.h"
 
+#include "core/save.h"
+
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -120,6 +122,154 @@ static void lists_that_check_the_same_share_one_set(void **state) {
     fixture_release(&f);
 }
 
+/* What of a safelisted range the segments and single addresses of a list's set hold. */
+static uint64_t held_of(const struct targets *t, uint32_t safelist, uint32_t list) {
+    const struct target_safelist *s = &t->safelists[safelist];
+    uint32_t from = 0;
+    uint32_t to = 0;
+    uint64_t n = 0;
+    for (uint32_t i = s->first_segment; i < s->first_segment + s->n_segments; i++) {
+        assert_true(ip_range_contains(&s->range->range, &t->segments[i].first));
+        assert_true(ip_range_contains(&s->range->range, &t->segments[i].last));
+        for (uint32_t k = 0; k < t->sets[list]->n_segment_spans; k++)
+            n += t->sets[list]->spans[k].segment == (int32_t)i ? t->sets[list]->spans[k].count : 0;
+    }
+    target_singles_within(t->sets[list], &s->range->range, &from, &to);
+    assert_true(from <= to && to <= t->sets[list]->n);
+    for (uint32_t i = from; i < to; i++) {
+        struct ip ip = target_ip(t->sets[list], i);
+        assert_true(i >= t->sets[list]->n_swept && ip_range_contains(&s->range->range, &ip));
+    }
+    return n + to - from;
+}
+
+/* Counted address by address, for ranges of which that can be done. */
+static uint64_t counted(const struct targets *t, uint32_t safelist, uint32_t list) {
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < t->sets[list]->n; i++) {
+        struct ip ip = target_ip(t->sets[list], i);
+        n += ip_range_contains(&t->safelists[safelist].range->range, &ip);
+    }
+    return n;
+}
+
+static void what_a_list_watches_of_a_safelist_is_whole_segments_and_a_run_of_single_addresses(void **state) {
+    static const char *const ranges[] = {"10.0.0.0/24", "10.0.0.64-10.0.1.63", "10.0.2.0/24",
+                                         "2001:db8::/120", "255.255.255.0/24"};
+    static const char *const singles[] = {"10.0.0.7",  "10.0.3.1",    "10.0.3.2",     "10.0.3.4",
+                                          "192.0.2.1", "2001:db8::7", "2001:db8:1::1"};
+    static const char *const safe[] = {
+        "10.0.0.0/16", "10.0.0.32/27", "10.0.0.0/24",      "10.0.3.0-10.0.3.2",  "10.0.3.2-10.0.3.4",
+        "10.0.3.3",    "10.0.1.0/24",  "10.0.1.64/26",     "9.0.0.0/8",          "11.0.0.0/8",
+        "0.0.0.0/0",   "::/0",         "2001:db8::80/121", "2001:db8::/31",      "255.255.255.255",
+        "192.0.2.1",   "192.0.2.0/31", "10.0.0.7",         "255.255.255.128/25", "2001:db8:1::1"};
+    struct fixture f;
+    fixture_init(&f);
+    fixture_list(&f, "both", "both.test")->families[IP_V6] = true;
+    (void)fixture_list(&f, "four", "four.test");
+    (void)fixture_list(&f, "singles", "singles.test");
+    fixture_list(&f, "score", "score.test")->kind = LIST_REPUTATION;
+    fixture_list(&f, "off", "off.test")->enabled = false;
+    struct group *swept = fixture_group(&f, "swept");
+    struct group *named = fixture_group(&f, "named");
+    f.on[0][2] = false;
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+        fixture_range(&f, swept, ranges[i]);
+    for (size_t i = 0; i < sizeof singles / sizeof *singles; i++)
+        fixture_address(&f, named, singles[i]);
+    struct safelist *s = fixture_safelist(&f, "s");
+    for (size_t i = 0; i < sizeof safe / sizeof *safe; i++)
+        fixture_safe_range(&f, s, safe[i]);
+    const struct targets *t = fixture_targets(&f);
+    assert_int_equal(t->n_safelists, sizeof safe / sizeof *safe);
+    for (uint32_t i = 0; i < t->n_safelists; i++) {
+        bool watched = false;
+        for (uint32_t list = 0; list < 3; list++) {
+            print_message("# %s on %s\n", safe[i], f.lists[list].name);
+            assert_int_equal(held_of(t, i, list), counted(t, i, list));
+            assert_int_equal(t->safelists[i].lists[list],
+                             counted(t, i, list) > 0 || !t->safelists[i].watched);
+            watched = watched || counted(t, i, list) > 0;
+        }
+        assert_int_equal(t->safelists[i].watched, watched);
+        assert_false(t->safelists[i].lists[3]);
+        assert_false(t->safelists[i].lists[4]);
+    }
+    for (uint32_t i = 0; i < t->n_ranges; i++)
+        assert_int_equal(addresses_of(t, i), ip_range_count(&t->ranges[i].range->range));
+    assert_true(t->safelists[0].n_addresses == 65536);
+    assert_true(t->safelists[12].n_addresses == 128);
+    assert_true(t->safelists[11].n_addresses > 3.4e38 && t->safelists[11].n_addresses < 3.5e38); /* 2^128 */
+    fixture_release(&f);
+}
+
+static void only_the_lists_that_a_safelist_names_count_for_it(void **state) {
+    static const bool named[FIXTURE_LISTS] = {false, true, false};
+    struct fixture f;
+    fixture_init(&f);
+    (void)fixture_list(&f, "one", "one.test");
+    (void)fixture_list(&f, "two", "two.test");
+    struct group *g = fixture_group(&f, "g");
+    fixture_range(&f, g, "10.0.0.0/24");
+    f.on[0][1] = false;
+    struct safelist *s = fixture_safelist(&f, "s");
+    fixture_safe_range(&f, s, "10.0.0.0/24");
+    s->lists = named;
+    const struct targets *t = fixture_targets(&f);
+    assert_false(t->safelists[0].lists[0]);
+    assert_true(t->safelists[0].lists[1]);
+    assert_false(t->safelists[0].watched); /* not on what counts */
+    fixture_release(&f);
+}
+
+static void a_safelist_changes_neither_an_index_nor_what_is_kept(void **state) {
+    struct fixture f;
+    fixture_init(&f);
+    (void)fixture_list(&f, "bl", "bl.test");
+    struct group *g = fixture_group(&f, "g");
+    fixture_range(&f, g, "10.0.0.0/24");
+    fixture_range(&f, g, "10.0.7.0/24");
+    fixture_address(&f, g, "192.0.2.1");
+    struct targets *plain = NULL;
+    assert_int_equal(targets_build(&f.settings, &plain), STATUS_OK);
+    struct safelist *s = fixture_safelist(&f, "s");
+    fixture_safe_range(&f, s, "10.0.0.16/28");
+    fixture_safe_range(&f, s, "10.0.0.128-10.0.7.127");
+    const struct targets *cut = fixture_targets(&f);
+    assert_int_equal(plain->n_segments, 2);
+    assert_int_equal(cut->n_segments, 6);
+    assert_true(target_same_addresses(plain->sets[0], cut->sets[0]));
+    assert_true(target_same_addresses(cut->sets[0], plain->sets[0]));
+    assert_int_equal(save_layout_hash(plain->sets[0]), save_layout_hash(cut->sets[0]));
+    for (uint32_t i = 0; i < plain->sets[0]->n; i++) {
+        struct ip a = target_ip(plain->sets[0], i);
+        struct ip b = target_ip(cut->sets[0], i);
+        assert_true(ip_equal(&a, &b));
+    }
+    targets_free(plain);
+    fixture_release(&f);
+}
+
+static void sets_of_other_addresses_are_not_the_same(void **state) {
+    static const char *const ranges[] = {"10.0.0.0/25", "10.0.0.0-10.0.0.126", "10.0.1.0/25", "10.0.0.0/26"};
+    struct fixture f;
+    fixture_init(&f);
+    for (size_t i = 0; i < 4; i++)
+        (void)fixture_list(&f, ranges[i], "bl.test");
+    for (size_t i = 0; i < 4; i++) {
+        struct group *g = fixture_group(&f, ranges[i]);
+        fixture_range(&f, g, ranges[i]);
+        for (size_t l = 0; l < 4; l++)
+            f.on[i][l] = l == i;
+    }
+    fixture_address(&f, &f.groups[1], "10.0.0.127"); /* of as many, and in the same run, but not swept */
+    const struct targets *t = fixture_targets(&f);
+    for (size_t i = 0; i < 4; i++)
+        for (size_t k = 0; k < 4; k++)
+            assert_int_equal(target_same_addresses(t->sets[i], t->sets[k]), i == k);
+    fixture_release(&f);
+}
+
 static void nothing_to_check_is_no_error(void **state) {
     (void)state;
     struct fixture f;
@@ -140,6 +290,10 @@ int main(void) {
         cmocka_unit_test(index_and_address_are_inverse),
         cmocka_unit_test(an_address_in_several_groups_is_watched_once_at_the_shortest_interval),
         cmocka_unit_test(lists_that_check_the_same_share_one_set),
+        cmocka_unit_test(what_a_list_watches_of_a_safelist_is_whole_segments_and_a_run_of_single_addresses),
+        cmocka_unit_test(only_the_lists_that_a_safelist_names_count_for_it),
+        cmocka_unit_test(a_safelist_changes_neither_an_index_nor_what_is_kept),
+        cmocka_unit_test(sets_of_other_addresses_are_not_the_same),
         cmocka_unit_test(nothing_to_check_is_no_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

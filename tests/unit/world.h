@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * world: a small configuration with a checker, for tests of what is written from it. Lists of every kind,
- * single addresses of both families, ranges that overlap, and a name or text in every place that could break
- * out of it.
+ * single addresses of both families, ranges that overlap, safelists across them, and a name or text in every
+ * place that could break out of it.
  */
 #ifndef RBL_TESTS_WORLD_H
 #define RBL_TESTS_WORLD_H
@@ -21,6 +21,7 @@
 
 enum { BLOCK, SCORE, ALLOW, OFF, KEYED, WORLD_LISTS };
 enum { OUTBOUND, FLEET, NOWHERE, WORLD_GROUPS };
+enum { SAFE, UNWATCHED, WORLD_SAFELISTS };
 
 struct world {
     struct settings settings;
@@ -133,6 +134,24 @@ static inline const struct group *world_groups(void) {
     return groups;
 }
 
+/* One across the ends of ranges, single addresses and half a range; one that nobody watches. */
+static inline const struct safelist *world_safelists(void) {
+    static struct group_range ranges[4];
+    static const struct safelist safelists[WORLD_SAFELISTS] = {
+        [SAFE] = {.name = "safe",
+                  .ranges = ranges,
+                  .n_ranges = 3,
+                  .added_days = 20059, /* 2024-12-02 */
+                  .ticket = "KH-\"1\" <b>\\"},
+        [UNWATCHED] = {
+            .name = "unwatched", .ranges = &ranges[3], .n_ranges = 1, .added_days = -1, .ticket = ""}};
+    ranges[0] = world_range("198.51.100.8/29");
+    ranges[1] = world_range("192.0.2.0/24");
+    ranges[2] = world_range("2001:db8:1::/125");
+    ranges[3] = world_range("203.0.113.0/24");
+    return safelists;
+}
+
 static inline struct settings world_settings(void) {
     return (struct settings){
         .resolver = {.timeout_ns = 2 * SECOND, .attempts = 3},
@@ -146,6 +165,8 @@ static inline struct settings world_settings(void) {
         .n_lists = WORLD_LISTS,
         .groups = world_groups(),
         .n_groups = WORLD_GROUPS,
+        .safelists = world_safelists(),
+        .n_safelists = WORLD_SAFELISTS,
     };
 }
 

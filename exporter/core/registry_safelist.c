@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Safelisted ranges: when was something of them last listed?
+ *
+ * The present is in the cells: a listing lasts until a delisting is proven, however old its last look is and
+ * whether its list is believed or not, because "could not ask" must not make a range look clean. The past is
+ * one stamp, set when a delisting is published, so that it never goes back from what a scrape has shown. A
+ * safelist that is configured later begins with what is in memory: the last flips of addresses that have an
+ * entry, and of configured ranges within it. At a flip, either way, something was listed.
+ */
+#include "core/registry.h"
+#include "core/registry_internal.h"
+
+#include <string.h>
+
+static bool holds(const struct ip_range *outer, const struct ip_range *inner) {
+    return ip_range_contains(outer, &inner->first) && ip_range_contains(outer, &inner->last);
+}
+
+static void raise(struct registry_safelist *s, uint32_t stamp) {
+    if (stamp > s->listed)
+        s->listed = stamp;
+}
+
+/* ---- the present ---- */
+
+/* Counts of segments, and of single addresses outside all ranges cell by cell: these are few. */
+struct registry_safelist_now registry_safelist_now(const struct registry *r, uint32_t list,
+                                                   uint32_t safelist) {
+    const struct target_safelist *s = &r->targets->safelists[safelist];
+    const struct registry_list *l = &r->lists[list];
+    struct registry_safelist_now now = {0};
+    uint32_t from = 0;
+    uint32_t to = 0;
+    for (uint32_t i = s->first_segment; i < s->first_segment + s->n_segments; i++) {
+        now.checked += l->counts[i].checked;
+        now.listed += l->counts[i].known_listed;
+    }
+    target_singles_within(l->set, &s->range->range, &from, &to);
+    for (uint32_t i = from; i < to; i++) {
+        now.checked += registry_is_fresh(l, i) ? 1 : 0;
+        now.listed += registry_verdict_of(l, i) == REGISTRY_LISTED ? 1 : 0;
+    }
+    return now;
+}
+
+uint32_t registry_safelist_listed(const struct registry *r, uint32_t list, uint32_t safelist,
+                                  int64_t now_ns) {
+    if (registry_safelist_now(r, list, safelist).listed > 0)
+        return registry_stamp(r, now_ns);
+    return r->lists[list].safelists[safelist].listed;
+}
+
+/* ---- the past ---- */
+
+void registry_safelists_delisted(struct registry *r, uint32_t list, const struct ip *ip, uint32_t stamp) {
+    const struct targets *t = r->targets;
+    for (uint32_t i = 0; i < t->n_safelists; i++)
+        if (ip_range_contains(&t->safelists[i].range->range, ip))
+            raise(&r->lists[list].safelists[i], stamp);
+}
+
+/* What the entries of `from` tell; what is listed there is so until `now`. */
+static void learn_of_entries(struct registry *r, uint32_t list, const struct registry_list *from,
+                             uint32_t now) {
+    for (uint32_t i = 0; i < from->n_entries; i++) {
+        const struct registry_entry *entry = &from->entries[i];
+        if (!entry->used)
+            continue;
+        bool listed = registry_verdict_of(from, entry->index) == REGISTRY_LISTED;
+        struct ip ip = target_ip(from->set, entry->index);
+        if (listed || entry->changed != 0)
+            registry_safelists_delisted(r, list, &ip, listed ? now : entry->changed);
+    }
+}
+
+/* What the flips of ranges tell, where all of a range is safelisted. */
+static void learn_of_flips(struct registry *r, uint32_t list, const struct targets *targets,
+                           const struct registry_list *from) {
+    for (uint32_t i = 0; i < targets->n_ranges; i++)
+        for (uint32_t k = 0; k < r->targets->n_safelists; k++)
+            if (holds(&r->targets->safelists[k].range->range, &targets->ranges[i].range->range))
+                raise(&r->lists[list].safelists[k], from->range_flips[i].changed);
+}
+
+void registry_safelists_learn(struct registry *r, uint32_t list) {
+    const struct registry_list *l = &r->lists[list];
+    if (l->scores != NULL || r->targets->n_safelists == 0)
+        return;
+    learn_of_entries(r, list, l, 0);
+    learn_of_flips(r, list, r->targets, l);
+}
+
+/* What goes out of the targets while it is listed has its last moment now. */
+void registry_safelists_carry(struct registry *r, uint32_t list, const struct registry *old,
+                              uint32_t old_list, uint32_t now) {
+    const struct targets *t = r->targets;
+    const struct targets *u = old->targets;
+    const struct registry_list *o = &old->lists[old_list];
+    if (o->scores != NULL || t->n_safelists == 0)
+        return;
+    for (uint32_t i = 0; i < t->n_safelists; i++)
+        for (uint32_t k = 0; k < u->n_safelists; k++)
+            if (strcmp(t->safelists[i].range->label, u->safelists[k].range->label) == 0)
+                raise(&r->lists[list].safelists[i], o->safelists[k].listed);
+    learn_of_entries(r, list, o, now);
+    learn_of_flips(r, list, u, o);
+}
