@@ -4,7 +4,9 @@
  */
 #include "core/api.h"
 #include "core/api_internal.h"
+#include "core/checker_probe.h"
 #include "core/rfc3339.h"
+#include "core/why.h"
 
 #include <string.h>
 
@@ -64,16 +66,6 @@ static bool holds(const struct address *a, uint32_t range) {
     return ip_range_contains(&a->targets->ranges[range].range->range, a->ip);
 }
 
-static bool is_watched(const struct address *a) {
-    for (uint32_t g = 0; g < a->settings->n_groups; g++)
-        if (target_group_names(a->targets, g, a->ip))
-            return true;
-    for (uint32_t i = 0; i < a->targets->n_ranges; i++)
-        if (holds(a, i))
-            return true;
-    return false;
-}
-
 static void add_places(struct address *a) {
     json_array(&a->json, "groups");
     for (uint32_t g = 0; g < a->settings->n_groups; g++)
@@ -88,17 +80,6 @@ static void add_places(struct address *a) {
 }
 
 /* ---- what the lists say ---- */
-
-/* Why no verdict is shown: the list cannot be believed, or the address has its turn to come. */
-static const char *unknown_reason(const struct address *a, uint32_t list, uint32_t index,
-                                  const struct registry_entry *entry) {
-    const struct registry_list *of = &a->registry->lists[list];
-    if (of->frozen)
-        return health_state_text[a->api->checker->lists[list].state];
-    if (entry != NULL && entry->pending != REGISTRY_UNKNOWN)
-        return "unconfirmed";
-    return registry_verdict_of(of, index) != REGISTRY_UNKNOWN ? "stale" : "not_checked";
-}
 
 static void add_score(struct address *a, const struct registry_list *of, uint32_t index, bool shown) {
     if (shown && of->scores != NULL && of->scores[index] != REGISTRY_NO_SCORE)
@@ -122,7 +103,8 @@ static void add_list(struct address *a, uint32_t list, uint32_t index) {
     json_string(&a->json, "tier", list_tier_text[l->tier]);
     json_string(&a->json, "state", health_state_text[a->api->checker->lists[list].state]);
     json_string(&a->json, "verdict", registry_verdict_text[verdict]);
-    json_string(&a->json, "reason", shown ? NULL : unknown_reason(a, list, index, entry));
+    json_string(&a->json, "reason",
+                shown ? NULL : why_text(checker_why_unknown(a->api->checker, list, index)));
     json_bool(&a->json, "fresh", shown && !of->frozen);
     api_codes(&a->json, l, listed && entry != NULL ? entry->codes : 0);
     add_score(a, of, index, shown);
@@ -177,7 +159,7 @@ unsigned api_address(struct buf *out, const struct api *api, const struct api_qu
     };
     char text[IP_TEXT_SIZE];
     (void)ip_format(&question->ip, text);
-    bool watched = is_watched(&a);
+    bool watched = target_is_configured(a.targets, a.ip);
     if (!watched && history->n == 0) {
         api_refuse(out, "%s is not among the configured addresses and ranges, so it is not checked%s%s", text,
                    history->error != NULL ? "; of its history: " : ", and there is no history of it",

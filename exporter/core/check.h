@@ -29,7 +29,7 @@ enum {
 struct check_pair {
     uint32_t took_us; /* of the last answer; UINT32_MAX: none came */
     bool closed;
-    uint8_t why; /* enum check_why in check_internal.h; 0: the registry has the verdict */
+    uint8_t why; /* enum why; WHY_NONE: the registry has the verdict */
 };
 
 struct check_list {

@@ -6,18 +6,7 @@
 #define RBL_CORE_CHECK_INTERNAL_H
 
 #include "core/check.h"
-
-/* Why nothing is known. The reasons of verdicts and the states of lists have places of their own. */
-enum check_why {
-    WHY_NONE,
-    WHY_BUDGET,
-    WHY_TIMEOUT,
-    WHY_INTERRUPTED,
-    WHY_NO_MEMORY,
-    WHY_WITHDRAWN,                           /* a later self-test took the result back */
-    WHY_VERDICT,                             /* + enum verdict_reason */
-    WHY_STATE = WHY_VERDICT + REASON_LABELS, /* + enum health_state */
-};
+#include "core/why.h"
 
 /* What one list says about one address. */
 struct check_result {

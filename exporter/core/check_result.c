@@ -6,18 +6,6 @@
 
 #include "core/check_internal.h"
 
-static const char *why_text(unsigned why) {
-    switch (why) {
-    case WHY_BUDGET: return "budget";
-    case WHY_TIMEOUT: return "timeout";
-    case WHY_INTERRUPTED: return "interrupted";
-    case WHY_NO_MEMORY: return "no_memory";
-    case WHY_WITHDRAWN: return "withdrawn";
-    default: break; /* two enumerations in one number */
-    }
-    return why < WHY_STATE ? verdict_reason_text[why - WHY_VERDICT] : health_state_text[why - WHY_STATE];
-}
-
 bool check_wants(const struct check *check, uint32_t list) {
     return check->lists[list].pairs != NULL || check->request.unpaid[list];
 }

@@ -6,6 +6,7 @@
 #include "core/checker.h"
 
 #include "core/checker_internal.h"
+#include "core/checker_probe_internal.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -139,6 +140,7 @@ void checker_free(struct checker *c) {
         plan_release(&c->lists[i].plan);
         free(c->lists[i].ring_stale_ns);
     }
+    checker_probe_release(c);
     registry_free(c->registry);
     free(c->lists);
     free(c->quotas);
@@ -215,7 +217,7 @@ static bool is_moot(struct checker *c, uint32_t list, const struct plan_item *it
     const struct registry_list *r = &c->registry->lists[list];
     const struct checker_list *l = &c->lists[list];
     const struct registry_entry *entry = NULL;
-    if (item->purpose != PLAN_SELF_TEST && item->purpose != PLAN_SWEEP)
+    if (plan_is_of_target(item) && item->purpose != PLAN_SWEEP)
         entry = registry_entry_find(c->registry, list, item->index);
     switch ((enum plan_purpose)item->purpose) {
     case PLAN_CONFIRM: return entry == NULL || entry->pending == REGISTRY_UNKNOWN || entry->awaiting;
@@ -235,6 +237,8 @@ static bool is_moot(struct checker *c, uint32_t list, const struct plan_item *it
     case PLAN_LOOK:
         return is_being_decided(entry) || registry_cell_stamp(c->registry, list, item->index) >
                                               registry_stamp(c->registry, item->due_ns);
+    case PLAN_PROBE:
+    case PLAN_PROBE_TXT: return checker_probe_is_moot(c, list, item);
     case PLAN_SELF_TEST:
     case PLAN_PURPOSES: break;
     }
@@ -264,15 +268,17 @@ static uint32_t choose_track(const struct checker *c, const struct checker_list 
 
 static struct ip question_ip(const struct checker *c, uint32_t list, const struct plan_item *item) {
     const struct list_self_test *test = &c->lists[list].list->self_test;
-    if (item->purpose != PLAN_SELF_TEST)
+    if (plan_is_of_target(item))
         return target_ip(c->registry->lists[list].set, item->index);
+    if (item->purpose != PLAN_SELF_TEST)
+        return checker_probe_ip(c, item);
     return item->index == HEALTH_LISTED_ENTRY ? test->listed[item->family] : test->not_listed[item->family];
 }
 
 static enum checker_channel channel_of(const struct plan_item *item) {
     if (item->tcp)
         return CHECKER_TCP;
-    return item->purpose == PLAN_TXT ? CHECKER_UDP_TXT : CHECKER_UDP;
+    return plan_is_txt(item) ? CHECKER_UDP_TXT : CHECKER_UDP;
 }
 
 static void send(struct checker *c, uint32_t list, uint32_t track, struct checker_slot *slot,
@@ -290,6 +296,7 @@ static void send(struct checker *c, uint32_t list, uint32_t track, struct checke
     slot->exact_case = item->purpose != PLAN_SELF_TEST && l->tracks[track].case_kept[ip->family];
     slot->sent_ns = now_ns;
     plan_take(&l->plan, item, now_ns);
+    checker_probe_in_flight(c, list, item, true);
     window_sent(&c->servers[l->servers[track]].window);
     c->in_flight++;
     l->counters.queries++;
@@ -300,8 +307,7 @@ static void send(struct checker *c, uint32_t list, uint32_t track, struct checke
     ask->server = l->servers[track];
     ask->channel = channel_of(item);
     ask->timeout_ns = c->settings->resolver.timeout_ns;
-    ask->len =
-        qname_query(&slot->name, item->purpose == PLAN_TXT ? QUERY_TXT : QUERY_A, slot->id, ask->message);
+    ask->len = qname_query(&slot->name, plan_is_txt(item) ? QUERY_TXT : QUERY_A, slot->id, ask->message);
 }
 
 static uint32_t full_servers(const struct checker *c, const struct checker_list *l) {
@@ -429,7 +435,8 @@ int64_t checker_turn(struct checker *c, int64_t now_ns) {
         if (l->scan_ns < wake_ns)
             wake_ns = l->scan_ns;
     }
-    return wake_ns;
+    int64_t probes_ns = checker_probe_turn(c, now_ns);
+    return probes_ns < wake_ns ? probes_ns : wake_ns;
 }
 
 /* ---- what is achieved ---- */

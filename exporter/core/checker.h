@@ -146,7 +146,8 @@ struct checker {
     uint32_t generation;
     bool anew; /* see checker_look_anew() */
     struct checker_watch watch;
-    struct reply *reply; /* scratch */
+    struct reply *reply;           /* scratch */
+    struct checker_probes *probes; /* see checker_probe.h; NULL: there was none yet */
 };
 
 /* A checker for `targets`; `system` are the nameservers for lists without their own when the settings name

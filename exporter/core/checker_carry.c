@@ -5,6 +5,7 @@
  */
 #include "core/checker.h"
 #include "core/checker_internal.h"
+#include "core/checker_probe_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -219,5 +220,5 @@ enum status checker_carry(struct checker *c, const struct checker *old, int64_t 
             checker_sweep_rest(c, i, now_ns);
     }
     carry_windows(c, old);
-    return status;
+    return status == STATUS_OK ? checker_probe_carry(c, old, now_ns) : status;
 }

@@ -7,6 +7,7 @@
  */
 #include "core/checker.h"
 #include "core/checker_internal.h"
+#include "core/checker_probe_internal.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -75,6 +76,7 @@ void checker_changed(void *context, const struct registry_event *event) {
         if (entry->ring != REGISTRY_NO_RING || checker_quota(c, event->list)->limit == 0)
             (void)!plan_add_txt(&l->plan, event->index, event->at_ns);
     }
+    checker_probe_changed(c, event->list, event->index, event->at_ns);
     c->watch.changed(c->watch.context, event);
 }
 
@@ -92,6 +94,7 @@ static void apply_right_tests(const struct answered *a) {
             track->right[family] = false;
             registry_right(a->c->registry, a->list, checker_registry_server(t, (enum ip_family)family),
                            track->mark[family], h->started_ns, a->now_ns, checker_changed, a->c);
+            checker_probe_right(a->c, a->list, t, (enum ip_family)family, h->started_ns, a->now_ns);
         }
     }
 }
@@ -114,8 +117,10 @@ static void test_answered(const struct answered *a, const struct verdict *verdic
     track->right[a->family] = outcome == HEALTH_RIGHT;
     if (outcome == HEALTH_RIGHT)
         track->case_kept[a->family] = !track->case_lost[a->family];
-    if (outcome == HEALTH_WRONG)
+    if (outcome == HEALTH_WRONG) {
         registry_wrong(c->registry, a->list, checker_registry_server(a->track, a->family));
+        checker_probe_wrong(c, a->list, a->track, a->family, a->now_ns);
+    }
     a->l->health_check_ns = a->now_ns;
     checker_update_state(c, a->list, verdict, a->now_ns);
     checker_confirm_again(c, a->list, a->now_ns);
@@ -158,11 +163,16 @@ static void recheck_later(const struct answered *a) {
 
 static void tell_looked(const struct answered *a, const struct verdict *verdict) {
     const struct checker_watch *watch = &a->c->watch;
+    checker_probe_looked(a->c, a->list, a->item.index, verdict, a->now_ns);
     if (watch->looked != NULL)
         watch->looked(watch->context, a->list, a->item.index, verdict, a->took_ns);
 }
 
 static void give_up(const struct answered *a, const struct verdict *verdict) {
+    if (a->item.purpose == PLAN_PROBE) {
+        checker_probe_failed(a->c, a->list, &a->item, verdict, a->now_ns);
+        return;
+    }
     if (a->item.purpose == PLAN_SWEEP)
         plan_sweep_answered(&a->l->plan, a->now_ns);
     if (a->item.purpose == PLAN_CONFIRM) {
@@ -183,6 +193,8 @@ static enum look_source look_source(const struct plan_item *item) {
     case PLAN_LOOK:
     case PLAN_SELF_TEST:
     case PLAN_TXT:
+    case PLAN_PROBE:
+    case PLAN_PROBE_TXT:
     case PLAN_PURPOSES: break;
     }
     return LOOK_CONFIRM;
@@ -190,6 +202,10 @@ static enum look_source look_source(const struct plan_item *item) {
 
 static void check_decided(const struct answered *a, const struct verdict *verdict) {
     struct checker *c = a->c;
+    if (a->item.purpose == PLAN_PROBE) {
+        checker_probe_decided(c, a->list, &a->item, a->track, verdict, a->now_ns);
+        return;
+    }
     enum look_follow follow = LOOK_DONE;
     uint16_t ring = a->item.purpose == PLAN_WATCHED ? a->item.ring : REGISTRY_NO_RING;
     enum status status = registry_look(c->registry, a->list, a->item.index, look_source(&a->item), ring,
@@ -243,8 +259,11 @@ static void check_answered(const struct answered *a, const struct verdict *verdi
 static void txt_answered(const struct answered *a, const struct reply_question *question,
                          const uint8_t *message, size_t len) {
     char txt[CHECKER_TXT_SIZE];
-    struct registry_entry *entry = registry_entry_find(a->c->registry, a->list, a->item.index);
-    if (entry == NULL || message == NULL || !reply_read_txt(message, len, question, txt, sizeof txt))
+    bool has_txt = message != NULL && reply_read_txt(message, len, question, txt, sizeof txt);
+    checker_probe_txt(a->c, a->list, &a->item, has_txt ? txt : NULL);
+    struct registry_entry *entry =
+        plan_is_of_target(&a->item) ? registry_entry_find(a->c->registry, a->list, a->item.index) : NULL;
+    if (entry == NULL || !has_txt)
         return;
     free(entry->txt);
     entry->txt = strdup(txt);
@@ -328,9 +347,9 @@ void checker_reply(struct checker *c, uint64_t cookie, enum checker_outcome outc
                          .sent_ns = slot->sent_ns,
                          .took_ns = outcome == CHECKER_ANSWER ? took_ns : -1,
                          .now_ns = now_ns};
-    bool is_test = slot->item.purpose == PLAN_SELF_TEST;
-    a.family = is_test ? (enum ip_family)slot->item.family
-                       : target_ip(c->registry->lists[slot->list].set, slot->item.index).family;
+    a.family = plan_is_of_target(&slot->item)
+                   ? target_ip(c->registry->lists[slot->list].set, slot->item.index).family
+                   : (enum ip_family)slot->item.family;
     a.health = &l->tracks[slot->track].health[a.family];
     tell_window(&a, outcome, took_ns);
     c->in_flight--;
@@ -339,11 +358,12 @@ void checker_reply(struct checker *c, uint64_t cookie, enum checker_outcome outc
     struct qname name = slot->name;
     const struct reply_question question = {
         .name = &name,
-        .type = slot->item.purpose == PLAN_TXT ? QUERY_TXT : QUERY_A,
+        .type = plan_is_txt(&slot->item) ? QUERY_TXT : QUERY_A,
         .id = slot->id,
         .exact_case = slot->exact_case,
     };
     checker_slot_free(c, slot);
+    checker_probe_in_flight(c, a.list, &a.item, false);
     l->wake_ns = now_ns;
     if (outcome == CHECKER_ANSWER) {
         if (question.type == QUERY_A)

@@ -9,6 +9,7 @@
  */
 #include "core/checker.h"
 #include "core/checker_internal.h"
+#include "core/checker_probe_internal.h"
 
 #define SECOND_NS INT64_C(1000000000)
 #define SWEEP_TEST_NS (60 * SECOND_NS)
@@ -72,6 +73,8 @@ static enum want wanted_early(const struct checker *c, uint32_t list, uint32_t t
     if (r->n_awaiting > 0 &&
         registry_awaits(c->registry, list, checker_registry_server(track, family), &latest_ns) &&
         h->started_ns < latest_ns)
+        return WANT_URGENT_TEST;
+    if (checker_probe_awaits(c, list, track, family, &latest_ns) && h->started_ns < latest_ns)
         return WANT_URGENT_TEST;
     if (track != checker_active_track(l, family))
         return WANT_NOTHING;
@@ -140,8 +143,7 @@ static enum want wanted(const struct checker *c, uint32_t list, uint32_t track, 
  * well begin now; else it has to end before another can begin. */
 static void hurry(struct checker *c, uint32_t list, uint32_t track, enum ip_family family, int64_t now_ns) {
     struct health *h = &c->lists[list].tracks[track].health[family];
-    if (c->registry->lists[list].n_awaiting == 0 ||
-        wanted_early(c, list, track, family, now_ns) != WANT_URGENT_TEST)
+    if (wanted_early(c, list, track, family, now_ns) != WANT_URGENT_TEST)
         return;
     unsigned n = plan_hurry_tests(&c->lists[list].plan, (uint8_t)family, (uint8_t)track);
     if (n == 0)
@@ -216,6 +218,7 @@ void checker_update_state(struct checker *c, uint32_t list, const struct verdict
     if (was_believed && !checker_is_believed(l)) {
         registry_doubt_pending(c->registry, list, REGISTRY_NO_SERVER);
         checker_confirm_again(c, list, now_ns);
+        checker_probe_blind(c, list, now_ns);
     }
     l->wake_ns = now_ns;
     c->watch.state(c->watch.context, list, from, state, because);

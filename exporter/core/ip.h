@@ -80,5 +80,8 @@ uint64_t ip_range_count(const struct ip_range *range);
  * `out`. */
 const char *ip_range_format_count(const struct ip_range *range, char out[IP_COUNT_SIZE]);
 bool ip_range_contains(const struct ip_range *range, const struct ip *ip);
+/* What an address is from which no mail comes over the internet: "a loopback address", "a private address",
+ * ...; NULL: one like any other. */
+const char *ip_special(const struct ip *ip);
 
 #endif

@@ -9,6 +9,7 @@
 #define LONGEST_SWEEP_NS (INT64_C(1000000000) * 86400 * 3650)
 #define SWEEP_SHARE 5   /* of every five queries that both want, the sweep gets one at least */
 #define JITTER_SHARE 10 /* an address is asked at most a tenth of its interval early */
+enum { NOBODY = 255 };  /* among servers */
 
 /* ---- queues ---- */
 
@@ -364,7 +365,7 @@ enum status plan_add_txt(struct plan *p, uint32_t index, int64_t now_ns) {
 enum status plan_add_look(struct plan *p, uint32_t index, int64_t now_ns) {
     struct plan_queue *q = &p->lanes[LANE_LOOK];
     for (uint32_t place = 0; place < q->n; place++)
-        if (queue_at(q, place)->index == index)
+        if (queue_at(q, place)->purpose == PLAN_LOOK && queue_at(q, place)->index == index)
             return STATUS_OK;
     if (q->n >= PLAN_LOOK_MAX)
         return STATUS_FULL;
@@ -372,6 +373,20 @@ enum status plan_add_look(struct plan *p, uint32_t index, int64_t now_ns) {
         q,
         &(struct plan_item){
             .due_ns = now_ns, .index = index, .purpose = PLAN_LOOK, .server = 255, .class = BUDGET_URGENT});
+}
+
+enum status plan_add_probe(struct plan *p, enum plan_purpose purpose, uint32_t number, enum ip_family family,
+                           uint8_t avoid_server, int64_t now_ns) {
+    bool confirms = avoid_server != NOBODY;
+    struct plan_queue *q = &p->lanes[confirms ? LANE_CONFIRM : LANE_LOOK];
+    if (!confirms && q->n >= PLAN_LOOK_MAX)
+        return STATUS_FULL;
+    return queue_push(q, &(struct plan_item){.due_ns = now_ns + (confirms ? PLAN_CONFIRM_PAUSE_NS : 0),
+                                             .index = number,
+                                             .purpose = (uint8_t)purpose,
+                                             .server = avoid_server,
+                                             .family = (uint8_t)family,
+                                             .class = BUDGET_URGENT});
 }
 
 static enum plan_lane retry_lane(const struct plan_item *item) {

@@ -38,18 +38,20 @@ enum plan_purpose {
     PLAN_RECHECK,
     PLAN_SWEEP,
     PLAN_TXT,
-    PLAN_LOOK, /* somebody asks about the address now: a bounce, a person */
+    PLAN_LOOK,      /* somebody asks about the address now: a bounce, a person */
+    PLAN_PROBE,     /* the same for an address that is no target */
+    PLAN_PROBE_TXT, /* ... for the reason of its listing */
     PLAN_PURPOSES
 };
 
 struct plan_item {
     int64_t due_ns;
-    uint32_t index; /* address; of a self-test: enum health_entry */
+    uint32_t index; /* address; of a self-test: enum health_entry; of a probe: its number */
     uint16_t ring;  /* PLAN_WATCHED */
     uint8_t purpose;
     uint8_t attempt; /* 0: the first */
     uint8_t server;  /* self-test: whom to ask; otherwise whom to avoid if there is another; 255: nobody */
-    uint8_t family;  /* self-test */
+    uint8_t family;  /* self-test, probe */
     uint8_t class;   /* enum budget_class that pays */
     uint8_t lane;    /* set by plan_next(): where it waits, LANES for a ring or the sweep */
     uint32_t place;  /* set by plan_next(): how many wait before it in its lane */
@@ -123,6 +125,14 @@ struct plan {
     uint64_t deferred_marks[PLAN_SOURCES]; /* identify the last of each source, so that each counts once */
 };
 
+/* Whether the index of an item is that of an address among the targets. */
+static inline bool plan_is_of_target(const struct plan_item *item) {
+    return item->purpose != PLAN_SELF_TEST && item->purpose != PLAN_PROBE && item->purpose != PLAN_PROBE_TXT;
+}
+static inline bool plan_is_txt(const struct plan_item *item) {
+    return item->purpose == PLAN_TXT || item->purpose == PLAN_PROBE_TXT;
+}
+
 /* What the list's state allows. */
 struct plan_gate {
     bool checks;   /* else self-tests only */
@@ -162,6 +172,10 @@ enum status plan_add_recheck(struct plan *p, uint32_t index, int64_t due_ns) MUS
 enum status plan_add_txt(struct plan *p, uint32_t index, int64_t now_ns) MUST_CHECK;
 /* A look that cannot wait. One that waits already stands for both; STATUS_FULL beyond PLAN_LOOK_MAX. */
 enum status plan_add_look(struct plan *p, uint32_t index, int64_t now_ns) MUST_CHECK;
+/* A question of probe `number`, PLAN_PROBE or PLAN_PROBE_TXT: urgent as a look; with `avoid_server` not 255
+ * after the pause of a confirmation, and as urgent as one. STATUS_FULL as for looks. */
+enum status plan_add_probe(struct plan *p, enum plan_purpose purpose, uint32_t number, enum ip_family family,
+                           uint8_t avoid_server, int64_t now_ns) MUST_CHECK;
 /* The same question again after a pause (of a sweep: it stays open). */
 enum status plan_add_retry(struct plan *p, const struct plan_item *item, int64_t now_ns) MUST_CHECK;
 

@@ -215,6 +215,8 @@ typedef uint8_t registry_server_map(void *context, uint32_t list, uint32_t old_l
  */
 enum status registry_carry(struct registry *r, const struct registry *old, registry_server_map *map,
                            void *context, int64_t now_ns) MUST_CHECK;
+/* A set of codes of a list in terms of what the list has become: codes are bits in the order of its table. */
+uint64_t registry_translate_codes(const struct list *from, const struct list *to, uint64_t codes);
 /* From now on changes are marked for the store. */
 void registry_keep(struct registry *r);
 /* The detail of an entry (since, changed, codes, txt) has changed, or the entry is gone. */

@@ -16,8 +16,7 @@ static uint32_t find_list(const struct registry *r, uint32_t i, const struct reg
     return from != UINT32_MAX && old->lists[from].set != NULL ? from : UINT32_MAX;
 }
 
-/* Codes are bits in the order of a list's table, which may be another one now. */
-static uint64_t translate_codes(const struct list *from, const struct list *to, uint64_t codes) {
+uint64_t registry_translate_codes(const struct list *from, const struct list *to, uint64_t codes) {
     uint64_t out = 0;
     for (unsigned bit = 0; bit <= LIST_CODE_OTHER; bit++) {
         if ((codes >> bit & 1) == 0)
@@ -37,8 +36,8 @@ static void carry_entry(struct registry *r, uint32_t list, const struct list *ol
     to->sampled = from->sampled;
     to->since = from->since;
     to->changed = from->changed;
-    to->codes = translate_codes(old_list, r->lists[list].list, from->codes);
-    to->seen_codes = translate_codes(old_list, r->lists[list].list, from->seen_codes);
+    to->codes = registry_translate_codes(old_list, r->lists[list].list, from->codes);
+    to->seen_codes = registry_translate_codes(old_list, r->lists[list].list, from->seen_codes);
     to->txt = from->txt != NULL ? strdup(from->txt) : NULL; /* a reason is worth no failure */
 }
 

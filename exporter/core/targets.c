@@ -384,3 +384,13 @@ bool target_group_names(const struct targets *targets, uint32_t group, const str
     return bsearch(ip, targets->group_sorted[group], targets->settings->groups[group].n_addresses, sizeof *ip,
                    ip_order) != NULL;
 }
+
+bool target_is_configured(const struct targets *targets, const struct ip *ip) {
+    for (uint32_t g = 0; g < targets->settings->n_groups; g++)
+        if (target_group_names(targets, g, ip))
+            return true;
+    for (uint32_t i = 0; i < targets->n_ranges; i++)
+        if (ip_range_contains(&targets->ranges[i].range->range, ip))
+            return true;
+    return false;
+}

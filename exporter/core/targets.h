@@ -105,5 +105,7 @@ void target_singles_within(const struct target_set *set, const struct ip_range *
                            uint32_t *to);
 /* Whether `group` names `ip` one by one (not by a range). */
 bool target_group_names(const struct targets *targets, uint32_t group, const struct ip *ip);
+/* Whether any group names it, or holds it in a range. */
+bool target_is_configured(const struct targets *targets, const struct ip *ip);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "driver_expect.h"
 #include "driver_play.h"
+#include "driver_probe.h"
 #include "driver_script.h"
 
 #include <stdarg.h>
@@ -232,6 +233,8 @@ static void play_statement(struct statement *s, unsigned depth) {
         play_stop(&play, script_time(s));
     else if (script_is(s, "bounce"))
         do_bounce(s);
+    else if (script_is(s, "probe"))
+        probe_do(&play, s);
     else if (script_is(s, "bounces"))
         do_bounces(s);
     else if (script_is(s, "months"))

@@ -53,6 +53,9 @@
  *   crash TIME [{YAML}]        the same, but it ends without a word
  *   run TIME                   lets time pass: 250ms, 10s, 5m, 6h, 30d, 1h30m
  *   bounce IP                  somebody asks about it now
+ *   probe RANGE [on LIST] [invalid|full]
+ *                              somebody checks these addresses now, configured or not; `invalid` and `full`: and is
+ *                              refused for that
  *   bounces N per TIME of RANGE on ZONE
  *                              from now on addresses of the range that are listed bounce, so many on average
  *   months N {STATEMENTS}      N times: 30 days pass; whether the share of what churns and is swept that was listed,
@@ -77,6 +80,8 @@
  *                              `first-listed IP LIST CODES`, `codes IP LIST CODES`, `state LIST FROM TO`,
  *                              `txt IP LIST TEXT`; each event is expected once
  *   expect no event ['TEXT']   none (so) is left that was not expected
+ *   expect probe IP LIST TEXT  what came of a probe: 'not asked', 'open', 'listed CODE...: REASON', 'not_listed',
+ *                              'score N', 'unknown WHY'
  *   expect turns VALUES        how often the program woke up since the last `forget`
  *   expect plan LIST GROUP [within P]
  *                              the re-check interval achieved is the one forecast, give or take P (10%)

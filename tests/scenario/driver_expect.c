@@ -2,6 +2,7 @@
 #include "driver_expect.h"
 
 #include "driver.h"
+#include "driver_probe.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -281,6 +282,8 @@ void expect_do(struct play *p, struct statement *s) {
         expect_truth(p, s);
     else if (script_is(s, "no"))
         expect_no_event(p, s);
+    else if (script_is(s, "probe"))
+        probe_expect(p, s);
     else if (!expect_long(p, s)) {
         const char *text = script_word(s, "a series");
         if (script_is(s, "at"))

@@ -7,6 +7,7 @@
 #include "driver_play.h"
 
 #include "driver.h"
+#include "driver_probe.h"
 
 #include "core/catalog.h"
 #include "core/metrics.h"
@@ -42,6 +43,7 @@ void play_release(struct play *p) {
     free(p->sent);
     free(p->events);
     free(p->bounces);
+    free(p->probed);
 }
 
 /* ---- what the program tells ---- */
@@ -395,6 +397,8 @@ static void turn(struct play *p, int64_t end_ns) {
     bool busy = deliver(p);
     if (busy)
         watch_bounces(p);
+    if (busy && p->n_probed > 0)
+        probe_guard(p);
     if (p->save != NULL)
         store_tell(&p->store, p->save, p->now_ns);
     int64_t wake_ns = checker_turn(p->checker, p->now_ns);

@@ -79,6 +79,8 @@ struct play {
     struct play_bounce *bounces;
     size_t n_bounces, bounces_size;
     struct play_bouncer bouncer;
+    struct ip *probed; /* addresses that somebody checked; see driver_probe.h */
+    size_t n_probed;
     unsigned months, months_inside; /* whose true share was inside its bound */
     double share_sum, bound_sum;    /* of the true shares, and of those of the samples */
     uint64_t sent_before;           /* questions that are no longer in `sent` */

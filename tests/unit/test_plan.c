@@ -492,6 +492,39 @@ static void no_more_looks_wait_than_can_be_worked_off(void **state) {
     world_release(&w);
 }
 
+/* Probes wait where looks do, without being taken for one; confirmations of theirs have their pause. */
+static void a_probe_is_as_urgent_as_a_look(void **state) {
+    (void)state;
+    struct world w;
+    struct plan_item item;
+    int64_t wake = 0;
+    world_init(&w);
+    fixture_range(&w.f, w.group, "198.18.0.0/24");
+    world_start(&w);
+    assert_int_equal(plan_add_probe(&w.plan, PLAN_PROBE, 7, IP_V6, 3, 0), STATUS_OK);
+    assert_int_equal(plan_add_probe(&w.plan, PLAN_PROBE, 7, IP_V6, 255, 0), STATUS_OK);
+    assert_int_equal(plan_add_look(&w.plan, 7, 0), STATUS_OK);
+    assert_int_equal(plan_add_probe(&w.plan, PLAN_PROBE_TXT, 7, IP_V6, 255, 0), STATUS_OK);
+    static const enum plan_purpose expected[] = {PLAN_PROBE, PLAN_LOOK, PLAN_PROBE_TXT};
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        assert_true(plan_next(&w.plan, &open_gate, 2, &item, &wake));
+        assert_int_equal(item.purpose, expected[i]);
+        assert_int_equal(item.class, BUDGET_URGENT);
+        assert_int_equal(item.index, 7);
+        plan_take(&w.plan, &item, 2);
+    }
+    assert_true(plan_next(&w.plan, &open_gate, PLAN_CONFIRM_PAUSE_NS, &item, &wake));
+    assert_int_equal(item.purpose, PLAN_PROBE);
+    assert_int_equal(item.server, 3);
+    assert_int_equal(item.family, IP_V6);
+    assert_false(plan_is_of_target(&item));
+    plan_take(&w.plan, &item, PLAN_CONFIRM_PAUSE_NS);
+    for (uint32_t i = 0; i < PLAN_LOOK_MAX; i++)
+        assert_int_equal(plan_add_probe(&w.plan, PLAN_PROBE, i, IP_V4, 255, 0), STATUS_OK);
+    assert_int_equal(plan_add_probe(&w.plan, PLAN_PROBE, PLAN_LOOK_MAX, IP_V4, 255, 0), STATUS_FULL);
+    world_release(&w);
+}
+
 static void a_self_test_that_waits_can_be_hurried(void **state) {
     (void)state;
     struct world w;
@@ -589,6 +622,7 @@ int main(void) {
         cmocka_unit_test(a_restart_asks_everything_from_the_beginning),
         cmocka_unit_test(a_look_goes_before_scheduled_work_and_one_stands_for_all_of_the_address),
         cmocka_unit_test(no_more_looks_wait_than_can_be_worked_off),
+        cmocka_unit_test(a_probe_is_as_urgent_as_a_look),
         cmocka_unit_test(a_self_test_that_waits_can_be_hurried),
         cmocka_unit_test(a_sweep_leaves_four_fifths_to_watched_addresses_where_the_rate_is_what_limits),
         cmocka_unit_test(the_interval_achieved_is_from_end_to_end),

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Probes as a whole: how they begin, what is read of them, and what becomes of them at a reload. What comes
+ * back is in checker_probe_answer.c.
+ */
+#include "core/checker_probe.h"
+
+#include "core/checker_internal.h"
+#include "core/checker_probe_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- finding ---- */
+
+struct checker_probe *checker_probe_at(const struct checker *c, int i) {
+    struct checker_probe *probe = c->probes != NULL ? &c->probes->probes[i] : NULL;
+    return probe != NULL && probe->used ? probe : NULL;
+}
+
+struct checker_probe *checker_probe_numbered(const struct checker *c, uint32_t number) {
+    for (int i = 0; i < PROBES; i++) {
+        struct checker_probe *probe = checker_probe_at(c, i);
+        if (probe != NULL && probe->number == number)
+            return probe;
+    }
+    return NULL;
+}
+
+static struct checker_probe *find_ip(const struct checker *c, const struct ip *ip) {
+    for (int i = 0; i < PROBES; i++) {
+        struct checker_probe *probe = checker_probe_at(c, i);
+        if (probe != NULL && ip_equal(&probe->ip, ip))
+            return probe;
+    }
+    return NULL;
+}
+
+static bool is_over(const struct checker *c, const struct checker_probe *probe) {
+    for (size_t i = 0; i < c->settings->n_lists; i++)
+        if (checker_pair_is_open(&probe->pairs[i]) || probe->pairs[i].txt_wanted)
+            return false;
+    return true;
+}
+
+static bool is_kept(const struct checker_pair *pair, int64_t now_ns) {
+    return checker_pair_is_open(pair) ||
+           (pair->state == PAIR_ENDED && now_ns - pair->ended_ns < PROBE_KEPT_NS);
+}
+
+/* ---- birth and death ---- */
+
+static void release_probe(const struct checker *c, struct checker_probe *probe) {
+    for (size_t i = 0; probe->pairs != NULL && i < c->settings->n_lists; i++)
+        free(probe->pairs[i].txt);
+    free(probe->pairs);
+    *probe = (struct checker_probe){.used = false};
+}
+
+void checker_probe_release(struct checker *c) {
+    for (int i = 0; i < PROBES; i++)
+        if (checker_probe_at(c, i) != NULL)
+            release_probe(c, checker_probe_at(c, i));
+    free(c->probes);
+    c->probes = NULL;
+}
+
+static int64_t last_end_ns(const struct checker *c, const struct checker_probe *probe) {
+    int64_t last_ns = INT64_MIN;
+    for (size_t i = 0; i < c->settings->n_lists; i++)
+        if (probe->pairs[i].ended_ns > last_ns)
+            last_ns = probe->pairs[i].ended_ns;
+    return last_ns;
+}
+
+/* A free place; if there is none, that of the probe which has been over for longest. */
+static struct checker_probe *free_place(struct checker *c) {
+    struct checker_probe *best = NULL;
+    for (int i = 0; i < PROBES; i++) {
+        struct checker_probe *probe = &c->probes->probes[i];
+        if (!probe->used)
+            return probe;
+        if (is_over(c, probe) && (best == NULL || last_end_ns(c, probe) < last_end_ns(c, best)))
+            best = probe;
+    }
+    if (best != NULL)
+        release_probe(c, best);
+    return best;
+}
+
+static enum status make_probe(struct checker *c, const struct ip *ip, struct checker_probe **out) {
+    if (c->probes == NULL)
+        c->probes = calloc(1, sizeof *c->probes);
+    if (c->probes == NULL)
+        return STATUS_NO_MEMORY;
+    struct checker_probe *probe = free_place(c);
+    if (probe == NULL)
+        return STATUS_FULL;
+    struct checker_pair *pairs = calloc(c->settings->n_lists + 1, sizeof *pairs);
+    if (pairs == NULL)
+        return STATUS_NO_MEMORY;
+    *probe =
+        (struct checker_probe){.used = true, .number = ++c->probes->last_number, .ip = *ip, .pairs = pairs};
+    *out = probe;
+    return STATUS_OK;
+}
+
+/* ---- ending ---- */
+
+void checker_pair_want_txt(struct checker *c, uint32_t list, const struct checker_probe *probe,
+                           struct checker_pair *pair, int64_t now_ns) {
+    struct plan *plan = &c->lists[list].plan;
+    enum status status = pair->is_target ? plan_add_txt(plan, pair->index, now_ns)
+                                         : plan_add_probe(plan, PLAN_PROBE_TXT, probe->number,
+                                                          probe->ip.family, CHECKER_NOBODY, now_ns);
+    pair->txt_wanted = status == STATUS_OK;
+    c->lists[list].wake_ns = now_ns;
+}
+
+void checker_pair_end(struct checker *c, struct checker_pair *pair, unsigned why, int64_t now_ns) {
+    c->probes->n_open -= checker_pair_is_open(pair) ? 1 : 0;
+    pair->state = PAIR_ENDED;
+    pair->why = (uint8_t)why;
+    pair->in_flight = false;
+    pair->ended_ns = now_ns;
+}
+
+bool checker_pair_is_pending(const struct checker *c, uint32_t list, uint32_t index) {
+    const struct registry_entry *entry = registry_entry_find(c->registry, list, index);
+    return entry != NULL && entry->pending != REGISTRY_UNKNOWN;
+}
+
+void checker_pair_end_target(struct checker *c, uint32_t list, const struct checker_probe *probe,
+                             struct checker_pair *pair, int64_t now_ns) {
+    const struct registry_list *r = &c->registry->lists[list];
+    const struct registry_entry *entry = registry_entry_find(c->registry, list, pair->index);
+    checker_pair_end(c, pair, WHY_NONE, now_ns);
+    if (r->scores == NULL && registry_verdict_of(r, pair->index) == REGISTRY_LISTED && entry != NULL &&
+        entry->txt == NULL)
+        checker_pair_want_txt(c, list, probe, pair, now_ns);
+}
+
+/* ---- beginning ---- */
+
+static bool is_known_just_now(const struct checker *c, uint32_t list, uint32_t index, int64_t now_ns) {
+    return registry_is_fresh(&c->registry->lists[list], index) && !checker_pair_is_pending(c, list, index) &&
+           now_ns - registry_ns(c->registry, registry_cell_stamp(c->registry, list, index)) < PROBE_KEPT_NS;
+}
+
+static void begin_pair(struct checker *c, uint32_t list, const struct checker_probe *probe,
+                       struct checker_pair *pair, int64_t asked_ns, int64_t now_ns) {
+    struct checker_list *l = &c->lists[list];
+    free(pair->txt);
+    *pair = (struct checker_pair){
+        .state = PAIR_ASKED, .track = CHECKER_NOBODY, .score = -1, .asked_ns = asked_ns};
+    c->probes->n_open++;
+    if (!l->list->families[probe->ip.family]) {
+        checker_pair_end(c, pair, WHY_FAMILY, now_ns);
+        return;
+    }
+    pair->index = target_index(c->registry->lists[list].set, &probe->ip);
+    pair->is_target = pair->index != UINT32_MAX;
+    if (!checker_is_believed(l)) {
+        checker_pair_end(c, pair, WHY_STATE + l->state, now_ns);
+        return;
+    }
+    if (pair->is_target && is_known_just_now(c, list, pair->index, now_ns)) {
+        checker_pair_end_target(c, list, probe, pair, now_ns);
+        return;
+    }
+    enum status status = pair->is_target ? plan_add_look(&l->plan, pair->index, now_ns)
+                                         : plan_add_probe(&l->plan, PLAN_PROBE, probe->number,
+                                                          probe->ip.family, CHECKER_NOBODY, now_ns);
+    if (status != STATUS_OK)
+        checker_pair_end(c, pair, status == STATUS_FULL ? WHY_BUDGET : WHY_NO_MEMORY, now_ns);
+    l->wake_ns = now_ns;
+}
+
+/* Asking again costs no query as long as the reason lasts, and is right when it does not. */
+static bool was_free(const struct checker_pair *pair) {
+    return pair->state == PAIR_ENDED && pair->looks == 0 &&
+           (pair->why == WHY_BUDGET || pair->why == WHY_NO_MEMORY || pair->why >= WHY_STATE);
+}
+
+const char *checker_probe_refusal(const struct checker *c, const struct ip *ip) {
+    return target_is_configured(c->targets, ip) ? NULL : ip_special(ip);
+}
+
+enum status checker_probe(struct checker *c, const struct ip *ip, const bool *lists, int64_t now_ns) {
+    struct checker_probe *probe = find_ip(c, ip);
+    if (checker_probe_refusal(c, ip) != NULL)
+        return STATUS_INVALID;
+    if (probe == NULL) {
+        enum status status = make_probe(c, ip, &probe);
+        if (status != STATUS_OK)
+            return status;
+    }
+    for (uint32_t i = 0; i < c->settings->n_lists; i++) {
+        struct checker_pair *pair = &probe->pairs[i];
+        if (c->lists[i].list != NULL && (lists == NULL || lists[i]) &&
+            (!is_kept(pair, now_ns) || was_free(pair)))
+            begin_pair(c, i, probe, pair, now_ns, now_ns);
+    }
+    return STATUS_OK;
+}
+
+/* ---- results ---- */
+
+bool checker_probe_is_over(const struct checker *c, const struct ip *ip) {
+    const struct checker_probe *probe = find_ip(c, ip);
+    return probe == NULL || is_over(c, probe);
+}
+
+static void read_target(const struct checker *c, uint32_t list, uint32_t index, struct probe_result *out) {
+    const struct registry_list *r = &c->registry->lists[list];
+    const struct registry_entry *entry = registry_entry_find(c->registry, list, index);
+    enum health_state state = c->lists[list].state;
+    if (!registry_is_fresh(r, index)) {
+        out->why = (uint8_t)(state != HEALTH_OK ? WHY_STATE + state : WHY_WITHDRAWN);
+        return;
+    }
+    out->verdict = registry_verdict_of(r, index);
+    if (r->scores != NULL && r->scores[index] != REGISTRY_NO_SCORE)
+        out->score = r->scores[index];
+    if (entry != NULL && out->verdict == REGISTRY_LISTED) {
+        out->codes = entry->codes;
+        out->txt = entry->txt;
+    }
+}
+
+static void read_own(const struct checker_pair *pair, struct probe_result *out) {
+    out->verdict = (enum registry_verdict)pair->verdict;
+    out->codes = pair->codes;
+    out->score = pair->score;
+    out->txt = pair->txt;
+}
+
+bool checker_probe_read(const struct checker *c, uint32_t list, const struct ip *ip, int64_t now_ns,
+                        struct probe_result *out) {
+    const struct checker_probe *probe = find_ip(c, ip);
+    const struct checker_pair *pair = probe != NULL ? &probe->pairs[list] : NULL;
+    if (pair == NULL || !is_kept(pair, now_ns))
+        return false;
+    *out = (struct probe_result){.open = checker_pair_is_open(pair),
+                                 .verdict = REGISTRY_UNKNOWN,
+                                 .is_target = pair->is_target,
+                                 .score = -1,
+                                 .asked_ns = pair->asked_ns,
+                                 .ended_ns = pair->ended_ns};
+    if (out->open)
+        return true;
+    out->why = pair->why;
+    if (pair->why == WHY_NONE && pair->is_target)
+        read_target(c, list, pair->index, out);
+    else if (pair->why == WHY_NONE)
+        read_own(pair, out);
+    return true;
+}
+
+unsigned checker_why_unknown(const struct checker *c, uint32_t list, uint32_t index) {
+    const struct registry_list *r = &c->registry->lists[list];
+    if (r->frozen)
+        return WHY_STATE + c->lists[list].state;
+    if (checker_pair_is_pending(c, list, index))
+        return WHY_UNCONFIRMED;
+    return registry_verdict_of(r, index) != REGISTRY_UNKNOWN ? WHY_STALE : WHY_NOT_CHECKED;
+}
+
+/* ---- a reload ---- */
+
+/* What a list has said still stands if it is the same list; what it is to say is asked again. */
+static void carry_pair(struct checker *c, uint32_t list, const struct checker_probe *probe,
+                       const struct checker_pair *from, const struct list *old_list, int64_t now_ns) {
+    struct checker_pair *to = &probe->pairs[list];
+    if (!is_kept(from, now_ns))
+        return;
+    if (checker_pair_is_open(from) || !qname_equal(&old_list->zone_name, &c->lists[list].list->zone_name)) {
+        begin_pair(c, list, probe, to, from->asked_ns, now_ns);
+        return;
+    }
+    uint32_t index = target_index(c->registry->lists[list].set, &probe->ip);
+    if (from->is_target && from->why == WHY_NONE && index == UINT32_MAX)
+        return; /* the registry knew it, and has forgotten it */
+    *to = *from;
+    to->index = index;
+    to->in_flight = false;
+    to->track = CHECKER_NOBODY; /* nameservers may be others now */
+    to->codes = registry_translate_codes(old_list, c->lists[list].list, from->codes);
+    to->txt = from->txt != NULL ? strdup(from->txt) : NULL;
+    if (from->txt_wanted)
+        checker_pair_want_txt(c, list, probe, to, now_ns);
+}
+
+enum status checker_probe_carry(struct checker *c, const struct checker *old, int64_t now_ns) {
+    for (int i = 0; i < PROBES; i++) {
+        const struct checker_probe *from = checker_probe_at(old, i);
+        struct checker_probe *to = NULL;
+        enum status status = from != NULL ? make_probe(c, &from->ip, &to) : STATUS_OK;
+        if (status != STATUS_OK)
+            return status;
+        for (uint32_t list = 0; to != NULL && list < c->settings->n_lists; list++) {
+            uint32_t was = settings_list_before(c->settings, list, old->settings);
+            if (c->lists[list].list != NULL && was != UINT32_MAX && old->lists[was].list != NULL)
+                carry_pair(c, list, to, &from->pairs[was], old->lists[was].list, now_ns);
+        }
+    }
+    return STATUS_OK;
+}

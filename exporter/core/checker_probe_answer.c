@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What comes back for a probe, how it is proven, and what time does to it.
+ */
+#include "core/checker_internal.h"
+#include "core/checker_probe.h"
+#include "core/checker_probe_internal.h"
+
+#include <assert.h>
+#include <string.h>
+
+static bool any_open(const struct checker *c) {
+    return c->probes != NULL && c->probes->n_open > 0;
+}
+
+static void end_proven(struct checker *c, uint32_t list, const struct checker_probe *probe,
+                       struct checker_pair *pair, int64_t now_ns) {
+    checker_pair_end(c, pair, WHY_NONE, now_ns);
+    if (pair->verdict == REGISTRY_LISTED && c->registry->lists[list].scores == NULL)
+        checker_pair_want_txt(c, list, probe, pair, now_ns);
+}
+
+/* ---- questions ---- */
+
+static struct checker_pair *pair_of_item(const struct checker *c, uint32_t list,
+                                         const struct plan_item *item) {
+    struct checker_probe *probe = checker_probe_numbered(c, item->index);
+    return probe != NULL ? &probe->pairs[list] : NULL;
+}
+
+bool checker_probe_is_moot(const struct checker *c, uint32_t list, const struct plan_item *item) {
+    const struct checker_pair *pair = pair_of_item(c, list, item);
+    if (pair == NULL)
+        return true;
+    return item->purpose == PLAN_PROBE ? pair->state != PAIR_ASKED : !pair->txt_wanted;
+}
+
+struct ip checker_probe_ip(const struct checker *c, const struct plan_item *item) {
+    const struct checker_probe *probe = checker_probe_numbered(c, item->index);
+    assert(probe != NULL); /* else it were moot */
+    return probe->ip;
+}
+
+/* The open pair of a target, of the probe in place `i`; NULL: that is none. */
+static struct checker_pair *open_target(const struct checker *c, int i, uint32_t list, uint32_t index) {
+    struct checker_probe *probe = checker_probe_at(c, i);
+    struct checker_pair *pair = probe != NULL ? &probe->pairs[list] : NULL;
+    return pair != NULL && checker_pair_is_open(pair) && pair->is_target && pair->index == index ? pair
+                                                                                                 : NULL;
+}
+
+void checker_probe_in_flight(struct checker *c, uint32_t list, const struct plan_item *item, bool is) {
+    bool is_probe = item->purpose == PLAN_PROBE || item->purpose == PLAN_PROBE_TXT;
+    struct checker_pair *pair = is_probe ? pair_of_item(c, list, item) : NULL;
+    if (pair != NULL)
+        pair->in_flight = is;
+    if (!any_open(c) || !plan_is_of_target(item) || plan_is_txt(item))
+        return;
+    for (int i = 0; i < PROBES; i++) {
+        pair = open_target(c, i, list, item->index);
+        if (pair != NULL)
+            pair->in_flight = is;
+    }
+}
+
+/* ---- answers of probes ---- */
+
+static void confirm(struct checker *c, uint32_t list, const struct checker_probe *probe,
+                    struct checker_pair *pair, int64_t now_ns) {
+    enum status status = plan_add_probe(&c->lists[list].plan, PLAN_PROBE, probe->number, probe->ip.family,
+                                        pair->track, now_ns);
+    if (status != STATUS_OK)
+        checker_pair_end(c, pair, WHY_NO_MEMORY, now_ns);
+}
+
+void checker_probe_decided(struct checker *c, uint32_t list, const struct plan_item *item, uint32_t track,
+                           const struct verdict *verdict, int64_t now_ns) {
+    struct checker_probe *probe = checker_probe_numbered(c, item->index);
+    struct checker_pair *pair = probe != NULL ? &probe->pairs[list] : NULL;
+    if (pair == NULL || pair->state != PAIR_ASKED)
+        return;
+    bool is_score = c->registry->lists[list].scores != NULL;
+    bool is_listing = verdict->kind == VERDICT_LISTED && !is_score;
+    pair->verdict = verdict->kind == VERDICT_LISTED ? REGISTRY_LISTED : REGISTRY_NOT_LISTED;
+    pair->codes = verdict->codes;
+    pair->score = (int16_t)verdict->score;
+    pair->track = (uint8_t)track;
+    pair->looks++;
+    pair->look_ns = now_ns;
+    pair->proof_ns = is_listing ? now_ns : now_ns - PROBE_PROOF_NS;
+    if (is_listing && pair->looks < c->lists[list].list->confirm) {
+        confirm(c, list, probe, pair, now_ns);
+        return;
+    }
+    pair->state = PAIR_UNPROVEN;
+    const struct health *health = &c->lists[list].tracks[track].health[probe->ip.family];
+    if (!is_listing && health->right_ns >= pair->proof_ns)
+        end_proven(c, list, probe, pair, now_ns);
+}
+
+static unsigned why_of(const struct verdict *verdict) {
+    return verdict->reason < REASON_LABELS ? WHY_VERDICT + verdict->reason : WHY_NO_MEMORY;
+}
+
+void checker_probe_failed(struct checker *c, uint32_t list, const struct plan_item *item,
+                          const struct verdict *verdict, int64_t now_ns) {
+    struct checker_pair *pair = pair_of_item(c, list, item);
+    if (pair != NULL && pair->state == PAIR_ASKED)
+        checker_pair_end(c, pair, why_of(verdict), now_ns);
+}
+
+void checker_probe_txt(struct checker *c, uint32_t list, const struct plan_item *item, const char *txt) {
+    for (int i = 0; i < PROBES; i++) {
+        struct checker_probe *probe = checker_probe_at(c, i);
+        struct checker_pair *pair = probe != NULL ? &probe->pairs[list] : NULL;
+        bool is_meant = pair != NULL && pair->txt_wanted &&
+                        (pair->is_target ? plan_is_of_target(item) && pair->index == item->index
+                                         : !plan_is_of_target(item) && probe->number == item->index);
+        if (!is_meant)
+            continue;
+        pair->txt_wanted = false;
+        if (!pair->is_target && txt != NULL)
+            pair->txt = strdup(txt); /* a reason is worth no failure */
+    }
+}
+
+/* ---- answers about targets ---- */
+
+void checker_probe_looked(struct checker *c, uint32_t list, uint32_t index, const struct verdict *verdict,
+                          int64_t now_ns) {
+    for (int i = 0; any_open(c) && i < PROBES; i++) {
+        struct checker_pair *pair = open_target(c, i, list, index);
+        if (pair == NULL)
+            continue;
+        pair->looks++;
+        if (verdict->kind == VERDICT_UNKNOWN)
+            checker_pair_end(c, pair, why_of(verdict), now_ns);
+        else if (!checker_pair_is_pending(c, list, index))
+            checker_pair_end_target(c, list, checker_probe_at(c, i), pair, now_ns);
+    }
+}
+
+void checker_probe_changed(struct checker *c, uint32_t list, uint32_t index, int64_t now_ns) {
+    for (int i = 0; any_open(c) && i < PROBES; i++) {
+        struct checker_pair *pair = open_target(c, i, list, index);
+        if (pair != NULL && !checker_pair_is_pending(c, list, index))
+            checker_pair_end_target(c, list, checker_probe_at(c, i), pair, now_ns);
+    }
+}
+
+/* ---- proof ---- */
+
+/* The pair of the probe in place `i`, if it is no target's and was last told something by this nameserver, or
+ * by one from before a reload. */
+static struct checker_pair *told_by(const struct checker *c, int i, uint32_t list, uint32_t track,
+                                    enum ip_family family) {
+    struct checker_probe *probe = checker_probe_at(c, i);
+    struct checker_pair *pair = probe != NULL && probe->ip.family == family ? &probe->pairs[list] : NULL;
+    return pair != NULL && !pair->is_target && pair->state != PAIR_NONE && pair->looks > 0 &&
+                   (pair->track == track || pair->track == CHECKER_NOBODY)
+               ? pair
+               : NULL;
+}
+
+bool checker_probe_awaits(const struct checker *c, uint32_t list, uint32_t track, enum ip_family family,
+                          int64_t *latest_ns) {
+    bool any = false;
+    for (int i = 0; i < PROBES; i++) {
+        const struct checker_pair *pair = told_by(c, i, list, track, family);
+        if (pair == NULL || pair->state != PAIR_UNPROVEN)
+            continue;
+        if (!any || pair->proof_ns > *latest_ns)
+            *latest_ns = pair->proof_ns;
+        any = true;
+    }
+    return any;
+}
+
+void checker_probe_right(struct checker *c, uint32_t list, uint32_t track, enum ip_family family,
+                         int64_t started_ns, int64_t now_ns) {
+    for (int i = 0; i < PROBES; i++) {
+        struct checker_pair *pair = told_by(c, i, list, track, family);
+        if (pair == NULL)
+            continue;
+        if (pair->state == PAIR_UNPROVEN && pair->proof_ns <= started_ns)
+            end_proven(c, list, checker_probe_at(c, i), pair, now_ns);
+    }
+}
+
+/* What was told before the last right self-test stands. */
+void checker_probe_wrong(struct checker *c, uint32_t list, uint32_t track, enum ip_family family,
+                         int64_t now_ns) {
+    const struct health *health = &c->lists[list].tracks[track].health[family];
+    for (int i = 0; i < PROBES; i++) {
+        struct checker_pair *pair = told_by(c, i, list, track, family);
+        bool stands = pair != NULL && pair->state == PAIR_ENDED &&
+                      (pair->why != WHY_NONE || pair->look_ns <= health->right_ns);
+        if (pair == NULL || stands)
+            continue;
+        checker_pair_end(c, pair, WHY_STATE + health->state, now_ns);
+        pair->txt_wanted = false;
+    }
+}
+
+void checker_probe_blind(struct checker *c, uint32_t list, int64_t now_ns) {
+    for (int i = 0; i < PROBES; i++) {
+        struct checker_pair *pair =
+            checker_probe_at(c, i) != NULL ? &checker_probe_at(c, i)->pairs[list] : NULL;
+        if (pair == NULL)
+            continue;
+        if (checker_pair_is_open(pair))
+            checker_pair_end(c, pair, WHY_STATE + c->lists[list].state, now_ns);
+        pair->txt_wanted = false; /* nothing but self-tests is asked now */
+    }
+}
+
+/* ---- time ---- */
+
+/* Whether what a pair waits for may be sent before its time is over, as far as one can see. */
+static bool can_be_paid(const struct checker *c, uint32_t list, const struct checker_probe *probe,
+                        const struct checker_pair *pair, int64_t now_ns) {
+    const struct checker_list *l = &c->lists[list];
+    bool is_tested = pair->state == PAIR_UNPROVEN && l->plan.lanes[LANE_TEST_URGENT].n == 0 &&
+                     l->tracks[pair->track].health[probe->ip.family].running;
+    if (pair->in_flight || is_tested)
+        return true;
+    int64_t until_ns = pair->asked_ns + PROBE_NS;
+    return quota_ready_ns(checker_quota(c, list), BUDGET_URGENT, now_ns) <= until_ns &&
+           rate_ready_ns(&l->plan.rate, now_ns) <= until_ns;
+}
+
+/* The reason of a target's listing is paid for as that of any other. */
+static bool txt_can_be_paid(const struct checker *c, uint32_t list, const struct checker_pair *pair,
+                            int64_t now_ns) {
+    enum budget_class class = pair->is_target ? BUDGET_WATCHED : BUDGET_URGENT;
+    return pair->in_flight ||
+           quota_ready_ns(checker_quota(c, list), class, now_ns) <= pair->asked_ns + PROBE_NS;
+}
+
+static unsigned why_late(const struct checker *c, uint32_t list, const struct checker_pair *pair,
+                         int64_t now_ns) {
+    bool waits = !pair->in_flight && quota_ready_ns(checker_quota(c, list), BUDGET_URGENT, now_ns) > now_ns;
+    return waits ? WHY_BUDGET : WHY_TIMEOUT;
+}
+
+static void turn_pair(struct checker *c, uint32_t list, const struct checker_probe *probe,
+                      struct checker_pair *pair, int64_t now_ns, int64_t *wake_ns) {
+    int64_t until_ns = pair->asked_ns + PROBE_NS;
+    if (!checker_pair_is_open(pair) && !pair->txt_wanted)
+        return;
+    if (now_ns >= until_ns || !txt_can_be_paid(c, list, pair, now_ns))
+        pair->txt_wanted = false;
+    if (checker_pair_is_open(pair) && now_ns >= until_ns)
+        checker_pair_end(c, pair, why_late(c, list, pair, now_ns), now_ns);
+    else if (checker_pair_is_open(pair) && !can_be_paid(c, list, probe, pair, now_ns))
+        checker_pair_end(c, pair, WHY_BUDGET, now_ns);
+    else if (until_ns > now_ns && until_ns < *wake_ns)
+        *wake_ns = until_ns;
+}
+
+int64_t checker_probe_turn(struct checker *c, int64_t now_ns) {
+    int64_t wake_ns = INT64_MAX;
+    for (int i = 0; c->probes != NULL && i < PROBES; i++) {
+        const struct checker_probe *probe = checker_probe_at(c, i);
+        for (uint32_t list = 0; probe != NULL && list < c->settings->n_lists; list++)
+            turn_pair(c, list, probe, &probe->pairs[list], now_ns, &wake_ns);
+    }
+    return wake_ns;
+}

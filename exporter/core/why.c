@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/why.h"
+
+const char *why_text(unsigned why) {
+    switch (why) {
+    case WHY_BUDGET: return "budget";
+    case WHY_TIMEOUT: return "timeout";
+    case WHY_INTERRUPTED: return "interrupted";
+    case WHY_NO_MEMORY: return "no_memory";
+    case WHY_WITHDRAWN: return "withdrawn";
+    case WHY_FAMILY: return "family";
+    case WHY_UNCONFIRMED: return "unconfirmed";
+    case WHY_STALE: return "stale";
+    case WHY_NOT_CHECKED: return "not_checked";
+    default: break; /* two enumerations in one number */
+    }
+    return why < WHY_STATE ? verdict_reason_text[why - WHY_VERDICT] : health_state_text[why - WHY_STATE];
+}
+
+static const char *verdict_advice(enum verdict_reason reason) {
+    switch (reason) {
+    case REASON_TIMEOUT: return "No answer came in time. Ask again later.";
+    case REASON_SERVFAIL: return "The name server failed (SERVFAIL). Ask again later.";
+    case REASON_REFUSED:
+        return "The name server refused to answer (REFUSED): it does not serve this exporter, or the list "
+               "does "
+               "not serve it.";
+    case REASON_NETWORK:
+        return "The query could not be sent, or the connection was refused: look at the network.";
+    case REASON_INVALID_ANSWER: return "An answer came that proves nothing. Ask again later.";
+    case REASON_BLOCKED_ANSWER: return "The list answered that it may not be asked.";
+    case REASON_NONE: break;
+    }
+    return "";
+}
+
+const char *why_advice(unsigned why) {
+    switch (why) {
+    case WHY_BUDGET:
+        return "The rate or the quota of the list lets no query pass in time. Ask again later, or ask at its "
+               "delisting page.";
+    case WHY_TIMEOUT: return "It took too long. Ask again later.";
+    case WHY_INTERRUPTED: return "It was ended before the answer came.";
+    case WHY_NO_MEMORY: return "There was not enough memory.";
+    case WHY_WITHDRAWN: return "A later self-test of the list went wrong and took the answer back.";
+    case WHY_FAMILY: return "The list is not asked about addresses of this kind.";
+    case WHY_UNCONFIRMED:
+        return "It was seen to be listed or delisted; a second look or a self-test is awaited.";
+    case WHY_STALE: return "The last answer is too old to be shown.";
+    case WHY_NOT_CHECKED: return "Its turn has not come yet.";
+    default: break; /* two enumerations in one number */
+    }
+    if (why < WHY_STATE)
+        return why >= WHY_VERDICT ? verdict_advice((enum verdict_reason)(why - WHY_VERDICT)) : "";
+    return health_state_advice[why - WHY_STATE];
+}

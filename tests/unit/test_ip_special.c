@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "core/ip.h"
+
+#include <string.h>
+
+/* The first and last address of each block, and their neighbours outside. */
+static const struct {
+    const char *text;
+    const char *what; /* NULL: an address like any other */
+} rows[] = {
+    {"0.0.0.0", "an address of this host"},
+    {"0.255.255.255", "an address of this host"},
+    {"1.0.0.0", NULL},
+    {"9.255.255.255", NULL},
+    {"10.0.0.0", "a private address"},
+    {"10.255.255.255", "a private address"},
+    {"11.0.0.0", NULL},
+    {"100.63.255.255", NULL},
+    {"100.64.0.0", "an address behind a carrier's NAT"},
+    {"100.127.255.255", "an address behind a carrier's NAT"},
+    {"100.128.0.0", NULL},
+    {"126.255.255.255", NULL},
+    {"127.0.0.2", "a loopback address"},
+    {"127.255.255.255", "a loopback address"},
+    {"128.0.0.0", NULL},
+    {"169.253.255.255", NULL},
+    {"169.254.0.0", "a link-local address"},
+    {"169.255.0.0", NULL},
+    {"172.15.255.255", NULL},
+    {"172.16.0.0", "a private address"},
+    {"172.31.255.255", "a private address"},
+    {"172.32.0.0", NULL},
+    {"192.0.2.1", NULL},
+    {"192.167.255.255", NULL},
+    {"192.168.0.0", "a private address"},
+    {"192.169.0.0", NULL},
+    {"223.255.255.255", NULL},
+    {"224.0.0.0", "a multicast address"},
+    {"239.255.255.255", "a multicast address"},
+    {"240.0.0.0", "a reserved address"},
+    {"255.255.255.255", "a reserved address"},
+    {"40.107.130.132", NULL},
+    {"::", "no address of a host"},
+    {"::1", "a loopback address"},
+    {"::2", NULL},
+    {"::fffe:ffff:ffff", NULL},
+    {"::ffff:0:0", "an IPv4 address written as IPv6"},
+    {"::ffff:192.0.2.1", "an IPv4 address written as IPv6"},
+    {"::1:0:0:0", NULL},
+    {"1::ffff:192.0.2.1", NULL},
+    {"2001:db8::1", NULL},
+    {"fbff:ffff::", NULL},
+    {"fc00::", "a private address"},
+    {"fdff:ffff::1", "a private address"},
+    {"fe00::", NULL},
+    {"fe7f::", NULL},
+    {"fe80::1", "a link-local address"},
+    {"febf::", "a link-local address"},
+    {"fec0::", NULL},
+    {"feff::", NULL},
+    {"ff00::", "a multicast address"},
+    {"ffff::1", "a multicast address"},
+};
+
+static void tells_addresses_that_send_no_mail(void **state) {
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct ip ip;
+        assert_int_equal(ip_parse(rows[i].text, strlen(rows[i].text), &ip), STATUS_OK);
+        const char *what = ip_special(&ip);
+        if ((what == NULL) != (rows[i].what == NULL) || (what != NULL && strcmp(what, rows[i].what) != 0))
+            fail_msg("%s: %s", rows[i].text, what != NULL ? what : "nothing");
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(tells_addresses_that_send_no_mail)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
