@@ -49,6 +49,7 @@ struct app {
     uint32_t generation; /* number of the current one */
     int64_t epoch_ns;
     bool ready_logged;
+    struct settings *embedded; /* the default configuration: it has the ranges that Microsoft publishes */
     struct app_web web;
 };
 
@@ -185,6 +186,7 @@ static int64_t on_turn(void *context, int64_t now_ns) {
     int64_t web_ns = app_web_turn(&app->web, now_ns);
     int64_t wake_ns = checker_turn(app->now.checker, now_ns);
     int64_t store_ns = app_store_turn(app->store, now_ns);
+    app_web_probed(&app->web);
     bool more = app_ask_some(app->now.checker, app->resolver, now_ns);
     int64_t resolver_ns = resolver_turn(app->resolver, now_ns);
     int64_t checker_ns = checker_wake_ns(app->now.checker);
@@ -242,6 +244,19 @@ static bool storage(void *context, const char **why, uint64_t *errors) {
 
 /* ---- starting and stopping ---- */
 
+/* The group of the default configuration whose ranges are those that Microsoft publishes; NULL: for want of
+ * memory it is not known. */
+static const struct group *published_by_microsoft(struct app *app) {
+    struct problems *problems = malloc(sizeof *problems);
+    if (problems == NULL)
+        return NULL;
+    problems_init(problems);
+    enum status status = app_config_load(NULL, app->catalog, problems, &app->embedded);
+    problems_release(problems);
+    free(problems);
+    return status == STATUS_OK && app->embedded->n_groups > 0 ? &app->embedded->groups[0] : NULL;
+}
+
 static bool start(struct app *app, struct problems *problems) {
     char error[256] = "";
     const char *name = app_config_name(app->cli->config_file);
@@ -264,6 +279,7 @@ static bool start(struct app *app, struct problems *problems) {
                                         .ask_history = ask_history,
                                         .storage = storage,
                                         .history = app_store_history(app->store),
+                                        .microsoft = published_by_microsoft(app),
                                         .context = app,
                                         .start_wall_ns = clock_wall_ns()};
     if (!app_web_start(&app->web, &web, error, sizeof error)) {
@@ -286,6 +302,7 @@ static void stop(struct app *app) {
     resolver_free(app->resolver);
     app_store_close(app->store, CLOSE_NS, clock_now_ns());
     generation_free(&app->now);
+    settings_free(app->embedded);
     loop_free(app->loop);
 }
 

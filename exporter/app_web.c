@@ -23,6 +23,7 @@ enum route {
     ROUTE_RELOAD,
     ROUTE_LISTINGS,
     ROUTE_ADDRESS,
+    ROUTE_CHECK,
 };
 enum { BODY_CAP = APP_WEB_BODY_CAP, STATUS_TEXT_CAP = 1 << 20 };
 
@@ -108,7 +109,7 @@ static void answer_metrics(struct app_web *web, const struct httpd_request *requ
     httpd_answer(web->server, request->ticket, &response);
 }
 
-static void answer_status(const struct app_web *web, const struct httpd_request *request, int64_t now_ns) {
+struct page_process app_web_page_process(const struct app_web *web) {
     struct page_process process = {
         .telemetry_path = web->options.cli->telemetry_path,
         .version = version_text,
@@ -116,8 +117,13 @@ static void answer_status(const struct app_web *web, const struct httpd_request 
         .reload_failed = !web->reload_ok,
     };
     uint64_t errors;
-    struct buf page;
     (void)app_web_storage(web, &process.storage_why, &errors);
+    return process;
+}
+
+static void answer_status(const struct app_web *web, const struct httpd_request *request, int64_t now_ns) {
+    const struct page_process process = app_web_page_process(web);
+    struct buf page;
     buf_init(&page, BODY_CAP);
     page_render(&page, web->checker, &process, now_ns, app_web_wall_offset(now_ns));
     app_web_answer(web, request->ticket, 200, "text/html; charset=utf-8", &page);
@@ -158,6 +164,7 @@ static void on_request(void *context, const struct httpd_request *request) {
     case ROUTE_RELOAD: answer_reload(web, request); return;
     case ROUTE_LISTINGS: app_web_api_listings(web, request, now_ns); return;
     case ROUTE_ADDRESS: app_web_api_address(web, request, now_ns); return;
+    case ROUTE_CHECK: app_web_check(web, request, now_ns); return;
     }
 }
 
@@ -171,6 +178,7 @@ bool app_web_start(struct app_web *web, const struct app_web_options *options, c
         {"/-/reload", false, true, ROUTE_RELOAD, false},
         {"/api/v1/listings", true, false, ROUTE_LISTINGS, false},
         {"/api/v1/addresses/", true, false, ROUTE_ADDRESS, true},
+        {"/check", true, true, ROUTE_CHECK, false},
     };
     for (int i = 0; i < APP_WEB_ROUTES; i++)
         web->routes[i] = routes[i];
@@ -183,7 +191,7 @@ bool app_web_start(struct app_web *web, const struct app_web_options *options, c
         .max_requests = options->cli->max_requests,
     };
     app_web_reloaded(web, true, options->start_wall_ns);
-    if (!app_web_api_start(web)) {
+    if (!app_web_wait_start(web)) {
         (void)snprintf(error, size, "out of memory");
         return false;
     }
@@ -194,12 +202,12 @@ bool app_web_start(struct app_web *web, const struct app_web_options *options, c
 void app_web_stop(struct app_web *web) {
     httpd_free(web->server);
     web->server = NULL;
-    app_web_api_stop(web);
+    app_web_wait_stop(web);
     for (int i = 0; i <= PROMTEXT_OPENMETRICS; i++)
         httpd_body_unref(web->shared[i].body);
 }
 
-void app_web_use(struct app_web *web, const struct checker *checker) {
+void app_web_use(struct app_web *web, struct checker *checker) {
     web->checker = checker;
 }
 
@@ -211,7 +219,7 @@ void app_web_reloaded(struct app_web *web, bool ok, int64_t wall_ns) {
 
 int64_t app_web_turn(struct app_web *web, int64_t now_ns) {
     httpd_turn(web->server, now_ns);
-    return app_web_api_turn(web, now_ns);
+    return app_web_wait_turn(web, now_ns);
 }
 
 const char *app_web_address(const struct app_web *web) {

@@ -35,13 +35,16 @@ struct app_web_options {
      * NULL: there is no store. */
     bool (*storage)(void *context, const char **why, uint64_t *errors);
     const struct history *history; /* the latest events, for the status page; NULL: none */
+    const struct group *microsoft; /* the ranges that Microsoft publishes; NULL: not known */
     void *context;
     int64_t start_wall_ns;
 };
 
-enum { APP_WEB_ROUTES = 7 };
+enum { APP_WEB_ROUTES = 8 };
 /* How long a question about an address waits for its history before it is answered without. */
 #define APP_WEB_HISTORY_NS (INT64_C(5) * 1000000000)
+/* How long who has an address checked waits for the lists: a listing takes two to three seconds to prove. */
+#define APP_WEB_CHECK_NS (INT64_C(6) * 1000000000)
 
 /* A rendering that all scrapes of one turn share. */
 struct app_web_shared {
@@ -49,19 +52,22 @@ struct app_web_shared {
     int64_t turn_ns;
 };
 
-/* A request whose history has been asked for. */
+struct app_web_check;
+/* A request whose history has been asked for, and maybe lists. */
 struct app_web_wait {
     uint64_t ticket; /* 0: free */
     void *request;
     struct api_question question;
     int64_t until_ns;
+    struct app_web_check *check; /* owned; NULL: a question to the API */
+    bool has_history;            /* of a check: it has come, or will not */
 };
 
 struct app_web {
     struct app_web_options options;
     struct httpd_route routes[APP_WEB_ROUTES];
     struct httpd *server;
-    const struct checker *checker;
+    struct checker *checker;
     struct app_web_shared shared[PROMTEXT_OPENMETRICS + 1];
     bool reload_ok;
     int64_t reload_wall_ns;
@@ -74,11 +80,14 @@ struct app_web {
 bool app_web_start(struct app_web *web, const struct app_web_options *options, char *error, size_t size);
 void app_web_stop(struct app_web *web);
 /* The checker to show from now on. */
-void app_web_use(struct app_web *web, const struct checker *checker);
+void app_web_use(struct app_web *web, struct checker *checker);
 /* Remembers how the last reload ended; the first configuration counts as one. */
 void app_web_reloaded(struct app_web *web, bool ok, int64_t wall_ns);
 /* Answers waiting requests; returns when to be called next at the latest (INT64_MAX: when woken). */
 int64_t app_web_turn(struct app_web *web, int64_t now_ns);
+/* Every turn, when the checker has had its own: answers those who wait for probes that have come to their
+ * end. */
+void app_web_probed(struct app_web *web);
 /* What the store said to ask_history(): the latest events first; `more`: there are older ones. `ok` false:
  * there is none to be had. A ticket that nobody waits for any more is passed over. Loop thread. */
 void app_web_history(struct app_web *web, uint64_t ticket, bool ok, const struct history_event *events,

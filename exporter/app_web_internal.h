@@ -7,6 +7,8 @@
 
 #include "app_web.h"
 
+#include "core/page_check.h"
+
 enum { APP_WEB_BODY_CAP = 1 << 30 };
 
 /* Answers the request of a ticket with what is in `body` (emptied); without memory with a bare 503. */
@@ -17,15 +19,47 @@ bool app_web_storage(const struct app_web *web, const char **why, uint64_t *erro
 /* What to add to monotonic time for the wall clock. */
 int64_t app_web_wall_offset(int64_t now_ns);
 
-/* --- app_web_api.c: the API, and who waits for history --- */
+/* What every page says of the program. */
+struct page_process app_web_page_process(const struct app_web *web);
+
+/* --- app_web_wait.c: who waits --- */
 
 /* False: no memory. */
-bool app_web_api_start(struct app_web *web) MUST_CHECK;
+bool app_web_wait_start(struct app_web *web) MUST_CHECK;
 /* Forgets who waits: their requests are over. Call it after the server has gone. */
-void app_web_api_stop(struct app_web *web);
+void app_web_wait_stop(struct app_web *web);
+/* A place for a request that waits for the history that `question` is about, at most until `until_ns`; NULL:
+ * there is none free. */
+struct app_web_wait *app_web_wait_take(struct app_web *web, void *request,
+                                       const struct api_question *question, int64_t until_ns);
+/* Gives it back without an answer. */
+void app_web_wait_drop(struct app_web_wait *wait);
+/* Asks the store for that history. The request may be answered before this returns, and `wait` be gone. */
+void app_web_wait_ask(struct app_web *web, const struct app_web_wait *wait);
+/* Why the store has no answer, a sentence. */
+const char *app_web_store_error(const struct app_web *web);
+/* Answers those who have waited too long; returns when the next one has. */
+int64_t app_web_wait_turn(struct app_web *web, int64_t now_ns);
+
+/* --- app_web_api.c: the API --- */
+
 void app_web_api_listings(const struct app_web *web, const struct httpd_request *request, int64_t now_ns);
 void app_web_api_address(struct app_web *web, const struct httpd_request *request, int64_t now_ns);
-/* Answers those who have waited too long; returns when the next one has. */
-int64_t app_web_api_turn(struct app_web *web, int64_t now_ns);
+void app_web_api_answer(const struct app_web *web, void *request, const struct api_question *question,
+                        const struct api_history *history);
+
+/* --- app_web_check.c: the page about one address --- */
+
+/* What such a page will show, while it waits. */
+struct app_web_check {
+    struct page_check page;
+    struct history_event events[PAGE_CHECK_EVENTS];
+    char error[PAGE_CHECK_ERROR];
+};
+
+void app_web_check(struct app_web *web, const struct httpd_request *request, int64_t now_ns);
+/* Keeps the history that has come, or why none will. */
+void app_web_check_keep(struct app_web_check *check, const struct api_history *history);
+void app_web_check_answer(const struct app_web *web, const struct app_web_wait *wait);
 
 #endif

@@ -22,7 +22,7 @@ enum { PAGE_MAX_LISTED = 5000, PAGE_MAX_RANGES = 2000, PAGE_MAX_CHANGES = 50 };
 
 /* The Content-Security-Policy to send with it; it holds the SHA-256 of the style element's text. */
 #define PAGE_SECURITY_POLICY                                                                                 \
-    "default-src 'none'; style-src 'sha256-a5XMXAlnYBg1aiNT2tfNVuCfCcCZ4ygwTcxtk/mjvfI='; base-uri 'none'; " \
+    "default-src 'none'; style-src 'sha256-1M0hJUrWBdASYEjAS3sHAYdr0VqvZo6X28apVnA4JZw='; base-uri 'none'; " \
     "form-action 'self'; frame-ancestors 'none'"
 
 /* What the edges know. */

@@ -37,7 +37,7 @@ static void add_detail(struct page *p, const char *before, const char *detail, c
     buf_add_text(p->out, after);
 }
 
-static void add_words(struct page *p, const struct history_event *event) {
+void page_event_words(struct page *p, const struct history_event *event) {
     static const char *const phrases[HISTORY_KINDS] = {
         [HISTORY_LISTED] = "<strong class=\"bad\">listed</strong>",
         [HISTORY_DELISTED] = "<strong class=\"good\">delisted</strong>",
@@ -66,7 +66,7 @@ static void add_row(struct page *p, const struct history_event *event) {
     buf_add_text(p->out, "<tr><td>");
     page_time(p, event->wall_ns - p->wall_offset_ns);
     buf_add_text(p->out, "</td><td>");
-    add_words(p, event);
+    page_event_words(p, event);
     buf_add_text(p->out, "</td><td>");
     if (event->has_ip)
         page_ip(p, &event->ip);

@@ -33,7 +33,7 @@ static void add_moment(struct page *p) {
 void page_begin(struct page *p, const char *title) {
     buf_add_text(p->out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-                         "<meta name=\"referrer\" content=\"no-referrer\">\n<title>");
+                         "<meta name=\"referrer\" content=\"same-origin\">\n<title>");
     page_text(p, title);
     buf_add_text(p->out, " - rbl_exporter</title>\n<style>");
     buf_add_text(p->out, page_style);

@@ -59,6 +59,8 @@ void page_codes(struct page *p, const struct list *list, uint64_t codes);
 /* Where to get off a list, as a link with the text "delisting page"; anything but a web address is shown, not
  * linked; nothing if there is none. */
 void page_delisting(struct page *p, const struct list *list);
+/* What happened, in words: "listed (spam)". */
+void page_event_words(struct page *p, const struct history_event *event);
 /* Opens a table of `n` columns up to its first row; `name` is its class, by which page_style knows its
  * columns. */
 void page_table(struct page *p, const char *name, const char *caption, const char *const *heads, size_t n);

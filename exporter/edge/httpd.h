@@ -42,6 +42,10 @@ struct httpd_request {
     const char *path_rest;    /* what follows the path of a route with `prefix`, as it came; else "" */
     const char *query;        /* the raw text behind '?', "" if none */
     const char *accept;       /* header Accept, "" if none */
+    const char *content_type; /* of the body; "" if none */
+    const char *host;         /* header Host, "" if none */
+    const char *origin;       /* header Origin, "" if none */
+    const char *fetch_site;   /* header Sec-Fetch-Site, "" if none */
     const char *body;
     size_t body_len;
     void *ticket; /* for httpd_answer() */

@@ -79,8 +79,12 @@ struct request {
     size_t uri_len;
     const char *path_rest; /* libmicrohttpd's memory; "" if none */
     char *query;           /* NULL: none */
-    const char *accept;    /* libmicrohttpd's memory; "" if none */
-    const char *allow;     /* for 405 */
+    const char *accept;    /* libmicrohttpd's memory, as all headers here; "" if none */
+    const char *content_type;
+    const char *host;
+    const char *origin;
+    const char *fetch_site;
+    const char *allow; /* for 405 */
     int route;
     enum httpd_method method;
     bool gzip;

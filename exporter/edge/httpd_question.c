@@ -34,31 +34,39 @@ struct httpd_question {
     struct httpd_request request;
     struct httpd_response response; /* if ANSWERED; the body is the connection's */
     struct buf body;
-    char texts[]; /* the rest of the path, query and Accept */
+    char texts[]; /* what it points to */
 };
 
+static const char *copy_text(char **at, const char *text) {
+    const char *copy = *at;
+    *at = stpcpy(*at, text) + 1;
+    return copy;
+}
+
 static struct httpd_question *question_new(struct request *r) {
-    const char *query = r->query ? r->query : "";
-    const size_t rest_size = strlen(r->path_rest) + 1;
-    const size_t query_size = strlen(query) + 1;
-    const size_t accept_size = strlen(r->accept) + 1;
-    struct httpd_question *q = calloc(1, sizeof *q + rest_size + query_size + accept_size);
+    const char *const texts[] = {
+        r->path_rest, r->query ? r->query : "", r->accept, r->content_type, r->host, r->origin,
+        r->fetch_site};
+    size_t size = 0;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        size += strlen(texts[i]) + 1;
+    struct httpd_question *q = calloc(1, sizeof *q + size);
     if (!q)
         return NULL;
+    char *at = q->texts;
     q->magic = QUESTION_MAGIC;
-    char *query_copy = q->texts + rest_size;
-    char *accept_copy = query_copy + query_size;
-    memcpy(q->texts, r->path_rest, rest_size);
-    memcpy(query_copy, query, query_size);
-    memcpy(accept_copy, r->accept, accept_size);
     q->body = r->body;
     buf_init(&r->body, r->body.cap);
     q->request = (struct httpd_request){
         .route = r->route,
         .method = r->method,
-        .path_rest = q->texts,
-        .query = query_copy,
-        .accept = accept_copy,
+        .path_rest = copy_text(&at, texts[0]),
+        .query = copy_text(&at, texts[1]),
+        .accept = copy_text(&at, r->accept),
+        .content_type = copy_text(&at, r->content_type),
+        .host = copy_text(&at, r->host),
+        .origin = copy_text(&at, r->origin),
+        .fetch_site = copy_text(&at, r->fetch_site),
         .body = buf_text(&q->body),
         .body_len = q->body.len,
         .ticket = q,

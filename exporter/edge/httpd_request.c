@@ -124,8 +124,15 @@ struct headers {
     unsigned n_host;
     unsigned n_length;
     unsigned n_coding;
+    unsigned n_type;
+    unsigned n_origin;
+    unsigned n_site;
     const char *length;
     const char *coding;
+    const char *host;
+    const char *type;
+    const char *origin;
+    const char *site;
     const char *accept;
     const char *encoding;
 };
@@ -157,12 +164,22 @@ static enum MHD_Result note_header(void *context, enum MHD_ValueKind kind, const
         value = "";
     if (is_named(name, MHD_HTTP_HEADER_HOST)) {
         h->n_host++;
+        h->host = value;
     } else if (is_named(name, MHD_HTTP_HEADER_CONTENT_LENGTH)) {
         h->n_length++;
         h->length = value;
     } else if (is_named(name, MHD_HTTP_HEADER_TRANSFER_ENCODING)) {
         h->n_coding++;
         h->coding = value;
+    } else if (is_named(name, MHD_HTTP_HEADER_CONTENT_TYPE)) {
+        h->n_type++;
+        h->type = value;
+    } else if (is_named(name, MHD_HTTP_HEADER_ORIGIN)) {
+        h->n_origin++;
+        h->origin = value;
+    } else if (is_named(name, "Sec-Fetch-Site")) {
+        h->n_site++;
+        h->site = value;
     } else if (is_named(name, MHD_HTTP_HEADER_ACCEPT) && !h->accept) {
         h->accept = value;
     } else if (is_named(name, MHD_HTTP_HEADER_ACCEPT_ENCODING) && !h->encoding) {
@@ -181,8 +198,9 @@ static size_t body_length(const char *digits) {
 
 /* What RFC 9112 calls malformed, and shapes that two servers could understand differently. */
 static enum httpd_refusal judge_headers(const struct headers *h, bool http_1_0) {
-    if (h->malformed || h->n_host > 1 || (h->n_host == 0 && !http_1_0) || h->n_length > 1 ||
-        h->n_coding > 1 || (h->n_coding > 0 && (h->n_length > 0 || http_1_0)))
+    if (h->malformed || h->n_host > 1 || (h->n_host == 0 && !http_1_0) || h->n_length > 1 || h->n_type > 1 ||
+        h->n_origin > 1 || h->n_site > 1 || h->n_coding > 1 ||
+        (h->n_coding > 0 && (h->n_length > 0 || http_1_0)))
         return HTTPD_MALFORMED;
     if (h->coding && strcasecmp(h->coding, "chunked") != 0)
         return HTTPD_CODING_UNKNOWN;
@@ -271,6 +289,10 @@ static enum httpd_refusal examine(struct connection *c, struct MHD_Connection *m
     const size_t length = h.length ? body_length(h.length) : 0;
     r->has_body = length > 0 || h.n_coding > 0;
     r->accept = h.accept ? h.accept : "";
+    r->content_type = h.type ? h.type : "";
+    r->host = h.host ? h.host : "";
+    r->origin = h.origin ? h.origin : "";
+    r->fetch_site = h.site ? h.site : "";
     r->gzip = h.encoding && httpd_accepts_gzip(h.encoding);
     if (header_size(mhd) > HTTPD_MAX_HEADER_BYTES)
         return HTTPD_HEADERS_TOO_LARGE;
@@ -293,8 +315,15 @@ void *httpd_request_begin(void *context, const char *uri, struct MHD_Connection 
     struct connection *c = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
     if (!c)
         return NULL;
-    c->request = (struct request){
-        .stage = HTTPD_STAGE_LINE, .uri = uri, .uri_len = strlen(uri), .path_rest = "", .accept = ""};
+    c->request = (struct request){.stage = HTTPD_STAGE_LINE,
+                                  .uri = uri,
+                                  .uri_len = strlen(uri),
+                                  .path_rest = "",
+                                  .accept = "",
+                                  .content_type = "",
+                                  .host = "",
+                                  .origin = "",
+                                  .fetch_site = ""};
     buf_init(&c->request.body, HTTPD_MAX_BODY_BYTES);
     const char *query = strchr(uri, '?');
     if (query) {

@@ -99,6 +99,9 @@ static inline struct httpd_body *rest_body(const struct httpd_request *request) 
     struct buf b;
     buf_init(&b, SIZE_MAX / 2);
     buf_addf(&b, "rest=%s query=%s accept=%s", request->path_rest, request->query, request->accept);
+    if (request->content_type[0] != '\0' || request->origin[0] != '\0' || request->fetch_site[0] != '\0')
+        buf_addf(&b, " type=%s host=%s origin=%s site=%s", request->content_type, request->host,
+                 request->origin, request->fetch_site);
     return body_from(&b);
 }
 

@@ -168,7 +168,7 @@ static void is_one_well_formed_document_without_scripts(void **state) {
     check_tags(buf_text(&out));
     buf_release(&out);
     EXPECT(w, "!<script", "!javascript:alert(1)\"", "! style=", "! onclick", "!<img", "!<link", "!<iframe",
-           "!http-equiv", "name=\"viewport\"", "<meta name=\"referrer\" content=\"no-referrer\">",
+           "!http-equiv", "name=\"viewport\"", "<meta name=\"referrer\" content=\"same-origin\">",
            "prefers-color-scheme", "0.1.0 &lt;&amp;&quot;&gt;", "!<b>");
 }
 

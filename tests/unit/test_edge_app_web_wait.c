@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Questions about addresses that wait for a store: whatever it does, each is answered once.
+ * Questions about addresses that wait for a store, and for lists: whatever these do, each is answered once.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +9,8 @@
 #include <cmocka.h>
 
 #include "app_web_api.c"
+#include "app_web_check.c"
+#include "app_web_wait.c"
 
 #include "world.h"
 
@@ -20,7 +22,7 @@ enum { MAX = 16, PLACES = 4 };
 static struct {
     unsigned n_answers;
     unsigned status;
-    char text[4096];
+    char text[32768];
 } answers[MAX];
 
 /* The store: what it was asked, and how it behaves. */
@@ -45,11 +47,15 @@ void app_web_answer(const struct app_web *of, void *request, unsigned status, co
                     struct buf *body) {
     size_t number = (size_t)(uintptr_t)request;
     assert_true(number > 0 && number < MAX);
-    assert_string_equal(type, "application/json");
     answers[number].n_answers++;
     answers[number].status = status;
     snprintf(answers[number].text, sizeof answers[number].text, "%s", buf_text(body));
     buf_release(body);
+}
+
+struct page_process app_web_page_process(const struct app_web *of) {
+    return (struct page_process){
+        .telemetry_path = "/metrics", .version = "0", .history = NULL, .storage_why = ""};
 }
 
 bool app_web_storage(const struct app_web *of, const char **why, uint64_t *errors) {
@@ -87,13 +93,13 @@ static int setup(void **state) {
         .options = {.loop = loop_new(), .cli = &cli, .ask_history = ask_history, .context = &store},
         .checker = world.checker};
     assert_non_null(web.options.loop);
-    assert_true(app_web_api_start(&web));
+    assert_true(app_web_wait_start(&web));
     *state = &world;
     return 0;
 }
 
 static int teardown(void **state) {
-    app_web_api_stop(&web);
+    app_web_wait_stop(&web);
     loop_free(web.options.loop);
     world_end(*state);
     return 0;
@@ -127,7 +133,7 @@ static void answers_when_the_history_has_come(void **state) {
                   "\"history_error\":null}");
     app_web_history(&web, store.tickets[0], true, &happened, 1, true);
     assert_int_equal(answers[1].n_answers, 1);
-    assert_int_equal(app_web_api_turn(&web, INT64_MAX), INT64_MAX);
+    assert_int_equal(app_web_wait_turn(&web, INT64_MAX), INT64_MAX);
     assert_int_equal(answers[1].n_answers, 1);
 }
 
@@ -171,15 +177,15 @@ static void does_not_ask_for_what_is_no_question(void **state) {
 static void waits_for_a_while_and_no_longer(void **state) {
     request(1, "192.0.2.1", "", 1000);
     request(2, "192.0.2.2", "", 2000);
-    assert_int_equal(app_web_api_turn(&web, 3000), 1000 + APP_WEB_HISTORY_NS);
-    assert_int_equal(app_web_api_turn(&web, 1000 + APP_WEB_HISTORY_NS), 2000 + APP_WEB_HISTORY_NS);
+    assert_int_equal(app_web_wait_turn(&web, 3000), 1000 + APP_WEB_HISTORY_NS);
+    assert_int_equal(app_web_wait_turn(&web, 1000 + APP_WEB_HISTORY_NS), 2000 + APP_WEB_HISTORY_NS);
     expect_answer(1, 200, "\"history_error\":\"the store did not answer in time\"");
     assert_int_equal(answers[2].n_answers, 0);
     app_web_history(&web, store.tickets[0], true, &happened, 1, false);
     expect_answer(1, 200, "\"history\":[]");
     app_web_history(&web, store.tickets[1], true, &happened, 1, false);
     expect_answer(2, 200, "\"event\":\"listed\"");
-    assert_int_equal(app_web_api_turn(&web, 5000), INT64_MAX);
+    assert_int_equal(app_web_wait_turn(&web, 5000), INT64_MAX);
 }
 
 static void lets_half_of_the_requests_wait(void **state) {
@@ -214,11 +220,165 @@ static void shows_the_checker_that_is_in_force_when_the_answer_comes(void **stat
 
 static void forgets_who_waits_when_it_stops(void **state) {
     request(1, "192.0.2.1", "", 0);
-    app_web_api_stop(&web);
+    app_web_wait_stop(&web);
     app_web_history(&web, store.tickets[0], true, &happened, 1, false);
     app_web_history(&web, 0, true, &happened, 1, false);
-    assert_int_equal(app_web_api_turn(&web, INT64_MAX), INT64_MAX);
+    assert_int_equal(app_web_wait_turn(&web, INT64_MAX), INT64_MAX);
     assert_int_equal(answers[1].n_answers, 0);
+}
+
+/* ---- checks ---- */
+
+static struct httpd_request check_request(unsigned number, const char *body) {
+    return (struct httpd_request){.method = HTTPD_POST,
+                                  .query = "",
+                                  .content_type = "application/x-www-form-urlencoded",
+                                  .host = "here",
+                                  .origin = "",
+                                  .fetch_site = "",
+                                  .body = body,
+                                  .body_len = strlen(body),
+                                  .ticket = (void *)(uintptr_t)number};
+}
+
+static void post(unsigned number, const char *body, int64_t now_ns) {
+    const struct httpd_request asked = check_request(number, body);
+    app_web_check(&web, &asked, now_ns);
+}
+
+static void get(unsigned number, const char *query, int64_t now_ns) {
+    struct httpd_request asked = check_request(number, "");
+    asked.method = HTTPD_GET;
+    asked.query = query;
+    app_web_check(&web, &asked, now_ns);
+}
+
+static bool is_probed(const char *text) {
+    struct probe_result result;
+    struct ip ip = world_ip(text);
+    return checker_probe_read(web.checker, BLOCK, &ip, WORLD_START, &result);
+}
+
+/* No list can be asked: a probe is over as soon as it has begun. */
+static void blind_all(struct world *w) {
+    for (uint32_t list = 0; list < w->settings.n_lists; list++)
+        if (w->settings.lists[list].enabled)
+            world_blind(w, list, HEALTH_REFUSED);
+}
+
+static void a_check_is_answered_when_lists_and_history_have_come(void **state) {
+    struct world *w = *state;
+    blind_all(w);
+    post(1, "ip=192.0.2.1", WORLD_START);
+    assert_int_equal(store.n_asked, 1);
+    assert_int_equal(store.limit, PAGE_CHECK_EVENTS);
+    app_web_probed(&web);
+    assert_int_equal(answers[1].n_answers, 0);
+    app_web_history(&web, store.tickets[0], true, &happened, 1, true);
+    expect_answer(1, 200, "<strong>unknown</strong> (refused)");
+    expect_answer(1, 200, "<strong class=\"bad\">listed</strong> (other)");
+    expect_answer(1, 200, "There is more of it");
+    assert_int_equal(app_web_wait_turn(&web, WORLD_START), INT64_MAX);
+    assert_int_equal(answers[1].n_answers, 1);
+}
+
+static void a_check_waits_for_slow_lists_only_so_long(void **state) {
+    post(1, "ip=203.0.113.77", WORLD_START);
+    app_web_history(&web, store.tickets[0], true, NULL, 0, false);
+    app_web_history(&web, store.tickets[0], true, &happened, 1, false);
+    assert_int_equal(app_web_wait_turn(&web, WORLD_START + SECOND), WORLD_START + APP_WEB_CHECK_NS);
+    assert_int_equal(answers[1].n_answers, 0);
+    assert_int_equal(app_web_wait_turn(&web, WORLD_START + APP_WEB_CHECK_NS), INT64_MAX);
+    expect_answer(1, 200, "no answer yet");
+    expect_answer(1, 200, "<a href=\"check?ip=203.0.113.77\">Look again</a>");
+    expect_answer(1, 200, "Nothing has been seen to happen to it.");
+}
+
+static void a_check_shows_what_the_lists_say_without_a_store(void **state) {
+    blind_all(*state);
+    post(1, "ip=192.0.2.1", WORLD_START);
+    assert_int_equal(app_web_wait_turn(&web, WORLD_START + APP_WEB_CHECK_NS), INT64_MAX);
+    expect_answer(1, 200, "the store did not answer in time");
+    store.refuses = true;
+    store.why = "data/state.db: disk <full>";
+    post(2, "ip=192.0.2.1", WORLD_START);
+    expect_answer(2, 200, "data/state.db: disk &lt;full&gt;");
+    web.options.ask_history = NULL;
+    post(3, "ip=192.0.2.1", WORLD_START);
+    expect_answer(3, 200, "there is no store");
+}
+
+static void what_is_known_is_shown_without_asking(void **state) {
+    get(1, "ip=192.0.2.1", WORLD_START);
+    app_web_history(&web, store.tickets[0], true, &happened, 1, false);
+    expect_answer(1, 200, "Ask the lists now");
+    assert_false(is_probed("192.0.2.1"));
+    get(2, "", WORLD_START);
+    expect_answer(2, 200, "<h1>Check an address</h1>");
+    get(3, "ip=", WORLD_START);
+    expect_answer(3, 400, "Allowed is one IPv4 or IPv6 address");
+    assert_int_equal(store.n_asked, 1);
+}
+
+static void what_is_no_form_of_ours_is_refused(void **state) {
+    static const struct {
+        const char *type, *origin, *site, *body;
+        unsigned status;
+    } rows[] = {
+        {"application/x-www-form-urlencoded", "http://there", "", "ip=192.0.2.1", 403},
+        {"application/x-www-form-urlencoded", "", "cross-site", "ip=192.0.2.1", 403},
+        {"application/x-www-form-urlencoded", "http://here", "same-site", "ip=192.0.2.1", 403},
+        {"text/plain", "", "", "ip=192.0.2.1", 415},
+        {"application/x-www-form-urlencoded2", "", "", "ip=192.0.2.1", 415},
+        {"", "", "", "ip=192.0.2.1", 415},
+        {"Application/X-WWW-form-urlencoded;charset=utf-8", "http://HERE", "same-origin", "ip=", 400},
+        {"application/x-www-form-urlencoded", "", "", "", 400},
+        {"application/x-www-form-urlencoded", "", "", "ip=192.0.2.1&list=block", 400},
+    };
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct httpd_request asked = check_request(i + 1, rows[i].body);
+        asked.content_type = rows[i].type;
+        asked.origin = rows[i].origin;
+        asked.fetch_site = rows[i].site;
+        app_web_check(&web, &asked, WORLD_START);
+        expect_answer(i + 1, rows[i].status, "<form method=\"post\" action=\"check\">");
+    }
+    static char much[URL_SIZE + 1];
+    memset(much, '1', URL_SIZE);
+    post(10, much, WORLD_START);
+    expect_answer(10, 413, "<form");
+    struct httpd_request asked = check_request(11, "ip=192.0.2.1");
+    asked.body_len++;
+    app_web_check(&web, &asked, WORLD_START);
+    expect_answer(11, 400, "NUL");
+    assert_false(is_probed("192.0.2.1"));
+    assert_int_equal(store.n_asked, 0);
+}
+
+static void half_of_the_requests_may_wait_for_lists(void **state) {
+    static const char *const bodies[] = {"ip=192.0.2.10", "ip=192.0.2.11", "ip=192.0.2.12", "ip=192.0.2.13"};
+    for (unsigned i = 0; i < PLACES; i++)
+        post(i + 1, bodies[i], WORLD_START);
+    assert_true(is_probed("192.0.2.10"));
+    post(PLACES + 1, "ip=192.0.2.20", WORLD_START);
+    expect_answer(PLACES + 1, 503, "Too many checks wait");
+    assert_false(is_probed("192.0.2.20"));
+    get(PLACES + 2, "ip=192.0.2.20", WORLD_START);
+    expect_answer(PLACES + 2, 200, "too many questions wait for the store");
+    app_web_wait_stop(&web); /* forgets them, and what was kept for them */
+    assert_int_equal(answers[1].n_answers, 0);
+}
+
+static void more_addresses_than_are_checked_at_once_are_refused(void **state) {
+    for (unsigned i = 0; i < PROBES; i++) {
+        struct ip ip = ip_v4(0xcb007100 + i);
+        assert_int_equal(checker_probe(web.checker, &ip, NULL, WORLD_START), STATUS_OK);
+    }
+    post(1, "ip=192.0.2.1", WORLD_START);
+    expect_answer(1, 503, "Too many addresses are being checked");
+    assert_int_equal(store.n_asked, 0);
+    post(2, "ip=203.0.113.1", WORLD_START); /* one of them: joins */
+    assert_int_equal(answers[2].n_answers, 0);
 }
 
 #define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -233,6 +393,13 @@ int main(void) {
         IN_WORLD(lets_half_of_the_requests_wait),
         IN_WORLD(shows_the_checker_that_is_in_force_when_the_answer_comes),
         IN_WORLD(forgets_who_waits_when_it_stops),
+        IN_WORLD(a_check_is_answered_when_lists_and_history_have_come),
+        IN_WORLD(a_check_waits_for_slow_lists_only_so_long),
+        IN_WORLD(a_check_shows_what_the_lists_say_without_a_store),
+        IN_WORLD(what_is_known_is_shown_without_asking),
+        IN_WORLD(what_is_no_form_of_ours_is_refused),
+        IN_WORLD(half_of_the_requests_may_wait_for_lists),
+        IN_WORLD(more_addresses_than_are_checked_at_once_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

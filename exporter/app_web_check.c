@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The page about one address. POST has the lists asked, and waits for what they say; GET shows what is known.
+ */
+#include "app_web.h"
+#include "app_web_internal.h"
+
+#include "core/checker_probe.h"
+#include "core/origin.h"
+#include "core/url.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static const char html[] = "text/html; charset=utf-8";
+static const char form_type[] = "application/x-www-form-urlencoded";
+
+static void answer_page(const struct app_web *web, void *request, unsigned status,
+                        const struct page_check *check) {
+    int64_t now_ns = loop_now_ns(web->options.loop);
+    const struct page_process process = app_web_page_process(web);
+    struct page_check all = *check;
+    struct buf page;
+    all.microsoft = web->options.microsoft;
+    buf_init(&page, APP_WEB_BODY_CAP);
+    page_check_render(&page, web->checker, &process, &all, now_ns, app_web_wall_offset(now_ns));
+    app_web_answer(web, request, status, html, &page);
+}
+
+/* The box, and why there is nothing else; what was read of the question stays in it. */
+static void refuse(const struct app_web *web, void *request, unsigned status, struct page_check *check,
+                   const char *error) {
+    check->has_ip = false;
+    (void)strncpy(check->error, error, sizeof check->error - 1);
+    answer_page(web, request, status, check);
+}
+
+/* ---- what a form must be ---- */
+
+static bool is_form(const char *content_type) {
+    size_t len = strcspn(content_type, "; \t");
+    return len == sizeof form_type - 1 && strncasecmp(content_type, form_type, len) == 0;
+}
+
+/* 200, or the status with which a POST is refused and why. */
+static unsigned judge_post(const struct httpd_request *request, const char **error) {
+    if (!origin_is_own(request->fetch_site, request->origin, request->host)) {
+        *error =
+            "A page of another site sent this, so that no list was asked: what lists allow is not for others "
+            "to spend. Use the box here. (Behind a proxy: it has to pass the header Host on as it came.)";
+        return 403;
+    }
+    if (!is_form(request->content_type)) {
+        *error =
+            "Only a form is taken: Content-Type: application/x-www-form-urlencoded, with ip=ADDRESS in the "
+            "body.";
+        return 415;
+    }
+    if (request->body_len >= URL_SIZE) {
+        *error = "That is too much for one address. Allowed is ip=ADDRESS.";
+        return 413;
+    }
+    if (memchr(request->body, '\0', request->body_len) != NULL) {
+        *error = "What was sent cannot be read: a NUL is no text. Allowed is ip=ADDRESS.";
+        return 400;
+    }
+    return 200;
+}
+
+/* ---- who waits ---- */
+
+void app_web_check_keep(struct app_web_check *check, const struct api_history *history) {
+    struct page_check *page = &check->page;
+    size_t n = history->n < PAGE_CHECK_EVENTS ? history->n : PAGE_CHECK_EVENTS;
+    if (n > 0)
+        memcpy(check->events, history->events, n * sizeof *check->events);
+    page->events = check->events;
+    page->n_events = n;
+    page->more = history->more;
+    (void)strncpy(check->error, history->error != NULL ? history->error : "", sizeof check->error - 1);
+    page->history_error = history->error != NULL ? check->error : NULL;
+}
+
+void app_web_check_answer(const struct app_web *web, const struct app_web_wait *wait) {
+    answer_page(web, wait->request, 200, &wait->check->page);
+}
+
+/* Takes a place among those who wait, if there is one. */
+static struct app_web_wait *take_place(struct app_web *web, const struct httpd_request *request,
+                                       const struct page_check *page, int64_t now_ns) {
+    const struct api_question question = {.ip = page->ip, .before_ns = INT64_MAX, .limit = PAGE_CHECK_EVENTS};
+    int64_t limit_ns = page->asked ? APP_WEB_CHECK_NS : APP_WEB_HISTORY_NS;
+    struct app_web_wait *wait = app_web_wait_take(web, request->ticket, &question, now_ns + limit_ns);
+    if (wait == NULL)
+        return NULL;
+    wait->check = calloc(1, sizeof *wait->check);
+    if (wait->check == NULL) {
+        app_web_wait_drop(wait);
+        return NULL;
+    }
+    wait->check->page = *page;
+    return wait;
+}
+
+static void show_known(struct app_web *web, const struct httpd_request *request, struct page_check *page,
+                       int64_t now_ns) {
+    struct app_web_wait *wait = take_place(web, request, page, now_ns);
+    page->history_error = "too many questions wait for the store: ask again later";
+    if (wait != NULL)
+        app_web_wait_ask(web, wait);
+    else
+        answer_page(web, request->ticket, 200, page);
+}
+
+static void ask_lists(struct app_web *web, const struct httpd_request *request, struct page_check *page,
+                      int64_t now_ns) {
+    page->asked = true;
+    struct app_web_wait *wait = take_place(web, request, page, now_ns);
+    if (wait == NULL) {
+        refuse(web, request->ticket, 503, page,
+               "Too many checks wait for their lists. Try again in some seconds.");
+        return;
+    }
+    if (checker_probe(web->checker, &page->ip, NULL, now_ns) != STATUS_OK) {
+        app_web_wait_drop(wait);
+        refuse(web, request->ticket, 503, page,
+               "Too many addresses are being checked now. Try again in half a minute.");
+        return;
+    }
+    app_web_wait_ask(web, wait);
+}
+
+void app_web_check(struct app_web *web, const struct httpd_request *request, int64_t now_ns) {
+    bool is_post = request->method == HTTPD_POST;
+    struct page_check page = {.has_ip = false};
+    const char *error = "";
+    unsigned status = is_post ? judge_post(request, &error) : 200;
+    if (status != 200)
+        refuse(web, request->ticket, status, &page, error);
+    else if (!page_check_read(web->checker, is_post ? request->body : request->query, is_post, &page))
+        answer_page(web, request->ticket, 400, &page);
+    else if (is_post)
+        ask_lists(web, request, &page, now_ns);
+    else if (page.has_ip)
+        show_known(web, request, &page, now_ns);
+    else
+        answer_page(web, request->ticket, 200, &page);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * origin: whether a request was made by somebody who uses this exporter, or by a page of somebody else's that
+ * a browser of theirs has open.
+ *
+ * A foreign page can make a browser send a form anywhere. Browsers say so: in Sec-Fetch-Site (to secure
+ * origins and to localhost only), and for what is no GET in Origin, always. Programs say neither, and nobody
+ * can make them send what they do not want to.
+ */
+#ifndef RBL_CORE_ORIGIN_H
+#define RBL_CORE_ORIGIN_H
+
+#include <stdbool.h>
+
+/* Whether a request that spends something may be answered: the headers Sec-Fetch-Site ("same-origin" or
+ * "none"), Origin (the scheme http or https, and the value of Host) and Host, as they came; "" for one that
+ * is not there. Origin "null" is foreign. */
+bool origin_is_own(const char *fetch_site, const char *origin, const char *host);
+
+#endif

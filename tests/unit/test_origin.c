@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "core/origin.h"
+
+static const struct {
+    const char *fetch_site, *origin, *host;
+    bool own;
+} rows[] = {
+    {"", "", "here:10554", true}, /* a program */
+    {"", "", "", true},
+    {"", "http://here:10554", "here:10554", true},
+    {"", "https://here", "here", true},
+    {"", "HTTP://Here", "hERE", true},
+    {"", "http://[2001:db8::1]:10554", "[2001:db8::1]:10554", true},
+    {"same-origin", "http://here", "here", true},
+    {"none", "", "here", true}, /* somebody typed it */
+    {"same-origin", "", "here", true},
+    {"cross-site", "", "here", false},
+    {"cross-site", "http://here", "here", false},
+    {"same-site", "", "here", false},
+    {"something-new", "", "here", false},
+    {"same-origin", "http://there", "here", false},
+    {"none", "http://there", "here", false},
+    {"", "null", "here", false},
+    {"", "null", "null", false},
+    {"", "http://there", "here", false},
+    {"", "http://here:1", "here", false},
+    {"", "http://here", "here:10554", false},
+    {"", "http://here.there", "here", false},
+    {"", "http://here/", "here", false},
+    {"", "http://", "", false},
+    {"", "ftp://here", "here", false},
+    {"", "here", "here", false},
+    {"", "http://a@here", "here", false},
+};
+
+static void tells_own_requests_from_those_of_foreign_pages(void **state) {
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (origin_is_own(rows[i].fetch_site, rows[i].origin, rows[i].host) != rows[i].own)
+            fail_msg("'%s' '%s' '%s': expected %d", rows[i].fetch_site, rows[i].origin, rows[i].host,
+                     rows[i].own);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(tells_own_requests_from_those_of_foreign_pages)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
