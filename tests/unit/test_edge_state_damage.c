@@ -83,7 +83,7 @@ static bool passes(struct world *w) {
         assert_true(state_errors(w->s) > 0);
         assert_true(count_files(w, "damaged") > 0);
     }
-    state_close(w->s, 20000 * MS);
+    state_close(w->s, PATIENCE_NS);
     w->s = NULL;
     return whole;
 }
