@@ -28,7 +28,7 @@ endif
 BUILD_PACKAGES := gcc libc6-dev make pkg-config libc-ares-dev libmicrohttpd-dev libyaml-dev zlib1g-dev libsqlite3-dev
 LINT_PACKAGES := clang-tidy clang-format cppcheck python3
 TEST_PACKAGES := libcmocka-dev rbldnsd unbound prometheus python3 python3-prometheus-client curl strace \
-                 chromium chromium-driver
+                 chromium chromium-driver python3-yaml
 LIBRARIES := libcares libmicrohttpd yaml-0.1 zlib sqlite3
 
 # Asked for only by recipes (`=`), so that `make help` works before anything is installed.
@@ -110,7 +110,7 @@ $(BUILD):
 
 # A source that does not compile must neither hide the results of the rest nor leave an old program to pass for it:
 # make goes on as far as it can, and tests/run counts the failed build.
-KINDS ?= unit scenario e2e fuzz lint rules
+KINDS ?= unit scenario e2e dashboards fuzz lint rules
 test: ## Installs the test tools, builds and runs all tests; T=text only those with it in their name
 	$(Q)sh .ci/packages $(BUILD_PACKAGES) $(TEST_PACKAGES) $(if $(filter lint,$(KINDS)),$(LINT_PACKAGES))
 	$(Q)$(MAKE) --keep-going programs || broken=--broken-build; \
@@ -123,7 +123,7 @@ soak: ## 900 crashes of the real daemon, and 2,000 simulated months with SenderS
 	$(Q)RBL_CRASHES=$(CRASHES) $(PYTHON) tests/run --build=$(BUILD) --match=test_crash --limit=3600 e2e
 	$(Q)$(PYTHON) tests/run --build=$(BUILD) --match='$(T)' --limit=3600 soak
 
-asan: ## The same tests but those of lint and rules, with AddressSanitizer and UndefinedBehaviorSanitizer
+asan: ## The same tests but those of lint, dashboards and rules, with AddressSanitizer and UndefinedBehaviorSanitizer
 	$(Q)$(MAKE) test BUILD=$(BUILD)/asan SANITIZE=address,undefined CFLAGS="-O1 -g" KINDS="unit scenario e2e fuzz"
 
 programs: all $(TESTS) $(REPLAYS) $(if $(DRIVER),$(BUILD)/tests/scenario_driver)
@@ -183,8 +183,9 @@ format: ## Formats the C files as lint wants them
 	$(Q)sh .ci/packages clang-format
 	$(Q)find exporter tests -name '*.[ch]' -exec clang-format -i {} +
 
-reference: all ## Writes the reference of keys and metrics into the README
+reference: all ## Writes keys and metrics into the README, and look-up pages of lists into the dashboards
 	$(Q)$(PYTHON) tests/lint/readme.py --update $(BUILD)/rbl_exporter
+	$(Q)$(PYTHON) tests/dashboards/lookup_pages.py --update $(BUILD)/rbl_exporter
 
 prometheusrule: ## Writes the rules of Prometheus as an object of its operator for Kubernetes
 	$(Q)$(PYTHON) tests/rules/prometheusrule.py --update

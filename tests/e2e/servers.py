@@ -133,13 +133,14 @@ remote-control:
 
 
 class Prometheus(harness.Process):
-    """A Prometheus that scrapes `targets` (host:port) every second."""
+    """A Prometheus that scrapes `targets` (host:port) and evaluates the files `rules` every second."""
 
-    def __init__(self, world, targets):
+    def __init__(self, world, targets, rules=()):
         self.address = harness.take_address()
         self.port = harness.free_port(self.address)
         config = {
-            "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
+            "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+            "rule_files": list(rules),
             "scrape_configs": [{"job_name": "rbl_exporter", "static_configs": [{"targets": targets}]}],
         }
         path = world.write("prometheus.yml", json.dumps(config))

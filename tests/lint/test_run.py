@@ -34,13 +34,13 @@ print("ok - a")
 """
 
 
-def run(top, text, *arguments):
+def run(top, text, *arguments, kind="e2e"):
     tests = top / "tests"
-    (tests / "e2e").mkdir(parents=True, exist_ok=True)
+    (tests / kind).mkdir(parents=True, exist_ok=True)
     shutil.copy(RUN, tests)
     if text is not None:
-        (tests / "e2e/test_it.py").write_text(text)
-    return subprocess.run([tests / "run", *arguments, "e2e"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        (tests / kind / "test_it.py").write_text(text)
+    return subprocess.run([tests / "run", *arguments, kind], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def is_running(pid):
@@ -69,6 +69,10 @@ def main():
         for what, text, last, said in PROGRAMS:
             judge(top, what, text, last, said, "--limit=1")
         judge(top, "passes after a broken build", "print('ok - a')", "1 passed, 1 failed", "FAIL", "--broken-build")
+
+        for kind in ("dashboards", "lint"):
+            result = run(top, "print('ok - a')", kind=kind)
+            case(f"the kind {kind} is run", f"{kind}/test_it" in result.stdout and "1 passed, 0 failed" in result.stdout, result.stdout)
 
         start = time.monotonic()
         result = run(top, LEAVES_A_SERVER, "--limit=30")
