@@ -27,8 +27,9 @@ endif
 
 BUILD_PACKAGES := gcc libc6-dev make pkg-config libc-ares-dev libmicrohttpd-dev libyaml-dev zlib1g-dev libsqlite3-dev
 LINT_PACKAGES := clang-tidy clang-format cppcheck python3
-TEST_PACKAGES := libcmocka-dev rbldnsd unbound prometheus python3 python3-prometheus-client curl strace \
-                 chromium chromium-driver python3-yaml
+DEMO_PACKAGES := rbldnsd unbound prometheus prometheus-alertmanager python3
+TEST_PACKAGES := libcmocka-dev $(DEMO_PACKAGES) python3-prometheus-client python3-yaml curl strace \
+                 chromium chromium-driver
 LIBRARIES := libcares libmicrohttpd yaml-0.1 zlib sqlite3
 
 # Asked for only by recipes (`=`), so that `make help` works before anything is installed.
@@ -66,8 +67,8 @@ REPLAYS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/replay_%,$(wildcard tes
 EDGE_TESTS := $(filter $(BUILD)/tests/test_edge_%,$(TESTS))
 CORE_TESTS := $(filter-out $(EDGE_TESTS),$(TESTS))
 
-.PHONY: all run test soak programs asan lint lint-layers lint-headers lint-purity lint-tidy lint-cppcheck lint-format \
-        format reference prometheusrule clean help FORCE
+.PHONY: all run test soak programs asan lint lint-layers lint-headers lint-purity lint-tidy lint-cppcheck \
+        lint-format format reference prometheusrule clean help FORCE
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/rbl_exporter ## Builds build/rbl_exporter and nothing else
@@ -183,9 +184,10 @@ format: ## Formats the C files as lint wants them
 	$(Q)sh .ci/packages clang-format
 	$(Q)find exporter tests -name '*.[ch]' -exec clang-format -i {} +
 
-reference: all ## Writes keys and metrics into the README, and look-up pages of lists into the dashboards
+reference: all ## Writes keys and metrics into the README, and the pages of lists into dashboards and templates
 	$(Q)$(PYTHON) tests/lint/readme.py --update $(BUILD)/rbl_exporter
 	$(Q)$(PYTHON) tests/dashboards/lookup_pages.py --update $(BUILD)/rbl_exporter
+	$(Q)$(PYTHON) tests/lint/delisting.py --update $(BUILD)/rbl_exporter
 
 prometheusrule: ## Writes the rules of Prometheus as an object of its operator for Kubernetes
 	$(Q)$(PYTHON) tests/rules/prometheusrule.py --update

@@ -112,9 +112,9 @@ def free_port(address):
 class World:
     """What one scene has: a folder, servers, cases."""
 
-    def __init__(self, name):
+    def __init__(self, name, prefix="rbl_exporter_e2e_"):
         self.name = name
-        self.folder = tempfile.mkdtemp(prefix="rbl_exporter_e2e_")
+        self.folder = tempfile.mkdtemp(prefix=prefix)
         os.chmod(self.folder, 0o755)  # rbldnsd drops its privileges before it reads its data
         self.running = []
         self.had_servers = False

@@ -5,7 +5,6 @@ import http.server
 import os
 import subprocess
 import sys
-import threading
 import urllib.request
 
 from prometheus_client import parser as text_parser
@@ -15,7 +14,7 @@ import exporter as under_test
 import harness
 from exporter import OPENMETRICS, Exporter, config, dns_list
 from harness import equal, main, scene
-from servers import Prometheus, Rbldnsd, find_program
+from servers import Listener, Prometheus, Rbldnsd, find_program
 
 sys.path.insert(0, os.path.join(harness.TOP, "tests", "lint"))
 try:
@@ -56,12 +55,10 @@ def start(world):
     return exporter
 
 
-class Proxy:
+class Proxy(Listener):
     """Stands between Prometheus and the exporter and notes what they agree on."""
 
     def __init__(self, world, exporter):
-        self.world = world
-        self.name = "proxy"
         self.scrapes = []
         scrapes = self.scrapes
 
@@ -83,23 +80,7 @@ class Proxy:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer((harness.take_address(), 0), Handler)
-        self.server.daemon_threads = True
-        self.endpoint = "%s:%d" % self.server.server_address
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        world.add(self)
-
-    def poll(self):
-        return None
-
-    def stop(self):
-        self.kill()
-
-    def kill(self):
-        if self in self.world.running:
-            self.world.running.remove(self)
-            self.server.shutdown()
-            self.server.server_close()
+        super().__init__(world, "proxy", http.server.ThreadingHTTPServer, Handler)
 
 
 @scene

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The README's reference is the program's own, and the check of that can fail."""
+"""The README's reference and Alertmanager's delisting pages are the program's own, and the checks of that can fail."""
 
 import os
 import pathlib
@@ -15,8 +15,11 @@ ROOT = HERE.parent.parent
 BINARY = os.environ.get("RBL_EXPORTER", str(ROOT / "build" / "rbl_exporter"))
 
 
-def check(*arguments):
-    command = [sys.executable, str(HERE / "readme.py"), *map(str, arguments)]
+TEMPLATE = ROOT / "config" / "alertmanager" / "templates" / "rbl_lists.tmpl"
+
+
+def check(*arguments, tool="readme.py"):
+    command = [sys.executable, str(HERE / tool), *map(str, arguments)]
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
 
 
@@ -34,6 +37,15 @@ def main():
         case("--update mends it and nothing else", mended and check(BINARY, readme).returncode == 0, text)
         readme.write_text("nothing\n")
         case("a README without the marks is refused", check(BINARY, readme).returncode == 1)
+        done = check(BINARY, TEMPLATE, tool="delisting.py")
+        case("the delisting pages of the templates are those of the built-in lists", done.returncode == 0, done.stdout)
+        template = pathlib.Path(folder) / "rbl_lists.tmpl"
+        template.write_text(TEMPLATE.read_text().replace("https://senderscore.org/rtbl/", "https://example.net/"))
+        done = check(BINARY, template, tool="delisting.py")
+        found = done.returncode == 1 and '+{{- else if eq . "senderscore_bl" }}https://senderscore.org/rtbl/' in done.stdout
+        case("another delisting page is found", found, done.stdout)
+        check("--update", BINARY, template, tool="delisting.py")
+        case("--update mends the templates", template.read_text() == TEMPLATE.read_text())
     finish()
 
 
