@@ -11,6 +11,7 @@ CFLAGS ?= -O2 -g
 WERROR ?= -Werror
 SANITIZE ?=
 CONFIG ?=
+SPEED ?= 1
 T ?=
 V ?=
 ifeq ($(origin CC),default)
@@ -67,7 +68,7 @@ REPLAYS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/replay_%,$(wildcard tes
 EDGE_TESTS := $(filter $(BUILD)/tests/test_edge_%,$(TESTS))
 CORE_TESTS := $(filter-out $(EDGE_TESTS),$(TESTS))
 
-.PHONY: all run test soak programs asan lint lint-layers lint-headers lint-purity lint-tidy lint-cppcheck \
+.PHONY: all run demo test soak programs asan lint lint-layers lint-headers lint-purity lint-tidy lint-cppcheck \
         lint-format format reference prometheusrule clean help FORCE
 .DELETE_ON_ERROR:
 
@@ -77,6 +78,11 @@ run: ## Installs what the build needs, builds and starts it; CONFIG=file instead
 	$(Q)sh .ci/packages $(BUILD_PACKAGES)
 	$(Q)$(MAKE) all
 	$(Q)exec $(BUILD)/rbl_exporter $(if $(CONFIG),--config.file=$(CONFIG))
+
+demo: ## Installs and starts all that belongs together, on loopback, and plays the story of a listing; SPEED=2: faster
+	$(Q)sh .ci/packages $(BUILD_PACKAGES) $(DEMO_PACKAGES)
+	$(Q)$(MAKE) all
+	$(Q)RBL_EXPORTER=$(BUILD)/rbl_exporter exec $(PYTHON) tests/demo/demo.py --speed=$(SPEED)
 
 # --- The program ---
 

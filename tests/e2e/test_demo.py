@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make demo`, sped up: its steps in order, the right notifications, and nothing of it left, however it ends."""
+
+import glob
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+
+import harness
+from exporter import BINARY
+from harness import equal, main, scene, wait
+
+DEMO = os.path.join(harness.TOP, "tests", "demo", "demo.py")
+PYTHON = "/usr/bin/python3"
+LIMIT_S = 240  # for the whole story, which takes 65 s at this speed
+SPEED = "--speed=10"
+CHAPTERS = [
+    "All is well",
+    "Three of our addresses get onto the list",
+    "A bounce arrives",
+    "Somebody is paged",
+    "The list refuses to answer",
+    "It is asked from an address that is registered",
+    "Microsoft has cleaned up",
+    "The safelist entry is no longer needed",
+]
+
+
+class Demo(harness.Process):
+    """The demonstration; on a terminal of its own, if asked for, where its Ctrl-C can be pressed."""
+
+    def __init__(self, world, *arguments, terminal=False):
+        command = [PYTHON, DEMO, SPEED, *arguments]
+        self.terminal = terminal
+        if terminal:
+            command = ["script", "--quiet", "--return", "--flush", "--command", shlex.join(command), "/dev/null"]
+        env = {"RBL_EXPORTER": BINARY, "TERM": "xterm", "TMPDIR": world.folder}
+        name = os.path.basename(world.fresh_folder("demo"))
+        super().__init__(world, name, command, env, stdin=subprocess.PIPE if terminal else subprocess.DEVNULL)
+
+    def text(self):
+        return re.sub(r"\x1b\[[0-9;]*m", "", self.log()).replace("\r", "")
+
+    def wait_for_text(self, text, limit=LIMIT_S):
+        def look():
+            assert self.poll() is None or text in self.text(), f"{text!r} was not told\n{self.log_tail()}"
+            return text in self.text()
+
+        wait(look, lambda: f"{text!r} is told\n{self.log_tail()}", limit)
+
+    def press_ctrl_c(self):
+        self.process.stdin.write(b"\x03")
+        self.process.stdin.flush()
+
+    def wait_for_end(self, limit=LIMIT_S):
+        code = wait(lambda: self.poll() is not None and [self.poll()], lambda: f"its end\n{self.log_tail()}", limit)[0]
+        self.world.running.remove(self)
+        if self.terminal:
+            self.process.stdin.close()
+        return code
+
+    @property
+    def folder(self):
+        """Where it keeps its files: the only folder in the world's."""
+        [folder] = glob.glob(os.path.join(self.world.folder, "rbl_exporter_demo_*"))
+        return folder
+
+    def what_runs(self):
+        """{process id: command line} of what works in its folder."""
+        found = {}
+        for path in glob.glob("/proc/[0-9]*/cwd"):
+            try:
+                if os.readlink(path).startswith(self.folder):
+                    with open(os.path.join(os.path.dirname(path), "cmdline"), "rb") as file:
+                        found[int(path.split("/")[2])] = file.read().decode().split("\0")[0]
+            except OSError:  # it has ended
+                continue
+        return found
+
+    def endpoints(self):
+        return {(host, int(port)) for host, port in re.findall(r"(127\.[0-9.]+):(\d+)", self.text())}
+
+
+def is_listening(endpoint):
+    with socket.socket() as tcp:
+        tcp.settimeout(2)
+        return tcp.connect_ex(endpoint) == 0
+
+
+def demand_nothing_left(world, demo, running):
+    left = [f"{pid} {name}" for pid, name in running.items() if os.path.exists(f"/proc/{pid}")]
+    equal(left, [], "processes")
+    equal(glob.glob(os.path.join(world.folder, "rbl_exporter_demo_*")), [], "files")
+    equal([e for e in demo.endpoints() if is_listening(e)], [], "ports")
+
+
+def names(running):
+    return sorted(os.path.basename(command) for command in running.values())
+
+
+PROGRAMS = ["prometheus", "prometheus-alertmanager", "rbl_exporter", "rbldnsd", "unbound", "unbound"]
+
+
+def notifications(text):
+    """What was told by the chat and by mail, in order: the titles."""
+    return re.findall(r"^  \| (?:Subject: )?(\[(?:CRITICAL|WARNING|INFO|RESOLVED)\] .*)$", text, re.MULTILINE)
+
+
+def chapter(text, number):
+    """What is told in a chapter."""
+    begin = text.index(f"{number} of {len(CHAPTERS)}  ")
+    end = text.find(f"{number + 1} of {len(CHAPTERS)}  ")
+    return text[begin:] if end < 0 else text[begin:end]
+
+
+def demand_the_story(world, text):
+    with world.case("its chapters come in order"):
+        equal(re.findall(r"^[0-9:]{8}  \d of 8  (.*)$", text, re.MULTILINE), CHAPTERS)
+    with world.case("it says that time is compressed, and by how much"):
+        told = " ".join(text.split())
+        assert "Time is compressed. A day of the alert rules takes 20 seconds (1 to 4,320)" in told, text
+    with world.case("all is clean at first, then three are listed"):
+        assert "65,536 addresses have been looked at, 0 of the five are listed" in " ".join(chapter(text, 1).split())
+        equal(len(re.findall(r'^  \| rbl_ip_listed\{.*\} 1$', chapter(text, 2), re.MULTILINE)), 3)
+    with world.case("the bounce is shown, and what is known of its address"):
+        assert "554 5.7.1 ACL dns_rbl; Client host" in chapter(text, 3)
+        for line in ('state: "ok"', 'verdict: "listed"', "fresh: true", 'codes: ["sender-score"]'):
+            assert f"  | {line}\n" in chapter(text, 3), chapter(text, 3)
+    listed = "[CRITICAL] RBLAddressListed on senderscore_bl: 40.107.130.132 (outbound)"
+    refused = "RBLListRefused on senderscore_bl"
+    with world.case("somebody is paged once, for all three"):
+        equal(notifications(chapter(text, 4)), [f"{listed} and 2 more"])
+        for ip in ("40.107.130.132", "40.107.159.143", "52.101.72.139"):
+            assert f"*{ip} (outbound)* firing since" in chapter(text, 4)
+        assert "RBLAddressListed (3), as JSON" in chapter(text, 4)
+    with world.case("the refusal is paged, and changes no verdict"):
+        equal(notifications(chapter(text, 5)), [f"[CRITICAL] {refused}"])
+        for line in ('state: "refused"', 'verdict: "listed"', "fresh: false"):
+            assert f"  | {line}\n" in chapter(text, 5), chapter(text, 5)
+    with world.case("asked from elsewhere, the list can be believed again"):
+        equal(notifications(chapter(text, 6)), [f"[RESOLVED] {refused}"])
+    with world.case("that it is over is told when all three are off the list"):
+        told = notifications(chapter(text, 7))
+        assert told and told[-1].startswith("[RESOLVED] RBLAddressListed on senderscore_bl: "), told
+        assert all(title.startswith(listed) for title in told[:-1]) and len(told) <= 3, told
+    with world.case("at last the safelist entry may go"):
+        equal(notifications(chapter(text, 8)), ["[WARNING] RBLSafelistNoLongerNeeded: kloudemail"])
+        assert "by mail to tickets@example.net" in chapter(text, 8)
+        assert "40.107.%.% (ticket KH-4711)" in chapter(text, 8)
+
+
+@scene
+def on_a_terminal(world):
+    demo = Demo(world, terminal=True)
+    with world.case("the story is told to its end"):
+        demo.wait_for_text("Everything is still running")
+    text = demo.text()
+    demand_the_story(world, text)
+    with world.case("it is told in colours"):
+        assert "\x1b[1;36m" in demo.log()
+    with world.case("everything stays up, where it said, until Ctrl-C"):
+        running = demo.what_runs()
+        equal(names(running), PROGRAMS)
+        for name in ("Status page", "Prometheus"):
+            [host, port] = re.search(rf"^  {name} +http://([0-9.]+):(\d+)/", text, re.MULTILINE).groups()
+            assert is_listening((host, int(port))), name
+        assert os.path.isfile(os.path.join(demo.folder, "prometheus.log"))
+    with world.case("then nothing is left, and it has ended well"):
+        demo.press_ctrl_c()
+        equal(demo.wait_for_end(), 0)
+        demand_nothing_left(world, demo, running)
+
+
+@scene
+def once(world):
+    demo = Demo(world, "--once", terminal=True)
+    with world.case("with --once it ends by itself, on a terminal too, and leaves nothing"):
+        demo.wait_for_text("1 of 8  ")
+        running = demo.what_runs()
+        equal(names(running), PROGRAMS)
+        equal(demo.wait_for_end(), 0)
+        assert "That was the story." in demo.text() and "still running" not in demo.text()
+        demand_nothing_left(world, demo, running)
+
+
+@scene
+def ended_early(world):
+    demo = Demo(world, terminal=True)
+    with world.case("Ctrl-C in the middle of the story ends it and removes everything"):
+        demo.wait_for_text("2 of 8  ")
+        running = demo.what_runs()
+        equal(names(running), PROGRAMS)
+        demo.press_ctrl_c()
+        equal(demo.wait_for_end(), 130)
+        demand_nothing_left(world, demo, running)
+        assert "Nothing of it is left." in demo.text() and "failed" not in demo.text()
+    for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)):
+        with world.case(f"{number.name} while it starts, as well"):
+            demo = Demo(world)
+            wait(lambda: len(glob.glob(f"{world.folder}/rbl_exporter_demo_*")) == 1 and demo.what_runs(), "a program")
+            running = demo.what_runs()
+            demo.send_signal(number)
+            equal(demo.wait_for_end(), code)
+            demand_nothing_left(world, demo, running)
+    with world.case("a program that dies ends the demonstration, which says so"):
+        demo = Demo(world)
+        demo.wait_for_text("1 of 8  ")
+        running = demo.what_runs()
+        [victim] = [pid for pid, command in running.items() if os.path.basename(command) == "prometheus"]
+        os.kill(victim, signal.SIGKILL)
+        equal(demo.wait_for_end(), 1)
+        assert "The demonstration has failed" in demo.text() and "prometheus has ended with -9" in demo.text()
+        demand_nothing_left(world, demo, running)
+    with world.case("if it is killed itself, the programs end, too"):
+        demo = Demo(world)
+        demo.wait_for_text("1 of 8  ")
+        running = demo.what_runs()
+        demo.send_signal(signal.SIGKILL)
+        demo.wait_for_end()
+        alive = lambda: [pid for pid in running if os.path.exists(f"/proc/{pid}")]
+        wait(lambda: not alive(), lambda: f"the end of {alive()}")
+        wait(lambda: not glob.glob(f"{world.folder}/rbl_exporter_demo_*"), "the end of its folder")
+
+
+@scene
+def asked_wrongly(world):
+    with world.case("what it does not understand is refused, and nothing is started"):
+        for argument in ("--speed=0", "--speed=x", "--sp=2", "now"):
+            done = subprocess.run([PYTHON, DEMO, argument], capture_output=True, text=True, timeout=30)
+            equal(done.returncode, 2, argument)
+            assert "usage: demo.py" in done.stderr and not done.stdout, done
+
+
+main()
