@@ -96,7 +96,7 @@ $(BUILD)/obj/%.o: exporter/%.c Makefile
 	$(Q)$(COMPILE) -c -o $@ $<
 
 # The compiler does not see what the assembler reads.
-$(BUILD)/obj/edge/embedded.o: config/lists.yml config/default.yml
+$(BUILD)/obj/edge/embedded.o: config/lists.yml config/default.yml config/mirrors.yml
 
 # Outside of a checkout of its own (a tarball inside another project's tree) there is no revision.
 git = $(or $(shell [ ! -e .git ] || git $(1) 2>/dev/null),unknown)

@@ -25,3 +25,4 @@ static_assert(sizeof(size_t) == 8, "EMBED writes sizes of 8 bytes");
 
 EMBED("embedded_lists_yml", "config/lists.yml");
 EMBED("embedded_default_yml", "config/default.yml");
+EMBED("embedded_mirrors_yml", "config/mirrors.yml");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * embedded: the files of config/ that are part of the binary: the built-in lists and the default
- * configuration.
+ * embedded: the files of config/ that are part of the binary: the built-in lists, the default configuration,
+ * and what is known of the names in bounces.
  *
  * The bytes are those of the files at build time, followed by a NUL that the size does not count.
  */
@@ -16,5 +16,8 @@ extern const size_t embedded_lists_yml_size;
 /* config/default.yml */
 extern const char embedded_default_yml[];
 extern const size_t embedded_default_yml_size;
+/* config/mirrors.yml */
+extern const char embedded_mirrors_yml[];
+extern const size_t embedded_mirrors_yml_size;
 
 #endif

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From text to statements.
+ *
+ * Lines are joined as long as they can be one statement: folded fields, `550-` lines, lines that a mail
+ * program has wrapped, and a lead-in such as "mx.example.net gave this error:" before a reply. A new
+ * statement begins with a reply when the one before has its own, with a time stamp of a log, with a field of
+ * a report, and behind an empty line. Headers of messages (Received and so on) are passed over with their
+ * folded lines: they are full of addresses that were not rejected.
+ */
+#include "core/bounce_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { LINE_SIZE = STATEMENT_SIZE, FIELD_NAME = 40 };
+
+enum field {
+    FIELD_NONE,
+    FIELD_HEADER,
+    FIELD_DSN,
+    FIELD_RECIPIENT,
+    FIELD_DIAGNOSTIC,
+    FIELD_STATUS,
+    FIELD_REMOTE
+};
+
+struct splitter {
+    const struct bounce_sink *sink;
+    struct statement now;
+    bool has_reply;
+    bool has_trigger;
+    unsigned claims;       /* words that a statement has once */
+    unsigned more_of;      /* the last line was `NNN-`: the code of the lines that go on; 0: none */
+    bool in_header;        /* folded lines belong to a header that is passed over */
+    bool in_report;        /* fields of RFC 3464 */
+    enum field field;      /* the last field of the report */
+    bool over;             /* a copy of the message follows */
+    bool awaits_host;      /* the last line was "Remote server:" */
+    char lower[LINE_SIZE]; /* the line, in lower case */
+};
+
+/* ---- cleaning ---- */
+
+struct replaced {
+    const char *bytes;
+    const char *by;
+};
+static const struct replaced replaced[] = {
+    {"\xc2\xa0", " "},      {"\xe2\x80\x87", " "},  {"\xe2\x80\xaf", " "}, {"\xe3\x80\x80", " "},
+    {"\xe2\x80\x8b", " "},  {"\xef\xbb\xbf", " "},  {"\xe2\x80\x98", "'"}, {"\xe2\x80\x99", "'"},
+    {"\xe2\x80\x9c", "\""}, {"\xe2\x80\x9d", "\""}, {"\xe2\x80\x93", "-"}, {"\xe2\x80\x94", "-"},
+    {"\xe2\x86\x92", "->"}, {"\xe2\x80\xa2", "*"},
+};
+
+static const struct replaced *replacement(const char *text, size_t left) {
+    for (size_t i = 0; i < sizeof replaced / sizeof *replaced; i++) {
+        size_t n = strlen(replaced[i].bytes);
+        if (n <= left && memcmp(replaced[i].bytes, text, n) == 0)
+            return &replaced[i];
+    }
+    return NULL;
+}
+
+size_t bounce_clean(const char *text, size_t len, char *out) {
+    size_t n = 0;
+    for (size_t i = 0; i < len;) {
+        unsigned char c = (unsigned char)text[i];
+        const struct replaced *r = c >= 0xc2 ? replacement(text + i, len - i) : NULL;
+        if (r != NULL) {
+            memcpy(out + n, r->by, strlen(r->by));
+            n += strlen(r->by);
+            i += strlen(r->bytes);
+            continue;
+        }
+        if (c == '\r' && i + 1 < len && text[i + 1] == '\n')
+            i++;
+        bool latin1_blank = c == 0xa0 && (i == 0 || (unsigned char)text[i - 1] < 0x80);
+        bool blank = c < 0x20 || c == 0x7f || latin1_blank;
+        out[n++] = c == '\n' || c == '\r' ? '\n' : blank ? ' ' : (char)c;
+        i++;
+    }
+    out[n] = '\0';
+    return n;
+}
+
+/* ---- one statement ---- */
+
+static void begin(struct splitter *p) {
+    p->now.len = 0;
+    p->now.text[0] = '\0';
+    p->now.remote[0] = '\0';
+    p->now.status[0] = '\0';
+    p->now.is_reply = false;
+    p->has_reply = false;
+    p->has_trigger = false;
+    p->claims = 0;
+    p->more_of = 0;
+}
+
+static void end(struct splitter *p) {
+    struct statement *s = &p->now;
+    for (size_t i = 0; i <= s->len; i++)
+        s->lower[i] = bounce_lower(s->text[i]);
+    s->is_reply = p->has_reply;
+    if (s->len > 0 && (p->has_reply || p->has_trigger))
+        p->sink->statement(p->sink->context, s);
+    begin(p);
+}
+
+/* A reply that began a line still stands where one can stand. */
+static void add_colon(struct splitter *p) {
+    struct statement *s = &p->now;
+    if (s->len == 0 || s->len + 1 >= STATEMENT_SIZE || strchr(":;'\"#(>[<", s->text[s->len - 1]) != NULL)
+        return;
+    s->text[s->len++] = ':';
+    s->text[s->len] = '\0';
+}
+
+/* Adds a line, blanks as one space; what is too long is cut at a blank, so that no address is cut. */
+static void add(struct splitter *p, const char *line) {
+    struct statement *s = &p->now;
+    size_t kept = s->len;
+    size_t n = s->len;
+    bool blank = n > 0;
+    for (; *line != '\0'; line++) {
+        if (*line == ' ') {
+            blank = n > 0;
+            kept = n;
+            continue;
+        }
+        if (n + 2 >= STATEMENT_SIZE) {
+            n = kept;
+            break;
+        }
+        if (blank)
+            s->text[n++] = ' ';
+        s->text[n++] = *line;
+        blank = false;
+    }
+    s->len = n;
+    s->text[n] = '\0';
+}
+
+/* ---- what a line is ---- */
+
+/* Quotation marks of mail programs, bullets, and the arrows of a transcript (`<<< 554 ...`). */
+static const char *skip_marks(const char *line) {
+    for (;;) {
+        line += strspn(line, " ");
+        if (strncmp(line, "<<< ", 4) == 0)
+            line += 4;
+        else if (line[0] == '>' || line[0] == '|')
+            line += 1;
+        else if ((line[0] == '*' || line[0] == '-') && line[1] == ' ')
+            line += 2;
+        else
+            return line;
+    }
+}
+
+static const char *const headers[] = {
+    "received",
+    "return-path",
+    "from",
+    "to",
+    "cc",
+    "bcc",
+    "subject",
+    "date",
+    "message-id",
+    "mime-version",
+    "content-type",
+    "content-transfer-encoding",
+    "content-description",
+    "content-disposition",
+    "content-language",
+    "content-id",
+    "dkim-signature",
+    "authentication-results",
+    "received-spf",
+    "delivered-to",
+    "reply-to",
+    "sender",
+    "references",
+    "in-reply-to",
+    "thread-topic",
+    "thread-index",
+    "accept-language",
+    "user-agent",
+    "auto-submitted",
+    "precedence",
+    "envelope-to",
+    "delivery-date",
+    "feedback-id",
+    "importance",
+};
+static const char *const reports[] = {
+    "reporting-mta", "original-envelope-id", "dsn-gateway",  "received-from-mta", "arrival-date",
+    "action",        "last-attempt-date",    "final-log-id", "will-retry-until",
+};
+
+static bool is_among(const char *name, const char *const *names, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* The field that a line begins with, and its value. */
+static enum field field_of(const char *line, const char **value) {
+    char name[FIELD_NAME + 1];
+    size_t n = 0;
+    for (; n < FIELD_NAME && (bounce_is_word(line[n]) || line[n] == '-'); n++)
+        name[n] = bounce_lower(line[n]);
+    name[n] = '\0';
+    if (n == 0 || line[n] != ':' || (line[n + 1] != ' ' && line[n + 1] != '\0'))
+        return FIELD_NONE;
+    *value = line + n + 1 + strspn(line + n + 1, " ");
+    if (strcmp(name, "diagnostic-code") == 0)
+        return FIELD_DIAGNOSTIC;
+    if (strcmp(name, "status") == 0)
+        return FIELD_STATUS;
+    if (strcmp(name, "remote-mta") == 0)
+        return FIELD_REMOTE;
+    if (strcmp(name, "final-recipient") == 0 || strcmp(name, "original-recipient") == 0)
+        return FIELD_RECIPIENT;
+    if (is_among(name, reports, sizeof reports / sizeof *reports))
+        return FIELD_DSN;
+    bool is_header = strncmp(name, "x-", 2) == 0 || strncmp(name, "arc-", 4) == 0 ||
+                     strncmp(name, "list-", 5) == 0 ||
+                     is_among(name, headers, sizeof headers / sizeof *headers);
+    return is_header ? FIELD_HEADER : FIELD_NONE;
+}
+
+/* `a` stands for a letter, `0` for a digit, `_` for a digit or a blank, `T` for itself or a blank. */
+static bool has_shape(const char *line, const char *shape) {
+    for (; *shape != '\0'; shape++, line++) {
+        bool digit = bounce_is_digit(*line);
+        bool letter = bounce_is_word(*line) && !digit;
+        bool blank = *line == ' ';
+        bool fits = *shape == 'a'   ? letter
+                    : *shape == '0' ? digit
+                    : *shape == '_' ? digit || blank
+                    : *shape == 'T' ? blank || *line == 'T'
+                                    : *line == *shape;
+        if (!fits)
+            return false;
+    }
+    return true;
+}
+
+/* What lines of logs begin with. */
+static bool has_time_stamp(const char *line) {
+    return has_shape(line, "aaa _0 00:00:00 ") || has_shape(line, "0000-00-00T00:00:");
+}
+
+static bool holds_reply(const char *line) {
+    for (size_t i = 0; line[i] != '\0'; i++)
+        if ((line[i] == '4' || line[i] == '5') && bounce_reply_at(line, i) != 0)
+            return true;
+    return false;
+}
+
+static bool is_end_marker(const char *line) {
+    return strstr(line, "elow this line is a copy of the message") != NULL ||
+           strstr(line, "This is a copy of the message, including all the headers") != NULL ||
+           strstr(line, "This is a copy of your message, including all the headers") != NULL;
+}
+
+/* A line that says who rejected the statement before it. */
+static bool is_receiver_line(const char *line, const char **host) {
+    static const char *const leads[] = {"Message rejected by:", "Remote server:", "Remote Server:"};
+    for (size_t i = 0; i < sizeof leads / sizeof *leads; i++) {
+        size_t n = strlen(leads[i]);
+        if (strncmp(line, leads[i], n) != 0)
+            continue;
+        *host = line + n + strspn(line + n, " ");
+        return true;
+    }
+    return false;
+}
+
+/* ---- reports (RFC 3464) ---- */
+
+/* Without the type before it: "dns; mx.example.net", "smtp; 554 ...". */
+static const char *without_type(const char *value) {
+    size_t n = 0;
+    while (bounce_is_word(value[n]) || value[n] == '-')
+        n++;
+    n += strspn(value + n, " ");
+    return value[n] == ';' ? value + n + 1 + strspn(value + n + 1, " ") : value;
+}
+
+static void report_field(struct splitter *p, enum field field, const char *value) {
+    bool next = p->now.len > 0 && (field == FIELD_RECIPIENT || field == FIELD_DIAGNOSTIC);
+    if (!p->in_report || next)
+        end(p);
+    p->in_report = true;
+    p->field = field;
+    switch (field) {
+    case FIELD_DIAGNOSTIC:
+        add(p, without_type(value));
+        p->has_reply = true;
+        break;
+    case FIELD_STATUS:
+        (void)snprintf(p->now.status, sizeof p->now.status, "%.*s", (int)bounce_enhanced_at(value, 0), value);
+        break;
+    case FIELD_REMOTE: (void)snprintf(p->now.remote, sizeof p->now.remote, "%s", without_type(value)); break;
+    case FIELD_NONE:
+    case FIELD_HEADER:
+    case FIELD_RECIPIENT:
+    case FIELD_DSN: break;
+    }
+}
+
+/* ---- lines ---- */
+
+/* The reply of several lines: the code, and the enhanced code that is repeated, are said once. */
+static const char *without_code(const char *line) {
+    line += 4;
+    size_t n = bounce_enhanced_at(line, 0);
+    return n > 0 && line[n] == ' ' ? line + n + 1 : line;
+}
+
+/* A statement names its client once, and its list. */
+static unsigned claims_of(const char *lower) {
+    static const char *const claims[] = {"client host [", "blocked using", "banned sending ip", "lookup site",
+                                         "blocked - see"};
+    unsigned found = 0;
+    for (size_t i = 0; i < sizeof claims / sizeof *claims; i++)
+        if (strstr(lower, claims[i]) != NULL)
+            found |= 1U << i;
+    return found;
+}
+
+static void note(struct splitter *p, const char *line) {
+    p->has_reply = p->has_reply || holds_reply(line) || bounce_enhanced_at(line, 0) > 0;
+    p->has_trigger = p->has_trigger || bounce_has_trigger(p->lower);
+    p->claims |= claims_of(p->lower);
+}
+
+static bool begins_anew(const struct splitter *p, const char *line) {
+    if (has_time_stamp(line))
+        return true;
+    if (p->has_reply && (holds_reply(line) || bounce_enhanced_at(line, 0) > 0))
+        return true;
+    return (p->claims & claims_of(p->lower)) != 0;
+}
+
+static void content(struct splitter *p, const char *line) {
+    const char *host = NULL;
+    unsigned code = bounce_reply_at(line, 0);
+    bool goes_on = code != 0 && code == p->more_of;
+    if (p->awaits_host || is_receiver_line(line, &host)) {
+        end(p);
+        host = p->awaits_host ? line : host;
+        p->awaits_host = !p->awaits_host && host[0] == '\0'; /* it stands on the next line */
+        if (!p->awaits_host)
+            p->sink->receiver(p->sink->context, host);
+        return;
+    }
+    size_t len = strlen(line);
+    for (size_t i = 0; i <= len; i++)
+        p->lower[i] = bounce_lower(line[i]);
+    if (!goes_on && begins_anew(p, line))
+        end(p);
+    p->more_of = code != 0 && line[3] == '-' ? code : 0;
+    if (code != 0 && !goes_on)
+        add_colon(p);
+    add(p, goes_on ? without_code(line) : line);
+    note(p, line);
+}
+
+static void empty_line(struct splitter *p) {
+    p->in_header = false;
+    p->in_report = false;
+    /* "The response from the remote server was:", an empty line, and the reply. */
+    if (!p->has_reply && p->now.len > 0 && p->now.text[p->now.len - 1] == ':')
+        return;
+    end(p);
+}
+
+static void take_line(struct splitter *p, const char *raw) {
+    const char *value = NULL;
+    const char *line = skip_marks(raw);
+    bool folded = raw[0] == ' ';
+    p->over = p->over || is_end_marker(line);
+    if (p->over)
+        return;
+    if (line[0] == '\0') {
+        empty_line(p);
+        return;
+    }
+    enum field field = field_of(line, &value);
+    if (p->in_report && field == FIELD_NONE) { /* a folded line, or one that was wrapped */
+        if (p->field == FIELD_DIAGNOSTIC)
+            add(p, line);
+        return;
+    }
+    if (p->in_header && folded)
+        return;
+    p->in_header = field == FIELD_HEADER && !p->in_report;
+    if (p->in_header)
+        end(p);
+    else if (field != FIELD_NONE)
+        report_field(p, field, value);
+    else
+        content(p, line);
+}
+
+void bounce_split(const char *text, const struct bounce_sink *sink) {
+    struct splitter p = {.sink = sink};
+    char line[LINE_SIZE];
+    begin(&p);
+    while (*text != '\0') {
+        size_t len = strcspn(text, "\n");
+        size_t n = len < sizeof line - 1 ? len : sizeof line - 1;
+        while (n < len && n > 0 && text[n] != ' ') /* cut at a blank */
+            n--;
+        memcpy(line, text, n);
+        line[n] = '\0';
+        take_line(&p, line);
+        text += len + (text[len] == '\n');
+    }
+    end(&p);
+}
