@@ -132,10 +132,11 @@ bool settings_choose_lists(const struct settings *s, const char *const *names, s
                            struct problems *problems, bool *chosen) MUST_CHECK;
 /* Settings that ask the lists `asked` (by index, enabled ones only; the others become disabled) about
  * `ranges` and nothing else: one group, in which a range of one address is an address, and what is given
- * twice is once. Every address comes up once, and no result grows stale. `*out` is the caller's to
+ * twice is once. Every address comes up once, and no result grows stale. `seen`: agreeing looks that somebody
+ * else has had, by which each list needs fewer of its own, but one. `*out` is the caller's to
  * settings_free(), before `s`, from which it borrows. STATUS_NO_MEMORY. */
 enum status settings_for_check(const struct settings *s, const struct ip_range *ranges, size_t n_ranges,
-                               const bool *asked, struct settings **out) MUST_CHECK;
+                               const bool *asked, unsigned seen, struct settings **out) MUST_CHECK;
 
 /* The reference of all keys as Markdown (the README's table is this text). */
 void settings_reference(struct buf *out);

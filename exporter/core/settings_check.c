@@ -104,25 +104,27 @@ static enum status make_group(struct arena *arena, const struct ip_range *ranges
 
 /* ---- the whole ---- */
 
-static struct list *copy_lists(struct arena *arena, const struct settings *s, const bool *asked) {
+static struct list *copy_lists(struct arena *arena, const struct settings *s, const bool *asked,
+                               unsigned seen) {
     struct list *lists = arena_array(arena, s->n_lists + 1, sizeof *lists);
     for (size_t i = 0; lists && i < s->n_lists; i++) {
         lists[i] = s->lists[i];
         lists[i].enabled = asked[i];
         lists[i].interval_ns = 0;
+        lists[i].confirm = lists[i].confirm > seen ? lists[i].confirm - seen : 1;
     }
     return lists;
 }
 
 enum status settings_for_check(const struct settings *s, const struct ip_range *ranges, size_t n_ranges,
-                               const bool *asked, struct settings **out) {
+                               const bool *asked, unsigned seen, struct settings **out) {
     struct settings *check = malloc(sizeof *check);
     if (!check)
         return STATUS_NO_MEMORY;
     *check = *s;
     arena_init(&check->arena);
     check->defaults.stale_after_ns = 0;
-    struct list *lists = copy_lists(&check->arena, s, asked);
+    struct list *lists = copy_lists(&check->arena, s, asked, seen);
     bool *on = arena_array(&check->arena, s->n_lists + 1, sizeof *on);
     struct group *group = arena_alloc(&check->arena, sizeof *group);
     enum status status = STATUS_NO_MEMORY;

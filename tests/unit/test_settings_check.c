@@ -48,7 +48,7 @@ static void what_is_asked_takes_the_place_of_the_groups(void **state) {
     const struct ip_range ranges[] = {range("192.0.2.7"),   range("198.51.100.0/30"),
                                       range("192.0.2.1"),   range("192.0.2.7/32"),
                                       range("2001:db8::1"), range("198.51.100.0/30")};
-    assert_int_equal(settings_for_check(&f.settings, ranges, 6, asked, &check), STATUS_OK);
+    assert_int_equal(settings_for_check(&f.settings, ranges, 6, asked, 0, &check), STATUS_OK);
     assert_int_equal(check->n_groups, 1);
     const struct group *group = &check->groups[0];
     assert_string_equal(group->name, "check");
@@ -74,12 +74,29 @@ static void every_address_comes_up_once_and_stays_fresh(void **state) {
     const bool asked[] = {true, true, false};
     configure(&f);
     const struct ip_range ranges[] = {range("192.0.2.0/24")};
-    assert_int_equal(settings_for_check(&f.settings, ranges, 1, asked, &check), STATUS_OK);
+    assert_int_equal(settings_for_check(&f.settings, ranges, 1, asked, 0, &check), STATUS_OK);
     assert_int_equal(check->lists[0].interval_ns, 0);
     assert_true(check->groups[0].interval_ns >= 366 * DAY);
     assert_true(check->groups[0].sweep_interval_ns >= 366 * DAY);
     assert_int_equal(check->defaults.stale_after_ns, 0);
     settings_free(check);
+}
+
+static void what_others_have_seen_saves_looks(void **state) {
+    struct fixture f;
+    struct settings *check = NULL;
+    const bool asked[] = {true, true, false};
+    const struct ip_range ranges[] = {range("192.0.2.1")};
+    configure(&f);
+    f.lists[0].confirm = 3;
+    f.lists[1].confirm = 1;
+    for (unsigned seen = 0; seen < 5; seen++) {
+        assert_int_equal(settings_for_check(&f.settings, ranges, 1, asked, seen, &check), STATUS_OK);
+        assert_int_equal(check->lists[0].confirm, seen < 3 ? 3 - seen : 1);
+        assert_int_equal(check->lists[1].confirm, 1);
+        settings_free(check);
+    }
+    assert_int_equal(f.lists[0].confirm, 3);
 }
 
 static void the_configuration_stays_as_it_is(void **state) {
@@ -88,7 +105,7 @@ static void the_configuration_stays_as_it_is(void **state) {
     const bool asked[] = {false, true, false};
     configure(&f);
     const struct ip_range ranges[] = {range("192.0.2.1")};
-    assert_int_equal(settings_for_check(&f.settings, ranges, 1, asked, &check), STATUS_OK);
+    assert_int_equal(settings_for_check(&f.settings, ranges, 1, asked, 0, &check), STATUS_OK);
     assert_false(check->lists[0].enabled);
     assert_true(f.lists[0].enabled);
     assert_int_equal(f.lists[0].interval_ns, MINUTE);
@@ -106,7 +123,7 @@ static void without_memory_nothing_is_made(void **state) {
     enum status status = STATUS_NO_MEMORY;
     while (status == STATUS_NO_MEMORY) {
         fails_at = ++n;
-        status = settings_for_check(&f.settings, ranges, 2, asked, &check);
+        status = settings_for_check(&f.settings, ranges, 2, asked, 0, &check);
         assert_true((status == STATUS_OK) == (check != NULL));
     }
     fails_at = 0;
@@ -157,6 +174,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_asked_takes_the_place_of_the_groups),
         cmocka_unit_test(every_address_comes_up_once_and_stays_fresh),
+        cmocka_unit_test(what_others_have_seen_saves_looks),
         cmocka_unit_test(the_configuration_stays_as_it_is),
         cmocka_unit_test(without_memory_nothing_is_made),
         cmocka_unit_test(lists_are_chosen_by_name),
