@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app.h"
 
+#include "app_bounce.h"
 #include "app_check.h"
 #include "app_config.h"
 #include "app_daemon.h"
@@ -14,6 +15,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE, TEXT_CAP = 8 << 20 };
 
@@ -90,12 +92,20 @@ static int run(const struct cli *cli) {
     return code;
 }
 
+/* A mail server behind whose alias it stands knows the codes of sysexits.h. */
+static bool is_bounce(int argc, char **argv) {
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "bounce") == 0)
+            return true;
+    return false;
+}
+
 int app_main(int argc, char **argv) {
     struct cli cli;
     if (!process_keep_streams())
         return EXIT_FAILED; /* there is nowhere to say why */
     if (cli_parse(argc, argv, &cli) != STATUS_OK)
-        return EXIT_USAGE;
+        return is_bounce(argc, argv) ? BOUNCE_EXIT_USAGE : EXIT_USAGE;
     log_setup(cli.log_level, cli.log_format);
     switch (cli.command) {
     case CLI_HELP: cli_print_help(); return EXIT_OK;
@@ -104,6 +114,7 @@ int app_main(int argc, char **argv) {
         return EXIT_OK;
     case CLI_REFERENCE: return run_reference();
     case CLI_CHECK: return app_check_run(&cli);
+    case CLI_BOUNCE: return app_bounce_run(&cli);
     case CLI_DAEMON:
     case CLI_LISTS:
     case CLI_RANGES:

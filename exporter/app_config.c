@@ -13,24 +13,50 @@
 #define DAY_NS (INT64_C(86400) * 1000000000)
 enum { RANGES_OLD_DAYS = 180 };
 
+/* Parses a file of the binary; what it says goes on living in `arena`. */
+static enum status parse_embedded(const char *text, size_t size, struct arena *arena,
+                                  struct problems *problems, const struct node **root) {
+    arena_init(arena);
+    problems_init(problems);
+    return yaml_parse(text, size, arena, problems, root);
+}
+
+static void end_embedded(const char *name, enum status status, struct arena *arena,
+                         struct problems *problems) {
+    if (status != STATUS_OK)
+        app_problems_log(name, problems);
+    problems_release(problems);
+    free(problems);
+    arena_release(arena);
+}
+
 struct catalog *app_catalog(void) {
     struct catalog *catalog = NULL;
     struct arena arena;
+    const struct node *root = NULL;
     struct problems *problems = malloc(sizeof *problems);
     if (problems == NULL)
         return NULL;
-    arena_init(&arena);
-    problems_init(problems);
-    const struct node *root = NULL;
-    enum status status = yaml_parse(embedded_lists_yml, embedded_lists_yml_size, &arena, problems, &root);
+    enum status status = parse_embedded(embedded_lists_yml, embedded_lists_yml_size, &arena, problems, &root);
     if (status == STATUS_OK)
         status = catalog_read(root, problems, &catalog);
-    if (status != STATUS_OK)
-        app_problems_log("(embedded lists.yml)", problems);
-    problems_release(problems);
-    free(problems);
-    arena_release(&arena);
+    end_embedded("(embedded lists.yml)", status, &arena, problems);
     return catalog;
+}
+
+struct mirrors *app_mirrors(void) {
+    struct mirrors *mirrors = NULL;
+    struct arena arena;
+    const struct node *root = NULL;
+    struct problems *problems = malloc(sizeof *problems);
+    if (problems == NULL)
+        return NULL;
+    enum status status =
+        parse_embedded(embedded_mirrors_yml, embedded_mirrors_yml_size, &arena, problems, &root);
+    if (status == STATUS_OK)
+        status = mirrors_read(root, problems, &mirrors);
+    end_embedded("(embedded mirrors.yml)", status, &arena, problems);
+    return mirrors;
 }
 
 const char *app_config_name(const char *file) {

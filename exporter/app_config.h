@@ -8,12 +8,15 @@
 
 #include "core/buf.h"
 #include "core/catalog.h"
+#include "core/mirror.h"
 #include "core/settings.h"
 
 #include <stdint.h>
 
 /* The catalogue of built-in lists from the binary; NULL (told on the log) if it is broken, which is a bug. */
 struct catalog *app_catalog(void) MUST_CHECK;
+/* What is known of the names in bounces, likewise. */
+struct mirrors *app_mirrors(void) MUST_CHECK;
 /* How the configuration in `file` (NULL: the embedded default) is called in messages. */
 const char *app_config_name(const char *file);
 /* Reads the configuration in `file` (NULL: the embedded default). `problems` is initialised by the caller and

@@ -68,6 +68,17 @@ struct check_cost {
     uint64_t room;      /* what it gives now */
 };
 
+/* What one list says about one address. */
+struct check_result {
+    enum registry_verdict verdict;
+    const char *reason; /* NULL unless unknown */
+    uint64_t codes;
+    int score;        /* -1: none */
+    int64_t since_ns; /* monotonic; INT64_MIN: not known */
+    const char *txt;  /* NULL: none */
+    uint32_t took_us; /* UINT32_MAX: no answer came */
+};
+
 enum check_outcome { CHECK_NONE_LISTED = 0, CHECK_SOME_LISTED = 1, CHECK_UNKNOWN = 3 };
 
 /* Drops what comes a second time, keeping the order; returns how many are left, or SIZE_MAX for want of
@@ -90,6 +101,8 @@ bool check_turn(struct check *check, int64_t now_ns);
 /* It ends here: what is open becomes unknown (interrupted). */
 void check_interrupt(struct check *check);
 
+/* False: the list is not wanted, or not asked about this family. */
+bool check_result(const struct check *check, uint32_t list, const struct ip *ip, struct check_result *out);
 /* What came of it: the exit code of the command. Block lists alone count as listings. */
 enum check_outcome check_outcome(const struct check *check);
 /* How many listings by block lists are known so far, for the progress line. */

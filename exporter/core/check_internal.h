@@ -8,17 +8,6 @@
 #include "core/check.h"
 #include "core/why.h"
 
-/* What one list says about one address. */
-struct check_result {
-    enum registry_verdict verdict;
-    const char *reason; /* NULL unless unknown */
-    uint64_t codes;
-    int score;        /* -1: none */
-    int64_t since_ns; /* monotonic; INT64_MIN: not known */
-    const char *txt;  /* NULL: none */
-    uint32_t took_us; /* UINT32_MAX: no answer came */
-};
-
 /* Addresses, by what block lists say of them; with `list` >= 0 by what one list says. */
 struct check_counts {
     uint64_t listed;
@@ -26,8 +15,6 @@ struct check_counts {
     uint64_t unknown;
 };
 
-/* False: the list is not wanted, or not asked about this family. */
-bool check_result(const struct check *check, uint32_t list, const struct ip *ip, struct check_result *out);
 /* Whether a block list lists it; *unknown: a list of any kind could not say. */
 bool check_is_listed(const struct check *check, const struct ip *ip, bool *unknown);
 struct check_counts check_count(const struct check *check, const struct ip_range *range, int64_t list);

@@ -25,6 +25,7 @@ enum flag_id {
     FLAG_LIST,
     FLAG_OUTPUT,
     FLAG_FORCE,
+    FLAG_CHECK,
     FLAG_LATER, /* named by the contract, not there yet */
 };
 
@@ -36,58 +37,67 @@ struct flag {
     const char *value; /* how help shows it; NULL: boolean */
     const char *help;
     enum cli_command command; /* the only one that it goes with; CLI_DAEMON: it is a general flag */
+    enum cli_command also;    /* but for this one; CLI_DAEMON: none */
 };
 
 static const struct flag flags[] = {
-    {FLAG_HELP, "help", NULL, "Show this help.", CLI_DAEMON},
+    {FLAG_HELP, "help", NULL, "Show this help.", CLI_DAEMON, CLI_DAEMON},
     {FLAG_CONFIG_FILE, "config.file", "FILE",
-     "Configuration file (YAML). Without it the embedded default configuration is used.", CLI_DAEMON},
+     "Configuration file (YAML). Without it the embedded default configuration is used.", CLI_DAEMON,
+     CLI_DAEMON},
     {FLAG_CONFIG_CHECK, "config.check", NULL,
      "Validate the configuration, print every error as file:line:column: message, and exit with 0 or 1.",
-     CLI_DAEMON},
+     CLI_DAEMON, CLI_DAEMON},
     {FLAG_LISTEN, "web.listen-address", ":10554",
-     "Address and port on which to serve metrics and the status page.", CLI_DAEMON},
-    {FLAG_TELEMETRY_PATH, "web.telemetry-path", "/metrics", "Path under which to expose metrics.",
+     "Address and port on which to serve metrics and the status page.", CLI_DAEMON, CLI_DAEMON},
+    {FLAG_TELEMETRY_PATH, "web.telemetry-path", "/metrics", "Path under which to expose metrics.", CLI_DAEMON,
      CLI_DAEMON},
     {FLAG_MAX_REQUESTS, "web.max-requests", "40", "Maximum number of requests in work at once, at least 1.",
-     CLI_DAEMON},
+     CLI_DAEMON, CLI_DAEMON},
     {FLAG_STORAGE, "storage.path", "data/",
      "Folder for what survives a restart: listings, history, spent queries. Made if it does not exist.",
-     CLI_DAEMON},
+     CLI_DAEMON, CLI_DAEMON},
     {FLAG_LOG_LEVEL, "log.level", "info",
-     "Only log messages with the given severity or above. One of: [debug, info, warn, error]", CLI_DAEMON},
-    {FLAG_LOG_FORMAT, "log.format", "logfmt", "Output format of log messages. One of: [logfmt, json]",
+     "Only log messages with the given severity or above. One of: [debug, info, warn, error]", CLI_DAEMON,
      CLI_DAEMON},
-    {FLAG_VERSION, "version", NULL, "Show what this program was built from.", CLI_DAEMON},
-    {FLAG_LIST, "list", "NAME", "Ask only this list; may be given more than once.", CLI_CHECK},
-    {FLAG_OUTPUT, "output", "table", "Form of the result. One of: [table, json]", CLI_CHECK},
+    {FLAG_LOG_FORMAT, "log.format", "logfmt", "Output format of log messages. One of: [logfmt, json]",
+     CLI_DAEMON, CLI_DAEMON},
+    {FLAG_VERSION, "version", NULL, "Show what this program was built from.", CLI_DAEMON, CLI_DAEMON},
+    {FLAG_LIST, "list", "NAME", "Ask only this list; may be given more than once.", CLI_CHECK, CLI_DAEMON},
+    {FLAG_OUTPUT, "output", "table", "Form of the result. One of: [table, json]", CLI_CHECK, CLI_BOUNCE},
     {FLAG_FORCE, "force", NULL,
      "Check a range although it takes long or has more addresses than the budget of a list allows now; "
      "no more queries are sent than it allows.",
-     CLI_CHECK},
-    {FLAG_LATER, "web.config.file", "", NULL, CLI_DAEMON},
-    {FLAG_LATER, "web.external-url", "", NULL, CLI_DAEMON},
-    {FLAG_LATER, "web.route-prefix", "", NULL, CLI_DAEMON},
-    {FLAG_LATER, "web.systemd-socket", NULL, NULL, CLI_DAEMON},
-    {FLAG_LATER, "shard.index", "", NULL, CLI_DAEMON},
-    {FLAG_LATER, "shard.count", "", NULL, CLI_DAEMON},
+     CLI_CHECK, CLI_DAEMON},
+    {FLAG_CHECK, "check", NULL, "Look the addresses up now, in at most 5 seconds; --no-check only reads.",
+     CLI_BOUNCE, CLI_DAEMON},
+    {FLAG_LATER, "send", "", NULL, CLI_DAEMON, CLI_DAEMON},
+    {FLAG_LATER, "web.config.file", "", NULL, CLI_DAEMON, CLI_DAEMON},
+    {FLAG_LATER, "web.external-url", "", NULL, CLI_DAEMON, CLI_DAEMON},
+    {FLAG_LATER, "web.route-prefix", "", NULL, CLI_DAEMON, CLI_DAEMON},
+    {FLAG_LATER, "web.systemd-socket", NULL, NULL, CLI_DAEMON, CLI_DAEMON},
+    {FLAG_LATER, "shard.index", "", NULL, CLI_DAEMON, CLI_DAEMON},
+    {FLAG_LATER, "shard.count", "", NULL, CLI_DAEMON, CLI_DAEMON},
 };
 enum { N_FLAGS = sizeof flags / sizeof flags[0] };
 static_assert(N_FLAGS <= 32, "a bit for each flag");
 
 static const struct command {
     const char *name; /* with what it takes behind it, if it takes words */
-    bool later;
     enum cli_command command;
     const char *help; /* NULL: not shown */
 } commands[] = {
-    {"check IP|RANGE...", false, CLI_CHECK,
+    {"check IP|RANGE...", CLI_CHECK,
      "Look up addresses and ranges now; exit code 0: none listed, 1: some listed, 3: unknown, 2: usage."},
-    {"lists", false, CLI_LISTS, "Show the lists that are known: built in and configured."},
-    {"ranges", false, CLI_RANGES, "Show the configured groups expanded: CIDR, count, % notation."},
-    {"reference", false, CLI_REFERENCE, NULL}, /* for whoever edits the README */
-    {"bounce", true, CLI_DAEMON, NULL},
-    {"plan", false, CLI_PLAN, "Show what the configuration will cost and achieve, and what to change."},
+    {"lists", CLI_LISTS, "Show the lists that are known: built in and configured."},
+    {"ranges", CLI_RANGES, "Show the configured groups expanded: CIDR, count, % notation."},
+    {"reference", CLI_REFERENCE, NULL}, /* for whoever edits the README */
+    {"bounce [FILE...]", CLI_BOUNCE,
+     "Read bounces (- or nothing: standard input): what was rejected, by which list, how it stands now, and "
+     "what to "
+     "do. For pipes of a mail server too; exit code 0: read, 64: usage, 66: no such file, 75: try again "
+     "later."},
+    {"plan", CLI_PLAN, "Show what the configuration will cost and achieve, and what to change."},
 };
 
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
@@ -98,6 +108,11 @@ static int command_len(const struct command *command) {
 
 static bool takes_words(const struct command *command) {
     return command->name[command_len(command)] != '\0';
+}
+
+/* `[...]`: it can do without. */
+static bool needs_words(const struct command *command) {
+    return takes_words(command) && command->name[command_len(command) + 1] != '[';
 }
 
 static const struct command *find_command(const char *name) {
@@ -207,6 +222,7 @@ static enum status set_flag(struct cli *cli, const struct flag *flag, const char
     case FLAG_LIST: return add_list_name(cli, value);
     case FLAG_OUTPUT: return set_output(cli, value);
     case FLAG_FORCE: cli->force = on; return STATUS_OK;
+    case FLAG_CHECK: cli->no_check = !on; return STATUS_OK;
     case FLAG_LOG_LEVEL:
         if (!log_level_parse(value, &cli->log_level))
             return fail("--log.level=%s: expected debug, info, warn or error", value);
@@ -284,8 +300,6 @@ static enum status read_word(struct reader *reader, char *word, struct cli *cli)
     const struct command *command = find_command(word);
     if (!command)
         return fail("unknown command %s", word);
-    if (command->later)
-        return fail("the command %s is not yet supported", word);
     reader->command = command;
     if (cli->command == CLI_DAEMON)
         cli->command = command->command;
@@ -310,13 +324,14 @@ static enum status check_all(const struct reader *reader, const struct cli *cli)
         return fail("--config.check does not go with the command %.*s", len, command->name);
     for (size_t i = 0; i < N_FLAGS; i++) {
         if ((reader->seen >> i & 1) == 0 || flags[i].command == CLI_DAEMON ||
-            flags[i].command == cli->command)
+            flags[i].command == cli->command ||
+            (flags[i].also != CLI_DAEMON && flags[i].also == cli->command))
             continue;
         int owner_len = 0;
         const char *owner = name_of(flags[i].command, &owner_len);
         return fail("--%s goes only with the command %.*s", flags[i].name, owner_len, owner);
     }
-    if (command && takes_words(command) && reader->n_words == 0)
+    if (command && needs_words(command) && reader->n_words == 0)
         return fail("the command %.*s needs %s", len, command->name, command->name + len + 1);
     return STATUS_OK;
 }
@@ -336,7 +351,8 @@ enum status cli_parse(int argc, char **argv, struct cli *out) {
     enum status status = STATUS_OK;
     while (status == STATUS_OK && reader.next < reader.end) {
         char *argument = *reader.next++;
-        if (only_words || argument[0] != '-')
+        bool is_stdin = argument[1] == '\0' && reader.command && takes_words(reader.command);
+        if (only_words || argument[0] != '-' || is_stdin)
             status = read_word(&reader, argument, &cli);
         else if (strcmp(argument, "--") == 0)
             only_words = true;
@@ -378,7 +394,7 @@ static void print_entry(const char *name, const char *text) {
 
 static void print_flag(const struct flag *flag, const char *indent) {
     char name[64];
-    bool can_be_off = flag->id == FLAG_CONFIG_CHECK || flag->id == FLAG_FORCE;
+    bool can_be_off = flag->id == FLAG_CONFIG_CHECK || flag->id == FLAG_FORCE || flag->id == FLAG_CHECK;
     snprintf(name, sizeof name, "  %s --%s%s%s%s", indent, can_be_off ? "[no-]" : "", flag->name,
              flag->value ? "=" : "", flag->value ? flag->value : "");
     print_entry(name, flag->help);
@@ -399,7 +415,8 @@ void cli_print_help(void) {
         snprintf(name, sizeof name, "  %s", commands[i].name);
         print_entry(name, commands[i].help);
         for (size_t k = 0; k < N_FLAGS; k++)
-            if (flags[k].command == commands[i].command)
+            if (flags[k].command == commands[i].command ||
+                (flags[k].also != CLI_DAEMON && flags[k].also == commands[i].command))
                 print_flag(&flags[k], "   ");
     }
 }

@@ -19,6 +19,7 @@
 enum cli_command {
     CLI_DAEMON,
     CLI_CHECK,
+    CLI_BOUNCE,
     CLI_LISTS,
     CLI_RANGES,
     CLI_PLAN,
@@ -39,14 +40,15 @@ struct cli {
     const char *storage_path;   /* "data/" */
     enum log_level log_level;
     enum log_format log_format;
-    /* What follows a command that takes words; at least one then. */
+    /* What follows a command that takes words; at least one if it needs any. */
     const char *const *words;
     size_t n_words;
-    /* Flags of `check`. */
+    /* Flags of `check` and `bounce`. */
     const char *list_names[CLI_LIST_NAMES]; /* --list, in the order given */
     size_t n_list_names;
     enum cli_output output;
     bool force;
+    bool no_check; /* --no-check */
 };
 
 /* Reads argv (strings stay borrowed; `words` are moved to its front). On an error prints a sentence to stderr

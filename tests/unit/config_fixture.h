@@ -82,7 +82,7 @@ static enum status read_text(const char *text, struct settings **out) {
     return status;
 }
 
-static bool has_problem(const char *place, const char *piece, bool warning) {
+static inline bool has_problem(const char *place, const char *piece, bool warning) {
     for (size_t i = 0; i < problems.n_shown; i++) {
         const struct problem *p = &problems.shown[i];
         char at[32];

@@ -116,6 +116,12 @@ static const struct {
     {{"check", "192.0.2.1", "--output=table"}, {.command = CLI_CHECK, .n_words = 1, DEFAULTS}},
     {{"--force", "check", "192.0.2.1"}, {.command = CLI_CHECK, .n_words = 1, .force = true, DEFAULTS}},
     {{"check", "--no-force", "192.0.2.1"}, {.command = CLI_CHECK, .n_words = 1, DEFAULTS}},
+    {{"bounce"}, {.command = CLI_BOUNCE, DEFAULTS}},
+    {{"bounce", "-"}, {.command = CLI_BOUNCE, .n_words = 1, DEFAULTS}},
+    {{"bounce", "a.eml", "-", "--output=json"},
+     {.command = CLI_BOUNCE, .n_words = 2, .output = CLI_JSON, DEFAULTS}},
+    {{"bounce", "--check"}, {.command = CLI_BOUNCE, DEFAULTS}},
+    {{"bounce", "--no-check"}, {.command = CLI_BOUNCE, .no_check = true, DEFAULTS}},
     {{"check", "--list=a", "192.0.2.1", "--list", "b"},
      {.command = CLI_CHECK, .n_words = 1, .n_list_names = 2, .list_names = {"a", "b"}, DEFAULTS}},
 };
@@ -133,7 +139,8 @@ static void reads_flags_and_commands(void **state) {
             !same_text(got.telemetry_path, e->telemetry_path) || got.max_requests != e->max_requests ||
             got.log_level != e->log_level || got.log_format != e->log_format ||
             !same_text(got.storage_path, e->storage_path) || got.n_words != e->n_words ||
-            got.output != e->output || got.force != e->force || got.n_list_names != e->n_list_names)
+            got.output != e->output || got.force != e->force || got.no_check != e->no_check ||
+            got.n_list_names != e->n_list_names)
             fail_msg("row %zu (%s)", i, accepted[i].args[0]);
         for (size_t k = 0; k < e->n_list_names; k++)
             assert_string_equal(got.list_names[k], e->list_names[k]);
@@ -229,12 +236,17 @@ static const struct {
     {{"check", "192.0.2.1", "--force=1"}, "--force takes no value"},
     {{"check", "192.0.2.1", "--list="}, "--list needs a value that is not empty"},
     {{"check", "192.0.2.1", "--config.check"}, "--config.check does not go with the command check"},
-    {{"check", "192.0.2.1", "--send=x"}, "unknown flag --send"},
+    {{"check", "192.0.2.1", "--send=x"}, "--send is not yet supported"},
     {{"--force"}, "--force goes only with the command check"},
     {{"lists", "--output=json"}, "--output goes only with the command check"},
     {{"--list=a", "ranges"}, "--list goes only with the command check"},
     {{"check IP|RANGE...", "192.0.2.1"}, "unknown command check IP|RANGE..."},
-    {{"bounce"}, "the command bounce is not yet supported"},
+    {{"bounce", ""}, "bounce: an argument is empty"},
+    {{"bounce", "--list=a"}, "--list goes only with the command check"},
+    {{"bounce", "--no-check=x"}, "--no-check takes no value"},
+    {{"check", "192.0.2.1", "--no-check"}, "--check goes only with the command bounce"},
+    {{"bounce", "-x"}, "unknown flag -x"},
+    {{"lists", "-"}, "unknown flag -"},
     {{"list"}, "unknown command list"},
     {{""}, "unknown command "},
     {{"--", "--help"}, "unknown command --help"},
@@ -297,6 +309,8 @@ static void helps_with_all_that_is_supported_and_nothing_else(void **state) {
         "      --list=NAME ",
         "      --output=table ",
         "      --[no-]force ",
+        "\n  bounce [FILE...] ",
+        "      --[no-]check ",
         "\n  lists ",
         "\n  ranges ",
     };
@@ -304,7 +318,7 @@ static void helps_with_all_that_is_supported_and_nothing_else(void **state) {
         if (!strstr(text, shown[i]))
             fail_msg("no \"%s\" in\n%s", shown[i], text);
     }
-    static const char *const hidden[] = {"reference", "shard", "external", "bounce", "(null)"};
+    static const char *const hidden[] = {"reference", "shard", "external", "--send", "(null)"};
     for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++)
         assert_null(strstr(text, hidden[i]));
     for (const char *line = text; *line != '\0'; line += strcspn(line, "\n") + 1) {

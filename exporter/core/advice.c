@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/advice.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+const char *const advice_result_text[ADVICE_RESULTS] = {
+    [ADVICE_CONFIRMED] = "confirmed",
+    [ADVICE_NOT_LISTED] = "not_listed",
+    [ADVICE_UNKNOWN] = "unknown",
+    [ADVICE_UNPARSED] = "unparsed",
+};
+
+/* The enabled list that is called `name`, or asks the zone of the built-in list of that name. */
+static uint32_t find_list(const struct settings *s, const struct catalog *catalog, const char *name) {
+    const struct list *builtin = catalog_find(catalog, name);
+    for (uint32_t i = 0; i < s->n_lists; i++) {
+        const struct list *list = &s->lists[i];
+        bool same =
+            strcmp(list->name, name) == 0 || (builtin != NULL && strcasecmp(list->zone, builtin->zone) == 0);
+        if (list->enabled && list->kind == LIST_BLOCK && same)
+            return i;
+    }
+    return ADVICE_NO_LIST;
+}
+
+static uint32_t find_zone(const struct settings *s, const char *zone) {
+    for (uint32_t i = 0; i < s->n_lists && zone[0] != '\0'; i++)
+        if (s->lists[i].enabled && s->lists[i].kind == LIST_BLOCK && strcasecmp(s->lists[i].zone, zone) == 0)
+            return i;
+    return ADVICE_NO_LIST;
+}
+
+static const struct list *builtin_of_zone(const struct catalog *catalog, const char *zone) {
+    for (size_t i = 0; i < catalog->n_lists; i++)
+        if (strcasecmp(catalog->lists[i].zone, zone) == 0)
+            return &catalog->lists[i];
+    return NULL;
+}
+
+static void find_public(struct advice *a, const struct catalog *catalog, const struct settings *settings) {
+    const struct mirror_name *known = a->bounce->known;
+    const struct list *builtin = builtin_of_zone(catalog, a->bounce->zone);
+    a->list = find_zone(settings, a->bounce->zone);
+    for (size_t i = 0; known != NULL && i < known->lists.n && a->list == ADVICE_NO_LIST; i++)
+        a->list = find_list(settings, catalog, known->lists.items[i]);
+    if (known != NULL && known->lists.n > 0)
+        a->public_list = known->lists.items[0];
+    else if (a->list != ADVICE_NO_LIST)
+        a->public_list = settings->lists[a->list].name;
+    else if (builtin != NULL)
+        a->public_list = builtin->name;
+}
+
+void advice_prepare(struct advice *a, const struct bounce *bounce, const struct mirrors *mirrors,
+                    const struct catalog *catalog, const struct settings *settings) {
+    *a = (struct advice){.bounce = bounce, .list = ADVICE_NO_LIST, .page = "", .result = ADVICE_UNKNOWN};
+    find_public(a, catalog, settings);
+    const struct list *builtin = a->public_list != NULL ? catalog_find(catalog, a->public_list) : NULL;
+    if (a->list != ADVICE_NO_LIST)
+        a->page = settings->lists[a->list].delist_url;
+    if (a->page[0] == '\0' && builtin != NULL)
+        a->page = builtin->delist_url;
+    if (a->page[0] == '\0' && bounce->known != NULL)
+        a->page = bounce->known->page;
+    if (!bounce->has_address)
+        a->result = ADVICE_UNPARSED;
+    else
+        a->microsoft = mirror_range_of(mirrors, &bounce->address);
+}
+
+void advice_add_other(struct advice *a, const char *name) {
+    size_t len = strlen(a->others);
+    if (len + strlen(name) + 3 < sizeof a->others)
+        (void)snprintf(a->others + len, sizeof a->others - len, "%s%s", len > 0 ? ", " : "", name);
+}

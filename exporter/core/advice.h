@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * advice: what to make of a bounce: the public list behind it, whether the address is one of Microsoft's, how
+ * it stands now, and what to do next, as text and as JSON.
+ *
+ * A bounce is no proof: a receiver may ask through a resolver that the list refuses, or keep an old copy. So
+ * its claim is looked up, and the result is one of confirmed, not_listed and unknown: of the public list that
+ * it names, and of no other. By whom it is looked up does not matter here.
+ */
+#ifndef RBL_CORE_ADVICE_H
+#define RBL_CORE_ADVICE_H
+
+#include "core/bounce.h"
+#include "core/buf.h"
+#include "core/catalog.h"
+#include "core/settings.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum advice_result {
+    ADVICE_CONFIRMED,
+    ADVICE_NOT_LISTED,
+    ADVICE_UNKNOWN,
+    ADVICE_UNPARSED, /* there is no address to look up */
+    ADVICE_RESULTS,
+};
+/* "confirmed", "not_listed", "unknown", "unparsed". */
+extern const char *const advice_result_text[ADVICE_RESULTS];
+
+enum { ADVICE_NO_LIST = UINT32_MAX, ADVICE_OTHERS_SIZE = 256 };
+
+struct advice {
+    const struct bounce *bounce;
+    const char *public_list;          /* name of a built-in or configured list; NULL: none is known */
+    uint32_t list;                    /* of the settings, enabled, that holds it; ADVICE_NO_LIST */
+    const char *page;                 /* where its listings are removed; "" if not known */
+    const struct ip_range *microsoft; /* of the ranges from which Microsoft 365 sends; NULL: in none */
+    enum advice_result result;
+    const char *reason;              /* why the result is unknown: as in core/check; NULL: not looked up */
+    char others[ADVICE_OTHERS_SIZE]; /* other lists that list it now, with commas between */
+};
+
+/* What can be said without a look-up: the result is unknown, or unparsed. */
+void advice_prepare(struct advice *a, const struct bounce *bounce, const struct mirrors *mirrors,
+                    const struct catalog *catalog, const struct settings *settings);
+/* Another list that lists the address now. */
+void advice_add_other(struct advice *a, const char *name);
+
+/* The sentences, each to one call of `say`. */
+typedef void advice_say(void *context, const char *sentence);
+void advice_tell(const struct advice *a, advice_say *say, void *context);
+
+/* For people: a paragraph for each. */
+void advice_text(struct buf *out, const struct advice *advice, size_t n);
+/* {"bounces":[...]} */
+void advice_json(struct buf *out, const struct advice *advice, size_t n);
+
+#endif
