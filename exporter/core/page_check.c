@@ -81,21 +81,45 @@ bool page_check_read(const struct checker *checker, const char *form, bool needs
 
 /* ---- about the address ---- */
 
-static void add_title(struct page *p, const struct page_check_counts *n, const char *ip) {
-    bool good = n->listed == 0 && n->open == 0 && n->unknown == 0 && n->not_listed > 0;
-    buf_addf(p->out, "<h1%s>%s ", n->listed > 0 ? " class=\"bad\"" : good ? " class=\"good\"" : "", ip);
-    if (n->listed > 0)
-        buf_addf(p->out, "is listed on %u block list%s", n->listed, n->listed == 1 ? "" : "s");
-    else if (n->open > 0)
-        buf_add_text(p->out, "is being checked");
-    else if (n->not_listed == 1)
-        buf_add_text(p->out, "is not on the one block list that could say");
-    else if (n->not_listed > 0)
-        buf_addf(p->out, "is on none of the %u block lists that could say", n->not_listed);
-    else if (n->unknown > 0)
-        buf_add_text(p->out, "may be listed or not: no block list could say");
+/* No block list has been asked, or none could be. */
+static bool is_unasked(const struct page_check_counts *n) {
+    return n->listed + n->open + n->not_listed + n->kept + n->blank == 0;
+}
+
+/* All block lists that know such addresses say so now, and have shown that they can say otherwise. */
+static bool is_good(const struct page_check_counts *n) {
+    return n->not_listed > 0 && n->listed + n->open + n->unknown + n->kept + n->not_asked + n->unproven == 0;
+}
+
+static void add_clean(struct page *p, const struct page_check_counts *n) {
+    unsigned all = n->not_listed + n->kept;
+    if (n->kept > 0 && all == 1)
+        buf_add_text(p->out, " was not on the one block list when it could last say");
+    else if (n->kept > 0)
+        buf_addf(p->out, " was on none of the %u block lists when they could last say", all);
+    else if (all == 1)
+        buf_add_text(p->out, " is not on the one block list that could say");
     else
-        buf_add_text(p->out, "has not been asked about");
+        buf_addf(p->out, " is on none of the %u block lists that could say", all);
+}
+
+static void add_title(struct page *p, const struct page_check_counts *n, const char *ip) {
+    const char *class = is_good(n) ? " class=\"good\"" : "";
+    buf_addf(p->out, "<h1%s>%s", n->listed > 0 ? " class=\"bad\"" : class, ip);
+    if (n->listed > 0)
+        buf_addf(p->out, " is listed on %u block list%s", n->listed, n->listed == 1 ? "" : "s");
+    else if (n->open > 0)
+        buf_add_text(p->out, " is being checked");
+    else if (n->not_listed + n->kept > 0)
+        add_clean(p, n);
+    else if (n->blank > 0)
+        buf_add_text(p->out, " may be listed or not: no block list could say");
+    else if (n->other > 0 || n->not_asked == 0)
+        buf_add_text(p->out, ": no block list is asked");
+    else
+        buf_add_text(p->out, " has not been asked about");
+    if (n->not_asked > 0 && !is_unasked(n))
+        buf_addf(p->out, "; %u list%s not asked", n->not_asked, n->not_asked == 1 ? " was" : "s were");
     buf_add_text(p->out, "</h1>\n");
 }
 
@@ -184,6 +208,16 @@ static void add_listed_advice(struct page *p, bool is_microsoft) {
             "page.</p>\n");
 }
 
+static void add_ask(struct page *p, const struct page_check_counts *n) {
+    if (n->not_asked == 0) {
+        buf_add_text(p->out, "<p>No block list that is enabled is asked about such addresses: what is said "
+                             "here says nothing of listings.</p>\n");
+        return;
+    }
+    buf_add_text(p->out, n->other > 0 ? "<p>No block list has been asked. Ask them" : "<p>Ask the lists");
+    buf_add_text(p->out, ": that takes a few queries of each, and a few seconds.</p>\n");
+}
+
 static void add_advice(struct page *p, const struct page_check *check, const struct page_check_counts *n) {
     buf_add_text(p->out, "<h2>What to do</h2>\n");
     if (n->listed > 0)
@@ -192,12 +226,15 @@ static void add_advice(struct page *p, const struct page_check *check, const str
         buf_add_text(p->out,
                      "<p>A list that could not say may list it all the same: the table says why it could "
                      "not, and what helps.</p>\n");
+    if (n->kept > 0)
+        buf_add_text(p->out, "<p>A list that cannot be believed now may list it all the same: the <a "
+                             "href=\"./#blind\">status page</a> says why, and what to do.</p>\n");
     if (n->listed == 0 && n->open == 0 && n->not_listed > 0)
         buf_add_text(p->out,
                      "<p>If mail from it bounces all the same, the bounce names the list: the receiver "
                      "uses one that is not asked here, or the listing has just ended.</p>\n");
-    if (n->listed + n->open + n->not_listed + n->unknown == 0)
-        buf_add_text(p->out, "<p>Ask the lists: that takes a few queries of each, and a few seconds.</p>\n");
+    if (is_unasked(n))
+        add_ask(p, n);
     buf_add_text(p->out,
                  "<form method=\"post\" action=\"check\">\n<input type=\"hidden\" name=\"ip\" value=\"");
     page_text(p, check->typed);
@@ -243,6 +280,7 @@ static void add_address(struct page *p, const struct page_check *check) {
     const char *ip = check->typed;
     add_title(p, &n, ip);
     add_progress(p, &n, ip);
+    page_unproven(p, n.unproven);
     add_places(p, &check->ip);
     add_published(p, check);
     page_check_rows(p, &check->ip);

@@ -7,13 +7,19 @@
 
 #include "core/page_internal.h"
 
-/* Block lists by what they say. `open` and `unknown` count lists of any kind; those that are not asked about
- * such addresses at all do not count. */
+/* Lists by what they say; those that are not asked about such addresses at all do not count. */
 struct page_check_counts {
+    /* Block lists. */
     unsigned listed;
-    unsigned not_listed;
+    unsigned not_listed; /* they say so now */
+    unsigned kept;       /* they said so before they stopped being ok */
+    unsigned unproven;   /* of not_listed and kept: without a test entry that must be listed */
+    unsigned blank;      /* they were asked and could not say */
+    unsigned not_asked;  /* or their answer has been forgotten */
+    /* Lists of any kind. */
     unsigned unknown;
     unsigned open;
+    unsigned other; /* of other kinds, that have been asked */
 };
 
 struct page_check_counts page_check_count(const struct page *p, const struct ip *ip);

@@ -22,16 +22,21 @@ struct row {
     bool keeps_listing; /* ... and that is a listing, though `verdict` is unknown now */
 };
 
+/* Of when a verdict of the registry is, and whether the list can say so still. */
+static void read_age(const struct page *p, struct row *row, uint32_t index) {
+    uint32_t stamp = registry_cell_stamp(p->registry, row->list, index);
+    row->is_kept = row->verdict != REGISTRY_UNKNOWN && p->registry->lists[row->list].frozen;
+    row->at_ns = stamp != 0 ? registry_ns(p->registry, stamp) : INT64_MIN;
+}
+
 /* What the registry knows. */
 static void read_registry(const struct page *p, struct row *row, uint32_t index) {
     const struct registry_list *r = &p->registry->lists[row->list];
     bool fresh = registry_is_fresh(r, index);
-    uint32_t stamp = registry_cell_stamp(p->registry, row->list, index);
     row->is_asked = true;
     row->verdict = fresh ? registry_verdict_of(r, index) : REGISTRY_UNKNOWN;
     row->why = fresh ? WHY_NONE : checker_why_unknown(p->checker, row->list, index);
-    row->is_kept = fresh && r->frozen;
-    row->at_ns = stamp != 0 ? registry_ns(p->registry, stamp) : INT64_MIN;
+    read_age(p, row, index);
     if (fresh && r->scores != NULL && r->scores[index] != REGISTRY_NO_SCORE)
         row->score = r->scores[index];
     if (row->entry != NULL && row->verdict == REGISTRY_LISTED) {
@@ -50,6 +55,8 @@ static void read_probe(const struct page *p, struct row *row, uint32_t index,
     row->score = result->score;
     row->txt = result->txt;
     row->at_ns = result->open ? INT64_MIN : result->ended_ns;
+    if (result->is_target && row->verdict != REGISTRY_UNKNOWN)
+        read_age(p, row, index);
     const struct registry_list *r = &p->registry->lists[row->list];
     row->keeps_listing = row->verdict == REGISTRY_UNKNOWN && index != UINT32_MAX &&
                          registry_is_fresh(r, index) && registry_verdict_of(r, index) == REGISTRY_LISTED;
@@ -73,19 +80,30 @@ static struct row read_row(const struct page *p, uint32_t list, const struct ip 
     return row;
 }
 
+static void count_block(struct page_check_counts *n, const struct row *row) {
+    bool clean = row->verdict == REGISTRY_NOT_LISTED;
+    n->not_asked += !row->is_asked;
+    n->listed += row->verdict == REGISTRY_LISTED || row->keeps_listing;
+    n->not_listed += clean && !row->is_kept;
+    n->kept += clean && row->is_kept;
+    n->unproven += clean && row->l->unproven;
+    n->blank += row->is_asked && !row->open && row->verdict == REGISTRY_UNKNOWN;
+}
+
 struct page_check_counts page_check_count(const struct page *p, const struct ip *ip) {
     struct page_check_counts n = {0};
     for (uint32_t list = 0; list < p->settings->n_lists; list++) {
         if (p->checker->lists[list].list == NULL)
             continue;
         const struct row row = read_row(p, list, ip);
-        bool is_block = row.l->list->kind == LIST_BLOCK;
-        if (!row.is_asked || row.why == WHY_FAMILY)
+        if (row.why == WHY_FAMILY)
             continue;
         n.open += row.open;
-        n.unknown += !row.open && row.verdict == REGISTRY_UNKNOWN;
-        n.listed += is_block && (row.verdict == REGISTRY_LISTED || row.keeps_listing);
-        n.not_listed += is_block && row.verdict == REGISTRY_NOT_LISTED;
+        n.unknown += row.is_asked && !row.open && row.verdict == REGISTRY_UNKNOWN;
+        if (row.l->list->kind == LIST_BLOCK)
+            count_block(&n, &row);
+        else
+            n.other += row.is_asked;
     }
     return n;
 }
@@ -94,10 +112,12 @@ struct page_check_counts page_check_count(const struct page *p, const struct ip 
 
 static const char *verdict_words(const struct row *row) {
     bool listed = row->verdict == REGISTRY_LISTED;
+    bool is_proof = !row->is_kept && !row->l->unproven;
     switch (row->l->list->kind) {
     case LIST_BLOCK:
-        return listed ? "<strong class=\"bad\">listed</strong>"
-                      : "<strong class=\"good\">not listed</strong>";
+        if (listed)
+            return "<strong class=\"bad\">listed</strong>";
+        return is_proof ? "<strong class=\"good\">not listed</strong>" : "<strong>not listed</strong>";
     case LIST_ALLOW: return listed ? "<strong class=\"good\">on the allow list</strong>" : "not on it";
     case LIST_REPUTATION: return listed ? "score" : "no score";
     case LIST_KINDS: break;
@@ -117,7 +137,8 @@ static void add_verdict(struct page *p, const struct row *row) {
     if (row->verdict == REGISTRY_LISTED && row->score >= 0)
         buf_addf(p->out, " %d", row->score);
     if (row->is_kept)
-        buf_addf(p->out, ", as of before: the list is %s now", health_state_text[row->l->state]);
+        buf_addf(p->out, ", as of before: the list cannot be believed now (%s)",
+                 health_state_text[row->l->state]);
     if (row->keeps_listing)
         buf_add_text(p->out, "; <strong class=\"bad\">listed</strong> when it was last proven");
     if (row->l->unproven && row->verdict != REGISTRY_UNKNOWN)

@@ -151,6 +151,17 @@ void page_delisting(struct page *p, const struct list *list) {
     buf_add_text(p->out, "\">delisting page</a>");
 }
 
+void page_unproven(struct page *p, unsigned n) {
+    if (n == 1)
+        buf_add_text(p->out, "<p>1 list has no test entry that must be listed: what it does not list is "
+                             "unproven.</p>\n");
+    else if (n > 0)
+        buf_addf(p->out,
+                 "<p>%u lists have no test entry that must be listed: what they do not list is "
+                 "unproven.</p>\n",
+                 n);
+}
+
 void page_table(struct page *p, const char *name, const char *caption, const char *const *heads, size_t n) {
     buf_addf(p->out, "<table class=\"%s\">\n<caption>%s</caption>\n<thead><tr>", name, caption);
     for (size_t i = 0; i < n; i++)

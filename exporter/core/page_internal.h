@@ -61,6 +61,8 @@ void page_codes(struct page *p, const struct list *list, uint64_t codes);
 void page_delisting(struct page *p, const struct list *list);
 /* What happened, in words: "listed (spam)". */
 void page_event_words(struct page *p, const struct history_event *event);
+/* A paragraph that says so of `n` block lists without a test entry that must be listed; nothing for 0. */
+void page_unproven(struct page *p, unsigned n);
 /* Opens a table of `n` columns up to its first row; `name` is its class, by which page_style knows its
  * columns. */
 void page_table(struct page *p, const char *name, const char *caption, const char *const *heads, size_t n);

@@ -139,7 +139,7 @@ def verdict_of_each_list(world):
         equal(rows(answer)["real"][0], "not listed")
         assert "no ranges of this kind are known" in post(exporter, "2001:db8::1").text
         equal(verdicts(post(exporter, "2001:db8::1"))["real"], "not asked")
-        equal(title(post(exporter, "2001:db8::1")), "2001:db8::1 has not been asked about")
+        equal(title(post(exporter, "2001:db8::1")), "2001:db8::1: no block list is asked")
     with world.case("a configured address has its places, its history, and is looked at for everybody"):
         exporter.wait_for_value(1, "rbl_ip_listed", ip=WATCHED, list="real")
         answer = check(exporter, WATCHED)

@@ -165,6 +165,7 @@ static void says_when_nobody_has_been_asked_yet(void **state) {
 
 static void says_good_only_when_every_list_has_said_so(void **state) {
     struct world *w = *state;
+    world_proven(w);
     world_not_listed(w, BLOCK, "192.0.2.1", LOOK_WATCHED);
     world_not_listed(w, KEYED, "192.0.2.1", LOOK_WATCHED);
     struct page_check check = question(w, "ip=192.0.2.1");
@@ -172,12 +173,119 @@ static void says_good_only_when_every_list_has_said_so(void **state) {
                 "A list that could not say", "the receiver uses one that is not asked here");
     world_not_listed(w, ALLOW, "192.0.2.1", LOOK_WATCHED);
     world_score(w, "192.0.2.1", LOOK_WATCHED, 99);
-    EXPECT_PAGE(w, &check, "<h1 class=\"good\">192.0.2.1 is on none of the 2 block lists",
-                "!A list that could not say", ROW("allow") "<td>not on it</td>",
+    EXPECT_PAGE(w, &check, "<h1 class=\"good\">192.0.2.1 is on none of the 2 block lists that could say</h1>",
+                "!A list that could not say", "!no test entry", ROW("allow") "<td>not on it</td>",
                 ROW("block") "<td><strong class=\"good\">not listed</strong></td><td></td><td></td><td>");
-    world_blind(w, BLOCK, HEALTH_SILENT);
+}
+
+/* Of a list that is not asked about the group of an address, or whose answer has been forgotten, nothing is
+ * known. */
+static void counts_block_lists_that_were_not_asked(void **state) {
+    struct world *w = *state;
+    struct page_check check = question(w, "ip=198.51.100.3");
+    world_proven(w);
+    world_not_listed(w, BLOCK, "198.51.100.3", LOOK_SWEEP);
+    world_score(w, "198.51.100.3", LOOK_SWEEP, 99);
     EXPECT_PAGE(w, &check,
-                "<strong class=\"good\">not listed</strong>, as of before: the list is silent now");
+                "<h1>198.51.100.3 is not on the one block list that could say; 1 list was not asked</h1>",
+                ROW("keyed") "<td>not asked</td>");
+    world_listed(w, BLOCK, "198.51.100.9", LOOK_WATCHED, 1);
+    check = question(w, "ip=198.51.100.9");
+    EXPECT_PAGE(w, &check, "<h1 class=\"bad\">198.51.100.9 is listed on 1 block list</h1>");
+    check = question(w, "ip=198.51.100.4");
+    world_listed(w, BLOCK, "198.51.100.4", LOOK_SWEEP, 1);
+    EXPECT_PAGE(w, &check,
+                "<h1 class=\"bad\">198.51.100.4 is listed on 1 block list; 1 list was not asked</h1>");
+    /* The other block list has no IPv6 addresses. */
+    check = question(w, "ip=2001:db8::1");
+    world_not_listed(w, BLOCK, "2001:db8::1", LOOK_WATCHED);
+    EXPECT_PAGE(w, &check, "<h1 class=\"good\">2001:db8::1 is not on the one block list that could say</h1>");
+}
+
+/* What a list said before it went blind is told, but is no word about now. */
+static void is_not_good_on_the_word_of_a_list_that_cannot_be_believed(void **state) {
+    struct world *w = *state;
+    struct page_check check = question(w, "ip=192.0.2.1");
+    world_proven(w);
+    world_not_listed(w, BLOCK, "192.0.2.1", LOOK_WATCHED);
+    world_not_listed(w, KEYED, "192.0.2.1", LOOK_WATCHED);
+    world_not_listed(w, ALLOW, "192.0.2.1", LOOK_WATCHED);
+    world_score(w, "192.0.2.1", LOOK_WATCHED, 99);
+    world_blind(w, BLOCK, HEALTH_TIMEOUT);
+    EXPECT_PAGE(w, &check, "<h1>192.0.2.1 was on none of the 2 block lists when they could last say</h1>",
+                ROW("block") "<td><strong>not listed</strong>, as of before: the list cannot be believed now "
+                             "(timeout)</td>",
+                ROW("keyed") "<td><strong class=\"good\">not listed</strong></td>",
+                "A list that cannot be believed now may list it all the same");
+}
+
+/* After a probe as without one: it has ended, but the list has gone blind since. */
+static void shows_a_frozen_verdict_as_an_old_one_after_a_probe(void **state) {
+    struct world *w = *state;
+    const bool only_block[WORLD_LISTS] = {[BLOCK] = true};
+    struct page_check check = question(w, "ip=192.0.2.1");
+    world_not_listed(w, BLOCK, "192.0.2.1", LOOK_WATCHED);
+    w->now_ns += 20 * SECOND;
+    assert_int_equal(checker_probe(w->checker, &check.ip, only_block, w->now_ns), STATUS_OK);
+    w->now_ns += 30 * SECOND;
+    EXPECT_PAGE(w, &check,
+                ROW("block") "<td><strong class=\"good\">not listed</strong></td><td></td><td></td><td>" TIME(
+                    "2025-01-01", "00:00", "00") " (50 s ago)</td>");
+    world_blind(w, BLOCK, HEALTH_TIMEOUT);
+    EXPECT_PAGE(w, &check,
+                ROW("block") "<td><strong>not listed</strong>, as of before: the list cannot be believed now "
+                             "(timeout)</td><td></td><td></td><td>" TIME("2025-01-01", "00:00",
+                                                                         "00") " (50 s ago)</td>");
+}
+
+static void is_not_good_on_the_word_of_an_unproven_list(void **state) {
+    struct world *w = *state;
+    struct page_check check = question(w, "ip=192.0.2.1");
+    world_not_listed(w, BLOCK, "192.0.2.1", LOOK_WATCHED);
+    world_not_listed(w, KEYED, "192.0.2.1", LOOK_WATCHED);
+    world_not_listed(w, ALLOW, "192.0.2.1", LOOK_WATCHED);
+    world_score(w, "192.0.2.1", LOOK_WATCHED, 99);
+    EXPECT_PAGE(w, &check, "<h1>192.0.2.1 is on none of the 2 block lists that could say</h1>",
+                "<p>1 list has no test entry that must be listed: what it does not list is unproven.</p>",
+                ROW("keyed") "<td><strong>not listed</strong> (unproven");
+    w->checker->lists[BLOCK].unproven = true;
+    EXPECT_PAGE(w, &check,
+                "<p>2 lists have no test entry that must be listed: what they do not list is unproven.</p>");
+}
+
+/* Scores and allow lists say nothing of listings, but they have been asked. */
+static void does_not_take_lists_of_other_kinds_for_block_lists(void **state) {
+    struct world *w = *state;
+    const bool only_score[WORLD_LISTS] = {[SCORE] = true};
+    struct group groups[WORLD_GROUPS];
+    struct settings settings = world_settings();
+    struct world other;
+    memcpy(groups, settings.groups, sizeof groups);
+    groups[NOWHERE].lists = only_score;
+    settings.groups = groups;
+    world_begin(&other, &settings);
+    struct page_check check = question(&other, "ip=203.0.113.1");
+    EXPECT_PAGE(&other, &check, "<h1>203.0.113.1: no block list is asked</h1>");
+    world_score(&other, "203.0.113.1", LOOK_WATCHED, 50);
+    EXPECT_PAGE(&other, &check, "<h1>203.0.113.1: no block list is asked</h1>", "<td>score 50</td>",
+                "<p>No block list has been asked. Ask them: that takes a few queries of each, and a few "
+                "seconds.</p>",
+                "!may be listed or not");
+    world_end(&other);
+    check = question(w, "ip=2001:db8:9::1");
+    EXPECT_PAGE(w, &check, "<h1>2001:db8:9::1 has not been asked about</h1>");
+    settings = world_settings();
+    struct list lists[WORLD_LISTS];
+    memcpy(lists, world_lists, sizeof lists);
+    lists[BLOCK].families[IP_V6] = false;
+    settings.lists = lists;
+    world_begin(&other, &settings);
+    check = question(&other, "ip=2001:db8:9::1");
+    EXPECT_PAGE(&other, &check, "<h1>2001:db8:9::1: no block list is asked</h1>",
+                "<p>No block list that is enabled is asked about such addresses: what is said here says "
+                "nothing of listings.</p>",
+                "!that takes a few queries");
+    world_end(&other);
 }
 
 /* A listing that was proven before the list went blind is still told, though the list cannot be asked now. */
@@ -188,7 +296,7 @@ static void keeps_a_listing_in_sight_when_its_list_cannot_be_asked(void **state)
     world_blind(w, BLOCK, HEALTH_REFUSED);
     struct page_check check = question(w, "ip=192.0.2.1");
     EXPECT_PAGE(w, &check, "is listed on 1 block list<",
-                "listed</strong>, as of before: the list is refused now");
+                "listed</strong>, as of before: the list cannot be believed now (refused)");
     assert_int_equal(checker_probe(w->checker, &check.ip, only_block, w->now_ns), STATUS_OK);
     EXPECT_PAGE(
         w, &check, "is listed on 1 block list<",
@@ -234,6 +342,11 @@ int main(void) {
         IN_WORLD(shows_what_the_registry_knows),
         IN_WORLD(says_when_nobody_has_been_asked_yet),
         IN_WORLD(says_good_only_when_every_list_has_said_so),
+        IN_WORLD(counts_block_lists_that_were_not_asked),
+        IN_WORLD(is_not_good_on_the_word_of_a_list_that_cannot_be_believed),
+        IN_WORLD(shows_a_frozen_verdict_as_an_old_one_after_a_probe),
+        IN_WORLD(is_not_good_on_the_word_of_an_unproven_list),
+        IN_WORLD(does_not_take_lists_of_other_kinds_for_block_lists),
         IN_WORLD(keeps_a_listing_in_sight_when_its_list_cannot_be_asked),
         IN_WORLD(shows_lists_that_have_not_answered_yet),
         IN_WORLD(the_style_knows_the_columns),
