@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The top of the status page: whether anything is listed, in one line, and what stands in the way of
- * believing that line. "Nothing is listed" is said only when every address has been looked at on every block
- * list and all of those can be believed; with less than that it says what is not known.
+ * believing that line. "Nothing is listed" is said only when every address is asked about and has been looked
+ * at on every block list and all of those can be believed; with less than that it says what is not known.
  */
 #include "core/page_internal.h"
 
 #include <stdio.h>
 
-enum { RANGES_NAMED = 5 };
+enum { RANGES_NAMED = 5, GROUPS_NAMED = 5 };
 
 /* "1 list", "2 lists". */
 static void add_count(struct page *p, uint64_t n, const char *one, const char *many) {
@@ -16,11 +16,16 @@ static void add_count(struct page *p, uint64_t n, const char *one, const char *m
     buf_add_text(p->out, n == 1 ? one : many);
 }
 
+/* No block list is asked about anything, nor is anything left out. */
+static bool has_no_address(const struct page_found *f) {
+    return f->watched + f->swept + f->unasked == 0;
+}
+
 void page_title(const struct page_found *f, const struct page_lists_state *lists, char *out, size_t size) {
     if (f->all > 0)
         (void)snprintf(out, size, "%s%llu listed", f->at_least ? "over " : "",
                        (unsigned long long)f->addresses - f->at_least);
-    else if (lists->block == 0 || lists->blind_block == lists->block)
+    else if (lists->block == 0 || lists->blind_block == lists->block || has_no_address(f))
         (void)snprintf(out, size, "cannot tell");
     else if (lists->blind_block > 0)
         (void)snprintf(out, size, "0 listed, %u cannot tell", lists->blind_block);
@@ -36,6 +41,8 @@ static void add_headline(struct page *p, const struct page_found *f, const struc
         add_count(p, f->n_lists, " list", " lists");
     } else if (lists->block == 0) {
         buf_add_text(p->out, "<h1>Cannot be told: no block list is asked");
+    } else if (has_no_address(f)) {
+        buf_add_text(p->out, "<h1>Cannot be told: no address is asked about");
     } else if (lists->blind_block == lists->block) {
         buf_add_text(p->out, "<h1 class=\"bad\">Cannot be told: no block list can be believed");
     } else if (lists->blind_block > 0 && f->complete) {
@@ -48,7 +55,8 @@ static void add_headline(struct page *p, const struct page_found *f, const struc
     } else if (!f->complete) {
         buf_add_text(p->out, "<h1>Nothing is known to be listed");
     } else {
-        buf_add_text(p->out, "<h1 class=\"good\">Nothing is listed");
+        buf_add_text(p->out, lists->unproven_block == 0 ? "<h1 class=\"good\">" : "<h1>");
+        buf_add_text(p->out, "Nothing is listed");
     }
     buf_add_text(p->out, "</h1>\n");
 }
@@ -82,6 +90,25 @@ static void add_where(struct page *p, const struct page_found *f) {
         comma = ", ";
     }
     add_kinds(p, f);
+    buf_add_text(p->out, ".</p>\n");
+}
+
+/* What nobody would see listed. */
+static void add_unasked(struct page *p, const struct page_found *f) {
+    unsigned n = 0;
+    if (f->unasked == 0)
+        return;
+    buf_add_text(p->out, "<p><strong class=\"bad\">");
+    add_count(p, f->unasked, " address is", " addresses are");
+    buf_add_text(p->out, " asked of no block list:</strong> ");
+    for (uint32_t g = 0; g < p->settings->n_groups; g++) {
+        if (!p->targets->unasked_groups[g] || n++ >= GROUPS_NAMED)
+            continue;
+        buf_add_text(p->out, n == 1 ? "" : ", ");
+        page_text(p, p->settings->groups[g].name);
+    }
+    if (n > GROUPS_NAMED)
+        buf_addf(p->out, " and %u more", n - GROUPS_NAMED);
     buf_add_text(p->out, ".</p>\n");
 }
 
@@ -174,6 +201,8 @@ void page_answer(struct page *p, const struct page_found *found, const struct pa
     add_headline(p, found, lists);
     add_where(p, found);
     add_lists(p, lists);
+    page_unproven(p, lists->unproven_block);
+    add_unasked(p, found);
     add_troubles(p);
     add_shares(p);
     add_progress(p, found);

@@ -95,8 +95,10 @@ static void count_lists(struct page *p, struct page_found *f) {
         f->addresses = most;
 }
 
-/* Whether every address has a verdict, on every block list that can be believed. */
+/* Whether every address has a verdict, on every block list that can be believed; without addresses there is
+ * nothing to be said of them. */
 static bool is_complete(const struct page *p) {
+    bool any = false;
     for (uint32_t list = 0; list < p->settings->n_lists; list++) {
         const struct registry_list *l = &p->registry->lists[list];
         if (!page_is_block(p, list) || p->checker->lists[list].state != HEALTH_OK)
@@ -107,8 +109,9 @@ static bool is_complete(const struct page *p) {
         for (uint32_t i = 0; i < l->set->n_segment_spans; i++)
             if (l->counts[l->set->spans[i].segment].checked < l->set->spans[i].count)
                 return false;
+        any = any || l->set->n > 0;
     }
-    return true;
+    return any;
 }
 
 void page_find(struct page *p, struct page_found *f) {
@@ -118,7 +121,8 @@ void page_find(struct page *p, struct page_found *f) {
         for (uint32_t list = 0; list < p->settings->n_lists; list++)
             if (page_is_block(p, list))
                 (swept ? find_swept : find_watched)(p, f, list);
-    f->complete = is_complete(p);
+    f->unasked = p->targets->n_unasked;
+    f->complete = f->unasked == 0 && is_complete(p);
     if (buf_status(&f->kept) != STATUS_OK)
         p->out->status = buf_status(&f->kept);
     f->n = (uint32_t)(f->kept.len / sizeof(struct page_pair));

@@ -90,8 +90,10 @@ struct page_found {
     bool at_least;        /* ... or more: some pairs are not kept, and several lists have any */
     uint64_t named;       /* of those in `pairs` */
     uint64_t named_pairs; /* those that are not kept too */
-    bool complete; /* every address has a verdict that is not stale, on every block list that can be believed
-                    */
+    uint64_t unasked;     /* addresses that no block list is asked about */
+    /* Every address is asked about, and has a verdict that is not stale on every block list that can be
+     * believed. */
+    bool complete;
     /* Over all block lists: addresses, and those of them with a verdict that is not stale. */
     uint64_t watched, fresh_watched, swept, fresh_swept;
 };
@@ -100,6 +102,7 @@ struct page_found {
 struct page_lists_state {
     unsigned all, blind;
     unsigned block, blind_block; /* of them block lists */
+    unsigned unproven_block;     /* without a test entry that must be listed */
 };
 
 /* What is known of a configured range on a list. */

@@ -19,6 +19,7 @@ struct page_lists_state page_lists_state(const struct page *p) {
         state.blind += blind;
         state.block += page_is_block(p, list);
         state.blind_block += blind && page_is_block(p, list);
+        state.unproven_block += l->unproven && page_is_block(p, list);
     }
     return state;
 }

@@ -13,7 +13,7 @@ struct builder {
     bool *segment_wanted; /* by segment, for the set being made */
 };
 
-static int ip_order(const void *a, const void *b) {
+int targets_ip_order(const void *a, const void *b) {
     return ip_compare(a, b);
 }
 
@@ -75,7 +75,7 @@ static enum status sort_addresses(struct builder *b) {
             return STATUS_NO_MEMORY;
         for (size_t i = 0; i < s->groups[g].n_addresses; i++)
             copy[i] = s->groups[g].addresses[i];
-        qsort(copy, s->groups[g].n_addresses, sizeof *copy, ip_order);
+        qsort(copy, s->groups[g].n_addresses, sizeof *copy, targets_ip_order);
         sorted[g] = copy;
     }
     b->targets->group_sorted = sorted;
@@ -119,7 +119,7 @@ struct named {
 static int named_order(const void *a, const void *b) {
     const struct named *x = a;
     const struct named *y = b;
-    int order = ip_order(&x->ip, &y->ip);
+    int order = targets_ip_order(&x->ip, &y->ip);
     if (order != 0)
         return order;
     return x->interval_ns < y->interval_ns ? -1 : x->interval_ns > y->interval_ns;
@@ -286,6 +286,8 @@ enum status targets_build(const struct settings *settings, struct targets **out)
         status = build_sets(&b);
     if (status == STATUS_OK)
         status = targets_view_safelists(targets);
+    if (status == STATUS_OK)
+        status = targets_find_unasked(targets);
     free(b.segment_wanted);
     if (status != STATUS_OK)
         targets_free(targets);
@@ -382,7 +384,7 @@ bool target_group_covers(const struct targets *targets, uint32_t group, uint32_t
 
 bool target_group_names(const struct targets *targets, uint32_t group, const struct ip *ip) {
     return bsearch(ip, targets->group_sorted[group], targets->settings->groups[group].n_addresses, sizeof *ip,
-                   ip_order) != NULL;
+                   targets_ip_order) != NULL;
 }
 
 bool target_is_configured(const struct targets *targets, const struct ip *ip) {

@@ -77,6 +77,8 @@ struct targets {
     const uint32_t *group_ranges;         /* [n_groups + 1]: where each group's ranges begin in `ranges` */
     const struct ip *const *group_sorted; /* by group: its single addresses in order */
     const struct target_set *const *sets; /* by list; NULL for a disabled list */
+    uint64_t n_unasked;                   /* addresses that no enabled block list is asked about, each once */
+    const bool *unasked_groups;           /* [n_groups]: which have some of them */
 };
 
 /* Builds the targets of `settings`; STATUS_NO_MEMORY, or STATUS_RANGE if a list would get more than 2^31 - 1

@@ -17,9 +17,14 @@ uint32_t targets_segment_at(const struct targets *t, const struct ip *first);
 /* How many segments from number `first` on end within `range`. */
 uint32_t targets_count_segments(const struct targets *t, uint32_t first, const struct ip_range *range);
 
+/* Of two struct ip, for qsort() and bsearch(). */
+int targets_ip_order(const void *a, const void *b);
+
 /* Sets .segments, by .settings. */
 enum status targets_cut(struct targets *targets) MUST_CHECK;
 /* Sets .safelists, by .settings, .segments and .sets. */
 enum status targets_view_safelists(struct targets *targets) MUST_CHECK;
+/* Sets .n_unasked and .unasked_groups, by all the others. */
+enum status targets_find_unasked(struct targets *targets) MUST_CHECK;
 
 #endif

@@ -17,8 +17,10 @@ static void says_that_nothing_is_listed_only_when_all_has_been_looked_at(void **
            "each block list.");
     clean(w);
     world_ready(w);
-    EXPECT(w, "<h1 class=\"good\">Nothing is listed</h1>", "<title>nothing listed - rbl_exporter</title>",
-           "All 4 lists pass their self-tests", "!looked at:", "!<p><strong class=\"bad\">");
+    world_proven(w);
+    EXPECT(w, "!asked of no block list", "!no test entry", "<h1 class=\"good\">Nothing is listed</h1>",
+           "<title>nothing listed - rbl_exporter</title>", "All 4 lists pass their self-tests",
+           "!looked at:", "!<p><strong class=\"bad\">");
 }
 
 static void does_not_call_clean_what_the_range_has_not_shown_yet(void **state) {
@@ -81,10 +83,84 @@ static void does_not_hide_a_listing_behind_a_blind_list(void **state) {
            "2 of 4 lists cannot be believed:</strong> block (wildcard), keyed (silent).");
 }
 
+/* What such a list says is "not listed", whatever it would have to say. */
+static void is_not_good_on_the_word_of_an_unproven_list(void **state) {
+    struct world *w = *state;
+    clean(w);
+    EXPECT(w, "<h1>Nothing is listed</h1>",
+           "<p>1 list has no test entry that must be listed: what it does not list is unproven.</p>");
+    world_proven(w);
+    w->checker->lists[ALLOW].unproven = true;
+    EXPECT(w, "<h1 class=\"good\">Nothing is listed</h1>", "!has no test entry");
+}
+
+static void begin_with(struct world *w, const struct group *groups, size_t n) {
+    struct settings settings = world_settings();
+    settings.groups = groups;
+    settings.n_groups = n;
+    world_begin(w, &settings);
+    world_proven(w);
+}
+
+/* What no list is asked about has no verdict that could be missing. */
+static void does_not_call_clean_what_no_block_list_is_asked_about(void **state) {
+    (void)state;
+    const bool only_score[WORLD_LISTS] = {[SCORE] = true};
+    const bool only_four[WORLD_LISTS] = {[KEYED] = true};
+    struct group groups[WORLD_GROUPS];
+    struct world w;
+    memcpy(groups, world_groups(), sizeof groups);
+    groups[NOWHERE].lists = only_score;
+    begin_with(&w, groups, WORLD_GROUPS);
+    clean(&w);
+    EXPECT(&w, "<h1>Nothing is known to be listed</h1>", "<title>0 listed so far - rbl_exporter</title>",
+           "<p><strong class=\"bad\">1 address is asked of no block list:</strong> nowhere.</p>",
+           "!looked at:");
+    world_end(&w);
+
+    /* IPv6 on a list of IPv4, and nothing else: no set has anything to be looked at. */
+    groups[FLEET].lists = only_four;
+    groups[FLEET].ranges += 2;
+    groups[FLEET].n_ranges = 1;
+    groups[FLEET].n_addresses = 0;
+    groups[FLEET].name = "<six>";
+    begin_with(&w, groups + FLEET, 2);
+    clean(&w);
+    EXPECT(&w, "<h1>Nothing is known to be listed</h1>",
+           "<p><strong class=\"bad\">17 addresses are asked of no block list:</strong> &lt;six&gt;, "
+           "nowhere.</p>");
+    world_end(&w);
+}
+
+static void says_so_when_there_is_no_address(void **state) {
+    (void)state;
+    struct world w;
+    begin_with(&w, NULL, 0);
+    EXPECT(&w, "<h1>Cannot be told: no address is asked about</h1>",
+           "<title>cannot tell - rbl_exporter</title>");
+    world_end(&w);
+}
+
+/* The list that can be believed has not been asked about anything. */
+static void claims_nothing_of_a_list_without_addresses(void **state) {
+    (void)state;
+    const bool only_block[WORLD_LISTS] = {[BLOCK] = true};
+    struct group groups[WORLD_GROUPS];
+    struct world w;
+    memcpy(groups, world_groups(), sizeof groups);
+    groups[OUTBOUND].lists = only_block;
+    begin_with(&w, groups, 1);
+    clean(&w);
+    world_blind(&w, BLOCK, HEALTH_TIMEOUT);
+    EXPECT(&w, "<h1 class=\"bad\">Nothing is known to be listed; 1 of 2 block lists cannot be believed</h1>");
+    world_end(&w);
+}
+
 /* A list of scores has no say in whether anything is listed. */
 static void is_not_put_off_by_a_list_that_lists_nothing(void **state) {
     struct world *w = *state;
     clean(w);
+    world_proven(w);
     world_blind(w, SCORE, HEALTH_TIMEOUT);
     EXPECT(w, "<h1 class=\"good\">Nothing is listed</h1>",
            "1 of 4 lists cannot be believed:</strong> score (timeout)");
@@ -135,6 +211,10 @@ int main(void) {
         IN_WORLD(tells_what_a_blind_list_leaves_open),
         IN_WORLD(claims_no_more_of_the_other_lists_than_is_known),
         IN_WORLD(does_not_hide_a_listing_behind_a_blind_list),
+        IN_WORLD(is_not_good_on_the_word_of_an_unproven_list),
+        IN_WORLD(does_not_call_clean_what_no_block_list_is_asked_about),
+        IN_WORLD(says_so_when_there_is_no_address),
+        IN_WORLD(claims_nothing_of_a_list_without_addresses),
         IN_WORLD(is_not_put_off_by_a_list_that_lists_nothing),
         IN_WORLD(says_that_it_is_not_ready),
         IN_WORLD(says_why_state_is_not_being_saved),

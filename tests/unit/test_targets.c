@@ -284,6 +284,39 @@ static void nothing_to_check_is_no_error(void **state) {
     fixture_release(&f);
 }
 
+/* Each address once, however many groups have it; another group may have it asked. */
+static void knows_what_no_block_list_is_asked_about(void **state) {
+    (void)state;
+    struct fixture f;
+    fixture_init(&f);
+    (void)fixture_list(&f, "block", "bl.test");
+    fixture_list(&f, "score", "score.test")->kind = LIST_REPUTATION;
+    fixture_list(&f, "off", "off.test")->enabled = false;
+    struct group *asked = fixture_group(&f, "asked");
+    fixture_range(&f, asked, "10.0.0.0/28");
+    fixture_address(&f, asked, "192.0.2.1");
+    fixture_range(&f, asked, "2001:db8::/126"); /* its list is one of IPv4 */
+    struct group *saved = fixture_group(&f, "saved");
+    fixture_address(&f, saved, "192.0.2.1");
+    fixture_address(&f, saved, "10.0.0.3");
+    fixture_range(&f, saved, "10.0.0.4/30");
+    struct group *open = fixture_group(&f, "open");
+    fixture_range(&f, open, "10.0.0.8-10.0.0.18");
+    fixture_address(&f, open, "10.0.0.17"); /* of its own range */
+    fixture_address(&f, open, "192.0.2.9");
+    struct group *again = fixture_group(&f, "again");
+    fixture_address(&f, again, "192.0.2.9");
+    fixture_address(&f, again, "2001:db8::2");
+    for (size_t g = 1; g < 4; g++)
+        f.on[g][0] = false;
+    const struct targets *t = fixture_targets(&f);
+    assert_int_equal(t->n_unasked, 4 + 3 + 1);
+    static const bool want[] = {true, false, true, true};
+    for (size_t g = 0; g < 4; g++)
+        assert_int_equal(t->unasked_groups[g], want[g]);
+    fixture_release(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cuts_overlapping_ranges_so_that_each_is_a_run_of_segments),
@@ -295,6 +328,7 @@ int main(void) {
         cmocka_unit_test(a_safelist_changes_neither_an_index_nor_what_is_kept),
         cmocka_unit_test(sets_of_other_addresses_are_not_the_same),
         cmocka_unit_test(nothing_to_check_is_no_error),
+        cmocka_unit_test(knows_what_no_block_list_is_asked_about),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
