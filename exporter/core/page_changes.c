@@ -86,7 +86,7 @@ void page_changes(struct page *p) {
     char caption[128] = "The newest first.";
     if (history->n > PAGE_MAX_CHANGES)
         (void)snprintf(caption, sizeof caption,
-                       "The latest %d, the newest first; an address leads to all that is kept of it.",
+                       "The latest %d, the newest first; an address leads to what is known of it.",
                        PAGE_MAX_CHANGES);
     page_table(p, "changes", caption, heads, sizeof heads / sizeof *heads);
     for (uint32_t age = 0; age < history->n && age < PAGE_MAX_CHANGES; age++)

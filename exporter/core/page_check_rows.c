@@ -155,7 +155,7 @@ static void add_reason(struct page *p, const struct row *row) {
     page_codes(p, row->l->list, row->codes);
     if (row->txt != NULL) {
         buf_add_text(p->out, row->codes != 0 ? ": " : "");
-        page_text(p, row->txt);
+        page_quote(p, row->txt);
     }
 }
 

@@ -13,6 +13,17 @@
 #define SECOND_NS INT64_C(1000000000)
 enum { MINUTE = 60, HOUR = 3600, DAY = 86400, C1_FIRST = 0xc2, C1_END = 0xa0, DELETE = 0x7f };
 
+/* What changes the direction of text around it (Unicode 15.0, UAX #9), in UTF-8: from `first` to `last`,
+ * which differ in their last byte alone. */
+static const struct {
+    char first[4], last[4];
+} bidi[] = {
+    {"\xd8\x9c", "\xd8\x9c"},         /* U+061C */
+    {"\xe2\x80\x8e", "\xe2\x80\x8f"}, /* U+200E, U+200F */
+    {"\xe2\x80\xaa", "\xe2\x80\xae"}, /* U+202A to U+202E */
+    {"\xe2\x81\xa6", "\xe2\x81\xa9"}, /* U+2066 to U+2069 */
+};
+
 static const char *entity(char c) {
     switch (c) {
     case '&': return "&amp;";
@@ -28,10 +39,18 @@ static bool is_control(const unsigned char *at) {
     return at[0] < ' ' || at[0] == DELETE || (at[0] == C1_FIRST && at[1] < C1_END);
 }
 
+static bool is_bidi(const char *at, size_t n) {
+    for (size_t i = 0; i < sizeof bidi / sizeof *bidi; i++)
+        if (n == strlen(bidi[i].first) && memcmp(at, bidi[i].first, n) >= 0 &&
+            memcmp(at, bidi[i].last, n) <= 0)
+            return true;
+    return false;
+}
+
 void page_text(struct page *p, const char *text) {
     while (*text != '\0') {
         size_t n = promtext_utf8(text);
-        if (n == 0 || is_control((const unsigned char *)text))
+        if (n == 0 || is_control((const unsigned char *)text) || is_bidi(text, n))
             buf_add_text(p->out, "\xef\xbf\xbd");
         else if (entity(*text) != NULL)
             buf_add_text(p->out, entity(*text));
@@ -39,6 +58,12 @@ void page_text(struct page *p, const char *text) {
             buf_add(p->out, text, n);
         text += n > 0 ? n : 1;
     }
+}
+
+void page_quote(struct page *p, const char *text) {
+    buf_add_text(p->out, "<bdi>");
+    page_text(p, text);
+    buf_add_text(p->out, "</bdi>");
 }
 
 void page_cell(struct page *p, const char *text) {

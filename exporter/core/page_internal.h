@@ -34,9 +34,11 @@ void page_end(struct page *p);
 
 /* --- Words --- */
 
-/* Text that is no markup; characters that could change how others are read (controls, bytes that are no
- * UTF-8) become U+FFFD. Safe between tags and in quoted attributes. */
+/* Text that is no markup; characters that could change how others are read (controls, those of bidirectional
+ * text too, and bytes that are no UTF-8) become U+FFFD. Safe between tags and in quoted attributes. */
 void page_text(struct page *p, const char *text);
+/* Text in the words of somebody else, whose direction of writing ends with it. */
+void page_quote(struct page *p, const char *text);
 /* A cell with a text. */
 void page_cell(struct page *p, const char *text);
 /* A moment of monotonic time as date, time and age: "2025-01-01 00:00 UTC (5 min ago)", to the second in the

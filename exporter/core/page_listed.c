@@ -61,9 +61,7 @@ static void add_entry(struct page *p, const struct list *list, const struct regi
     buf_add_text(p->out, "</td><td>");
     if (entry->txt == NULL)
         return;
-    buf_add_text(p->out, "<bdi>");
-    page_text(p, entry->txt);
-    buf_add_text(p->out, "</bdi>");
+    page_quote(p, entry->txt);
 }
 
 static void add_row(struct page *p, const struct page_pair *pair) {
@@ -96,7 +94,7 @@ void page_listed(struct page *p, const struct page_found *found) {
     page_table(
         p, "listed",
         "Once for each list that has the address; those named one by one come first. An address leads to "
-        "all that is known of it.",
+        "what is known of it.",
         heads, sizeof heads / sizeof *heads);
     for (uint32_t i = 0; i < found->n; i++)
         add_row(p, &found->pairs[i]);

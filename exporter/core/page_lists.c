@@ -3,6 +3,7 @@
  * Whether the lists can be believed, what to do about those that cannot, and what is left of their budgets.
  */
 #include "core/page_internal.h"
+#include "core/why.h"
 
 bool page_is_block(const struct page *p, uint32_t list) {
     return p->settings->lists[list].enabled && p->settings->lists[list].kind == LIST_BLOCK;
@@ -24,23 +25,10 @@ struct page_lists_state page_lists_state(const struct page *p) {
     return state;
 }
 
-static const char *reason_words(enum verdict_reason reason) {
-    switch (reason) {
-    case REASON_TIMEOUT: return "no answer in time";
-    case REASON_SERVFAIL: return "the name server failed (SERVFAIL)";
-    case REASON_REFUSED: return "the name server refused (REFUSED)";
-    case REASON_NETWORK: return "the query could not be sent, or the connection was refused";
-    case REASON_INVALID_ANSWER: return "an answer that proves nothing";
-    case REASON_BLOCKED_ANSWER: return "the list answered that it may not be asked";
-    case REASON_NONE: break;
-    }
-    return "";
-}
-
 static void add_failure(struct page *p, const struct verdict *verdict) {
     if (verdict->kind != VERDICT_UNKNOWN)
         return;
-    buf_add_text(p->out, reason_words(verdict->reason));
+    buf_add_text(p->out, why_fact(verdict->reason));
     if (verdict->detail != DETAIL_NONE)
         buf_addf(p->out, ": %s", verdict_detail_text[verdict->detail]);
     if (verdict->culprit != 0) {

@@ -17,21 +17,27 @@ const char *why_text(unsigned why) {
     return why < WHY_STATE ? verdict_reason_text[why - WHY_VERDICT] : health_state_text[why - WHY_STATE];
 }
 
-static const char *verdict_advice(enum verdict_reason reason) {
-    switch (reason) {
-    case REASON_TIMEOUT: return "No answer came in time. Ask again later.";
-    case REASON_SERVFAIL: return "The name server failed (SERVFAIL). Ask again later.";
-    case REASON_REFUSED:
-        return "The name server refused to answer (REFUSED): it does not serve this exporter, or the list "
-               "does "
-               "not serve it.";
-    case REASON_NETWORK:
-        return "The query could not be sent, or the connection was refused: look at the network.";
-    case REASON_INVALID_ANSWER: return "An answer came that proves nothing. Ask again later.";
-    case REASON_BLOCKED_ANSWER: return "The list answered that it may not be asked.";
-    case REASON_NONE: break;
-    }
-    return "";
+/* The fact within another sentence; and as a sentence, with what to do about it. */
+static const struct {
+    const char *fact;
+    const char *advice;
+} reasons[REASON_LABELS] = {
+    [REASON_TIMEOUT] = {"no answer came in time", "No answer came in time. Ask again later."},
+    [REASON_SERVFAIL] = {"the name server failed (SERVFAIL)",
+                         "The name server failed (SERVFAIL). Ask again later."},
+    [REASON_REFUSED] = {"the name server refused to answer (REFUSED)",
+                        "The name server refused to answer (REFUSED): it does not serve this exporter, or "
+                        "the list does not serve it."},
+    [REASON_NETWORK] = {"the query could not be sent, or the connection was refused",
+                        "The query could not be sent, or the connection was refused: look at the network."},
+    [REASON_INVALID_ANSWER] = {"an answer came that proves nothing",
+                               "An answer came that proves nothing. Ask again later."},
+    [REASON_BLOCKED_ANSWER] = {"the list answered that it may not be asked",
+                               "The list answered that it may not be asked."},
+};
+
+const char *why_fact(enum verdict_reason reason) {
+    return reason < REASON_LABELS ? reasons[reason].fact : "";
 }
 
 const char *why_advice(unsigned why) {
@@ -51,6 +57,6 @@ const char *why_advice(unsigned why) {
     default: break; /* two enumerations in one number */
     }
     if (why < WHY_STATE)
-        return why >= WHY_VERDICT ? verdict_advice((enum verdict_reason)(why - WHY_VERDICT)) : "";
+        return why >= WHY_VERDICT ? reasons[why - WHY_VERDICT].advice : "";
     return health_state_advice[why - WHY_STATE];
 }

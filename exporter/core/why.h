@@ -29,6 +29,9 @@ enum why {
  * WHY_NONE.
  */
 const char *why_text(unsigned why);
+/* What came in place of a verdict, to stand within a sentence: "no answer came in time"; "" for REASON_NONE.
+ */
+const char *why_fact(enum verdict_reason reason);
 /* What it means and what to do, a sentence or several for people; "" if there is nothing to say. */
 const char *why_advice(unsigned why);
 

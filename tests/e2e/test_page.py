@@ -241,7 +241,7 @@ def bad_nights(world):
         shown = show(exporter)
         for words in ("Cannot be told: no block list can be believed", "bl (refused)", "The list refuses to answer"):
             assert words in shown, shown
-        assert "the name server refused (REFUSED). It is tested again in " in shown, shown
+        assert "the name server refused to answer (REFUSED). It is tested again in " in shown, shown
     with world.case("a reload that failed is at the top"):
         equal(exporter.reload("nonsense: 1").status, 500)
         assert "The configuration was not reloaded:" in show(exporter).partition("Check one address")[0]

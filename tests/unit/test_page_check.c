@@ -132,8 +132,8 @@ static void shows_what_the_registry_knows(void **state) {
         "<h1 class=\"bad\">192.0.2.2 is listed on 2 block lists</h1>", "It is configured: in group outbound.",
         "It is in none of the ranges from where Microsoft 365 sends mail (as published on 2025-01-01).",
         ROW("block") "<td><strong class=\"bad\">listed</strong></td><td>spam-source: "
-                     "&lt;script&gt;&quot;&#39;&amp;"
-                     "\xef\xbf\xbd[31m\xef\xbf\xbd</td><td>" TIME("2025-01-01", "01:01", "01"),
+                     "<bdi>&lt;script&gt;&quot;&#39;&amp;"
+                     "\xef\xbf\xbd[31m\xef\xbf\xbd</bdi></td><td>" TIME("2025-01-01", "01:01", "01"),
         ROW("keyed") "<td><strong class=\"bad\">listed</strong> (unproven: without a test entry that must be "
                      "listed)"
                      "</td><td>other</td><td>first seen ",

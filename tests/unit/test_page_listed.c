@@ -30,7 +30,8 @@ static void shows_each_listed_address_with_its_facts(void **state) {
                                   "198.51.100.8-198.51.100.20</td>",
         ROW(LINK("198.51.100.3")) "<td>fleet 198.51.100.0/28</td>",
         ROW(LINK("192.0.2.2")) "<td>outbound</td><td>keyed <small>page</small></td>",
-        "<td>javascript:alert(1)</td>", "!" ROW(LINK("198.51.100.10")));
+        "<td>javascript:alert(1)</td>", "An address leads to what is known of it.",
+        "!" ROW(LINK("198.51.100.10")));
 }
 
 static void says_nothing_of_addresses_where_there_are_none(void **state) {

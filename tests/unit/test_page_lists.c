@@ -27,7 +27,7 @@ static void tells_the_state_of_each_list(void **state) {
            ROW("score <small>score.example.net</small>") "<td>reputation, warn</td>",
            ROW("block <small>bl.example.net</small>") "<td>blocklist, page</td><td><strong "
                                                       "class=\"good\">ok</strong></td><td>none "
-                                                      "yet</td><td>an answer that proves nothing: ",
+                                                      "yet</td><td>an answer came that proves nothing: ",
            "!off.example.net", "!cannot be believed");
 }
 

@@ -37,10 +37,24 @@ static void every_reason_has_advice(void **state) {
     assert_string_equal(why_advice(WHY_STATE + HEALTH_SILENT), health_state_advice[HEALTH_SILENT]);
 }
 
+/* The same in the middle of a sentence. */
+static void every_reason_of_a_verdict_is_a_fact_and_what_to_do(void **state) {
+    for (unsigned reason = 0; reason < REASON_LABELS; reason++) {
+        const char *fact = why_fact((enum verdict_reason)reason);
+        const char *advice = why_advice(WHY_VERDICT + reason);
+        assert_true(fact[0] >= 'a' && fact[0] <= 'z' && fact[strlen(fact) - 1] != '.');
+        assert_true(advice[0] == fact[0] - 'a' + 'A');
+        if (strncmp(advice + 1, fact + 1, strlen(fact) - 1) != 0)
+            fail_msg("'%s' is not what '%s' begins with", fact, advice);
+    }
+    assert_string_equal(why_fact(REASON_NONE), "");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_reason_has_a_word),
         cmocka_unit_test(every_reason_has_advice),
+        cmocka_unit_test(every_reason_of_a_verdict_is_a_fact_and_what_to_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
