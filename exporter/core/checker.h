@@ -84,7 +84,8 @@ struct checker_list {
     bool sweep_was_running;
     bool sweep_ended;            /* ... and its closing self-test has not begun yet */
     bool state_is_old;           /* after a reload: to be looked at in the next turn */
-    struct verdict last_failure; /* the last verdict that was unknown, for people */
+    struct verdict last_failure; /* the last verdict that was unknown, for people; another kind: none was */
+    int64_t last_failure_ns;     /* when that was */
     int64_t scan_ns;
     int64_t *ring_stale_ns; /* scratch for ageing, one per ring */
 };

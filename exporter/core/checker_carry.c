@@ -211,6 +211,7 @@ enum status checker_carry(struct checker *c, const struct checker *old, int64_t 
         l->state_is_old = true;
         l->health_check_ns = from->health_check_ns;
         l->last_failure = from->last_failure;
+        l->last_failure_ns = from->last_failure_ns;
         carry_health(&reload, l, from);
         plan_carry(&l->plan, &from->plan, l->list, now_ns);
         status = checker_place_entries(c, i);

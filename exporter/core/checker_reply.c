@@ -273,11 +273,12 @@ static void txt_answered(const struct answered *a, const struct reply_question *
 
 /* ---- the way in ---- */
 
-static void count(struct checker_list *l, const struct verdict *verdict) {
+static void count(struct checker_list *l, const struct verdict *verdict, int64_t now_ns) {
     if (verdict->kind != VERDICT_UNKNOWN)
         return;
     l->counters.failures[verdict->reason]++;
     l->last_failure = *verdict;
+    l->last_failure_ns = now_ns;
 }
 
 static void a_answered(const struct answered *a, const struct reply_question *question,
@@ -299,7 +300,7 @@ static void a_answered(const struct answered *a, const struct reply_question *qu
     } else {
         verdict = verdict_of_silence(outcome == CHECKER_TIMEOUT ? REASON_TIMEOUT : REASON_NETWORK);
     }
-    count(a->l, &verdict);
+    count(a->l, &verdict, a->now_ns);
     if (a->item.purpose != PLAN_SELF_TEST)
         check_answered(a, &verdict);
     else if (verdict.kind != VERDICT_UNKNOWN || !is_worth_retrying(&verdict) || !retry(a, true))

@@ -187,6 +187,10 @@ static void add_list(struct page *p, uint32_t list) {
     else
         buf_add_text(p->out, "none yet");
     buf_add_text(p->out, "</td><td>");
+    if (l->last_failure.kind == VERDICT_UNKNOWN) {
+        page_age(p, l->last_failure_ns);
+        buf_add_text(p->out, ": ");
+    }
     add_failure(p, &l->last_failure);
     buf_add_text(p->out, "</td><td>");
     add_budget(p, list);

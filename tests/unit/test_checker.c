@@ -315,6 +315,28 @@ static void tells_how_each_check_has_ended(void **state) {
     world_release(&w);
 }
 
+static void keeps_when_the_last_failure_was_across_a_reload(void **state) {
+    (void)state;
+    struct world w;
+    struct checker_ask ask;
+    world_init(&w, 1);
+    fixture_address(&w.f, fixture_group(&w.f, "g"), "192.0.2.9");
+    world_start(&w, 1);
+    play_at(&w, SECOND);
+    assert_int_not_equal(w.c->lists[0].last_failure.kind, VERDICT_UNKNOWN);
+    (void)checker_turn(w.c, HOUR);
+    assert_true(next(&w, HOUR, &ask));
+    checker_reply(w.c, ask.cookie, CHECKER_TIMEOUT, NULL, 0, 0, HOUR + 2 * SECOND);
+    struct checker *old = w.c;
+    world_start(&w, 2);
+    assert_int_equal(checker_carry(w.c, old, HOUR + MINUTE), STATUS_OK);
+    checker_free(old);
+    assert_int_equal(w.c->lists[0].last_failure.kind, VERDICT_UNKNOWN);
+    assert_int_equal(w.c->lists[0].last_failure.reason, REASON_TIMEOUT);
+    assert_int_equal(w.c->lists[0].last_failure_ns, HOUR + 2 * SECOND);
+    world_release(&w);
+}
+
 /* What a restart brought back as known, and would not be asked for a while. */
 static void asks_anew_what_is_known_when_somebody_wants_to_know(void **state) {
     (void)state;
@@ -350,6 +372,7 @@ int main(void) {
         cmocka_unit_test(never_more_is_open_than_the_window_allows),
         cmocka_unit_test(more_nameservers_than_it_has_place_for_are_refused),
         cmocka_unit_test(tells_how_each_check_has_ended),
+        cmocka_unit_test(keeps_when_the_last_failure_was_across_a_reload),
         cmocka_unit_test(asks_anew_what_is_known_when_somebody_wants_to_know),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

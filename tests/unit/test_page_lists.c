@@ -17,6 +17,7 @@ static void tells_the_state_of_each_list(void **state) {
     l->health_check_ns = w->now_ns - 90 * SECOND;
     w->checker->lists[BLOCK].last_failure =
         (struct verdict){.kind = VERDICT_UNKNOWN, .reason = REASON_INVALID_ANSWER, .detail = DETAIL_NO_SOA};
+    w->checker->lists[BLOCK].last_failure_ns = w->now_ns - 5 * MINUTE;
     EXPECT(w,
            ROW("keyed <small>{key}.bl.example.org</small>") "<td>blocklist, page</td><td><strong "
                                                             "class=\"good\">ok</strong> (unproven: without a "
@@ -27,7 +28,9 @@ static void tells_the_state_of_each_list(void **state) {
            ROW("score <small>score.example.net</small>") "<td>reputation, warn</td>",
            ROW("block <small>bl.example.net</small>") "<td>blocklist, page</td><td><strong "
                                                       "class=\"good\">ok</strong></td><td>none "
-                                                      "yet</td><td>an answer came that proves nothing: ",
+                                                      "yet</td><td>" AGE("2024-12-31", "23:55:00",
+                                                                         "5 min ago") ": an answer came "
+                                                                                      "that proves nothing: ",
            "!off.example.net", "!cannot be believed");
 }
 
