@@ -86,26 +86,39 @@ int64_t app_web_wall_offset(int64_t now_ns) {
     return clock_wall_ns() - now_ns;
 }
 
+static bool is_of_turn(const struct app_web_shared *shared, int64_t now_ns) {
+    return shared->body != NULL && shared->turn_ns == now_ns;
+}
+
+/* Takes the bytes of `text`. */
+static void share(struct app_web_shared *shared, struct buf *text, int64_t now_ns) {
+    httpd_body_unref(shared->body);
+    shared->body = buf_status(text) == STATUS_OK ? httpd_body_new(text) : NULL;
+    shared->turn_ns = now_ns;
+    buf_release(text);
+}
+
+static struct httpd_response response_of(const struct app_web_shared *shared, const char *type) {
+    return (struct httpd_response){
+        .status = shared->body != NULL ? 200 : 503,
+        .content_type = shared->body != NULL ? type : plain,
+        .body = shared->body != NULL ? httpd_body_ref(shared->body) : NULL,
+    };
+}
+
 static void answer_metrics(struct app_web *web, const struct httpd_request *request, int64_t now_ns) {
     enum promtext_format format = promtext_negotiate(request->accept);
-    struct app_web_shared *shared = &web->shared[format];
-    if (shared->body == NULL || shared->turn_ns != now_ns) {
+    struct app_web_shared *shared = &web->metrics[format];
+    if (!is_of_turn(shared, now_ns)) {
         struct metrics_process process;
         struct buf text;
         describe_process(web, &process);
         buf_init(&text, BODY_CAP);
         metrics_render(&text, format, web->checker, &process, now_ns, app_web_wall_offset(now_ns));
-        httpd_body_unref(shared->body);
-        shared->body = buf_status(&text) == STATUS_OK ? httpd_body_new(&text) : NULL;
-        shared->turn_ns = now_ns;
-        buf_release(&text);
+        share(shared, &text, now_ns);
     }
-    const struct httpd_response response = {
-        .status = shared->body != NULL ? 200 : 503,
-        .content_type = shared->body != NULL ? promtext_content_type(format) : plain,
-        .body = shared->body != NULL ? httpd_body_ref(shared->body) : NULL,
-        .vary_accept = true,
-    };
+    struct httpd_response response = response_of(shared, promtext_content_type(format));
+    response.vary_accept = true;
     httpd_answer(web->server, request->ticket, &response);
 }
 
@@ -121,12 +134,17 @@ struct page_process app_web_page_process(const struct app_web *web) {
     return process;
 }
 
-static void answer_status(const struct app_web *web, const struct httpd_request *request, int64_t now_ns) {
-    const struct page_process process = app_web_page_process(web);
-    struct buf page;
-    buf_init(&page, BODY_CAP);
-    page_render(&page, web->checker, &process, now_ns, app_web_wall_offset(now_ns));
-    app_web_answer(web, request->ticket, 200, "text/html; charset=utf-8", &page);
+static void answer_status(struct app_web *web, const struct httpd_request *request, int64_t now_ns) {
+    if (!is_of_turn(&web->page, now_ns)) {
+        const struct page_process process = app_web_page_process(web);
+        struct buf page;
+        buf_init(&page, BODY_CAP);
+        page_render(&page, web->checker, &process, now_ns, app_web_wall_offset(now_ns));
+        share(&web->page, &page, now_ns);
+    }
+    struct httpd_response response = response_of(&web->page, "text/html; charset=utf-8");
+    response.security_policy = PAGE_SECURITY_POLICY;
+    httpd_answer(web->server, request->ticket, &response);
 }
 
 static void answer_reload(struct app_web *web, const struct httpd_request *request) {
@@ -204,7 +222,8 @@ void app_web_stop(struct app_web *web) {
     web->server = NULL;
     app_web_wait_stop(web);
     for (int i = 0; i <= PROMTEXT_OPENMETRICS; i++)
-        httpd_body_unref(web->shared[i].body);
+        httpd_body_unref(web->metrics[i].body);
+    httpd_body_unref(web->page.body);
 }
 
 void app_web_use(struct app_web *web, struct checker *checker) {

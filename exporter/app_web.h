@@ -46,7 +46,7 @@ enum { APP_WEB_ROUTES = 8 };
 /* How long who has an address checked waits for the lists: a listing takes two to three seconds to prove. */
 #define APP_WEB_CHECK_NS (INT64_C(6) * 1000000000)
 
-/* A rendering that all scrapes of one turn share. */
+/* A rendering that all who ask in one turn share. */
 struct app_web_shared {
     struct httpd_body *body;
     int64_t turn_ns;
@@ -68,7 +68,8 @@ struct app_web {
     struct httpd_route routes[APP_WEB_ROUTES];
     struct httpd *server;
     struct checker *checker;
-    struct app_web_shared shared[PROMTEXT_OPENMETRICS + 1];
+    struct app_web_shared metrics[PROMTEXT_OPENMETRICS + 1];
+    struct app_web_shared page;
     bool reload_ok;
     int64_t reload_wall_ns;
     struct app_web_wait *waits;

@@ -10,6 +10,9 @@
 
 #include "page_fixture.h"
 
+#include <stdlib.h>
+#include <time.h>
+
 #define DELISTING                                                                                            \
     "<a href=\"https://example.net/remove?a=1&amp;b=&quot;2&quot;\">delisting page</a></td></tr>"
 
@@ -155,6 +158,121 @@ static void does_not_say_how_many_are_named_where_it_has_not_kept_them(void **st
            ". Named one by one: at least <strong>5,000</strong>.</p>", "<p>1 more are listed");
 }
 
+/* --- Many ranges --- */
+
+enum { MANY = 20000, CROSSING = 80, BLOCK_SIZE = 1024 };
+
+/* Only `n` ranges, in one group. */
+static void begin_with_ranges(struct world *w, const struct group_range *ranges, size_t n) {
+    static const bool lists[WORLD_LISTS] = {[BLOCK] = true};
+    static struct group group;
+    group = (struct group){.name = "g",
+                           .ranges = ranges,
+                           .n_ranges = n,
+                           .lists = lists,
+                           .interval_ns = HOUR,
+                           .sweep_interval_ns = 24 * HOUR};
+    struct settings settings = world_settings();
+    settings.groups = &group;
+    settings.n_groups = 1;
+    settings.n_safelists = 0;
+    world_begin(w, &settings);
+}
+
+static struct group_range range_of(uint32_t first, uint32_t last, char label[IP_RANGE_TEXT_SIZE]) {
+    struct group_range range = {.range = {.first = ip_v4(first), .last = ip_v4(last)}, .label = label};
+    (void)ip_range_format(&range.range, label);
+    return range;
+}
+
+/* The row of `ip`: the ranges that hold it by where they begin, then as configured. */
+static void add_wanted_row(struct buf *out, const struct group_range *ranges, uint32_t ip) {
+    const char *comma = "";
+    char text[IP_TEXT_SIZE];
+    struct ip address = ip_v4(ip);
+    (void)ip_format(&address, text);
+    buf_addf(out, "<tr><th scope=\"row\"><a href=\"check?ip=%s\">%s</a></th><td>", text, text);
+    for (uint64_t first = ip - BLOCK_SIZE; first <= ip; first++)
+        for (size_t i = 0; i < CROSSING; i++)
+            if (ranges[i].range.first.lo == first && ranges[i].range.last.lo >= ip) {
+                buf_addf(out, "%sg %s", comma, ranges[i].label);
+                comma = ", ";
+            }
+    buf_add_text(out, "</td>");
+}
+
+static void names_every_range_that_holds_an_address(void **state) {
+    (void)state;
+    static struct group_range ranges[CROSSING];
+    static char labels[CROSSING][IP_RANGE_TEXT_SIZE];
+    uint32_t random = 1;
+    for (size_t i = 0; i < CROSSING; i++) {
+        random = random * 1664525 + 1013904223;
+        uint32_t first = random >> 8 & (BLOCK_SIZE - 1);
+        uint32_t size = 1u << (random >> 20) % 10;
+        uint32_t last = first + size < BLOCK_SIZE ? first + size : BLOCK_SIZE;
+        ranges[i] = range_of(0x0a000000u + first, 0x0a000000u + last, labels[i]);
+    }
+    struct world w;
+    begin_with_ranges(&w, ranges, CROSSING);
+    const struct target_set *set = w.targets->sets[BLOCK];
+    for (uint32_t i = 0; i < set->n; i++) {
+        struct ip ip = target_ip(set, i);
+        world_look(&w, BLOCK, &ip, LOOK_SWEEP, &listed);
+    }
+    struct buf out = render(&w);
+    assert_true(set->n > BLOCK_SIZE / 2);
+    for (uint32_t i = 0; i < set->n; i++) {
+        struct buf want;
+        buf_init(&want, SIZE_MAX);
+        add_wanted_row(&want, ranges, (uint32_t)target_ip(set, i).lo);
+        if (strstr(buf_text(&out), buf_text(&want)) == NULL)
+            fail_msg("not there: %s", buf_text(&want));
+        buf_release(&want);
+    }
+    buf_release(&out);
+    world_end(&w);
+}
+
+/* Processor time of a page, the least of some: others use this machine too. */
+static int64_t cost_ns(const struct group_range *ranges, size_t n_ranges, uint32_t n_listed, uint32_t step) {
+    struct world w;
+    int64_t least = INT64_MAX;
+    begin_with_ranges(&w, ranges, n_ranges);
+    for (uint32_t i = 0; i < n_listed; i++) {
+        struct ip ip = ip_v4(0x0a000000u + i * step);
+        world_look(&w, BLOCK, &ip, LOOK_SWEEP, &listed);
+    }
+    for (int i = 0; i < 5; i++) {
+        struct timespec from;
+        struct timespec to;
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
+        struct buf out = render(&w);
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
+        buf_release(&out);
+        int64_t took = (to.tv_sec - from.tv_sec) * SECOND + to.tv_nsec - from.tv_nsec;
+        least = took < least ? took : least;
+    }
+    world_end(&w);
+    return least;
+}
+
+/* With each row looking at each range it were ten times what listings and ranges cost apart; it is not
+ * twice that. */
+static void costs_no_product_of_listings_and_ranges(void **state) {
+    (void)state;
+    static struct group_range ranges[MANY];
+    static char labels[MANY][IP_RANGE_TEXT_SIZE];
+    char label[IP_RANGE_TEXT_SIZE];
+    for (uint32_t i = 0; i < MANY; i++)
+        ranges[i] = range_of(0x0a000000u + 16 * i, 0x0a000007u + 16 * i, labels[i]);
+    struct group_range one = range_of(0x0a000000u, 0x0a000000u + 16 * MANY, label);
+    int64_t both = cost_ns(ranges, MANY, PAGE_MAX_LISTED, 64);
+    int64_t apart = cost_ns(ranges, MANY, 0, 0) + cost_ns(&one, 1, PAGE_MAX_LISTED, 64);
+    print_message("# %.2f ms, apart %.2f ms\n", (double)both / 1e6, (double)apart / 1e6);
+    assert_true(both < 4 * apart);
+}
+
 #define IN_LARGE(test) cmocka_unit_test_setup_teardown(test, begin_large, teardown)
 
 int main(void) {
@@ -167,6 +285,8 @@ int main(void) {
         IN_LARGE(does_not_say_how_many_addresses_where_it_has_not_compared_them),
         IN_LARGE(does_not_say_how_many_are_named_where_it_has_not_kept_them),
         IN_LARGE(counts_an_address_once_that_is_on_two_lists),
+        cmocka_unit_test(names_every_range_that_holds_an_address),
+        cmocka_unit_test(costs_no_product_of_listings_and_ranges),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
