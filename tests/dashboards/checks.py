@@ -10,6 +10,8 @@ Where Grafana's own dashboard-linter has a rule, the check has its name. Where t
   one time: a stat that says what happened in all of the time shown. In a graph every point of it would reach back
   before what is shown.
 - A matcher for instance is wanted where the metric has that label: recorded ratios and alerts are of no instance.
+- `All` takes in every job of Prometheus. What every target has (`up`, `process_*`, `scrape_*`) is asked of exporters
+  alone, also of those that are down, and alerts of our rules alone.
 - Queries of annotations are held to what is said of panels.
 """
 
@@ -248,6 +250,7 @@ RULES = {
     "target-counter-agg-rule": query_checks.check_counters,
     "target-job-rule": query_checks.required_matcher("job"),
     "target-instance-rule": query_checks.required_matcher("instance"),
+    "target-foreign": query_checks.check_foreign,
     "target-legends": query_checks.check_legends,
     "template-definitions": query_checks.check_variable_definitions,
     "template-uses": query_checks.check_variable_uses,

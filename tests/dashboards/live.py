@@ -153,14 +153,15 @@ def examine(asker, limit_s, exceptions=None, check_alive=lambda: None):
     return found
 
 
-def unknown_series(prometheus, catalogue):
-    """What Prometheus has that the catalogue does not tell: names, and labels of series."""
-    for name in prometheus.api("label/__name__/values"):
+def unknown_series(prometheus, catalogue, foreign=""):
+    """What Prometheus has that the catalogue does not tell: names, and labels of series. `foreign`: a regex of jobs
+    that are of no concern."""
+    for name in prometheus.api("label/__name__/values", **{"match[]": f'{{__name__!="", job!~"{foreign}"}}'}):
         known = catalogue.labels.get(name)
         if known is None:
             yield f"metric {name} is not known"
             continue
-        series = prometheus.api("series", **{"match[]": name})
+        series = prometheus.api("series", **{"match[]": f'{{__name__="{name}", job!~"{foreign}"}}'})
         extra = set().union(*series) - known - {"__name__"}
         if extra and name not in ("ALERTS", "ALERTS_FOR_STATE"):
             yield f"{name} has the labels {', '.join(sorted(extra))} besides {', '.join(sorted(known))}"

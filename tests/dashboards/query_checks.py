@@ -25,6 +25,13 @@ LABELLED = {"job": "Job", "instance": "Instance"}
 RATES = ("rate", "irate", "increase")
 RATE_INTERVAL = {"$__rate_interval", "${__rate_interval}"}
 WHOLE_RANGE = {"$__range", "${__range}"}
+MATCHERS = 'job=~"$job", instance=~"$instance"'
+# An exporter that is down has no rbl_exporter_build_info. Without the rules it is remembered for a day.
+EXPORTERS = (
+    f"last_over_time(rbl_exporter_build_info{{{MATCHERS}}}[1d])"
+    f" or instance:rbl_exporter_build_info:known{{{MATCHERS}}}"
+)
+OF_EXPORTERS = f"and on (job, instance) ({EXPORTERS})"
 
 
 def parsed(d):
@@ -112,6 +119,29 @@ def required_matcher(label):
                     yield query.where, f'{selector.name} without {label}=~"${label}"'
 
     return check
+
+
+def is_of_exporters(selector, parents, catalogue):
+    """Whether a selector can have no series of another program, be all jobs chosen."""
+    names = catalogue.names_of(selector)
+    if names == ["ALERTS"]:
+        return any(m.label == "alertname" and m.operator in ("=", "=~") and m.value.startswith("RBL") for m in selector.matchers)
+    if all("rbl_" in name for name in names):
+        return True
+    wanted = promql.parse(EXPORTERS, variables=True)
+    for above in parents:
+        if isinstance(above, promql.Binary) and above.operator == "and" and above.right == wanted:
+            if above.matching == "on" and set(above.labels) == {"job", "instance"}:
+                return True
+    return False
+
+
+def check_foreign(d, context):
+    for query, tree in parsed(d):
+        for node, parents in promql.walk(tree):
+            if isinstance(node, promql.Selector) and not is_of_exporters(node, parents, context.catalogue):
+                wanted = 'alertname=~"RBL.*"' if node.name == "ALERTS" else OF_EXPORTERS
+                yield query.where, f"{node.name or 'metrics'} of every program there is, expected {wanted}"
 
 
 def check_legends(d, context):

@@ -6,11 +6,14 @@ import json
 
 from checks import DATASOURCE, SCHEMA_VERSION
 from dashboard import Dashboard
+from query_checks import MATCHERS, OF_EXPORTERS
 
 RULES = """
 groups:
   - name: rbl
     rules:
+      - record: instance:rbl_exporter_build_info:known
+        expr: group by (job, instance) (rbl_exporter_build_info)
       - record: group_range_list:rbl_range_coverage:ratio
         expr: >-
           sum by (job, group, range, list) (rbl_range_checked_addresses)
@@ -24,7 +27,6 @@ THRESHOLDS = {"mode": "absolute", "steps": [{"color": "text", "value": None}, {"
 ONE_VALUE = {"multi": False, "includeAll": False, "allValue": None}
 TO_LISTS = "/d/rbl-lists?${__url_time_range}"
 BUCKETS = "rbl_list_query_duration_seconds_bucket"
-MATCHERS = 'job=~"$job", instance=~"$instance"'
 
 
 def variable(name, label, query, **more):
@@ -56,7 +58,7 @@ OVERVIEW = {
             {
                 "name": "Alerts", "enable": True, "datasource": DATASOURCE,
                 "titleFormat": "{{alertname}}", "textFormat": "{{list}}",
-                "expr": 'ALERTS{alertstate="firing", job=~"$job"}',
+                "expr": 'ALERTS{alertname=~"RBL.*", alertstate="firing", job=~"$job"}',
             },
         ]
     },
@@ -83,6 +85,7 @@ OVERVIEW = {
         panel(
             2, "stat", "Listed now", (0, 2, 6, 4), "short",
             {"expr": f'sum(rbl_ip_listed{{{MATCHERS}, list=~"$list"}}) or vector(0)', "instant": True},
+            {"expr": f"sum(up{{{MATCHERS}}} {OF_EXPORTERS})", "instant": True},
         ),
         panel(
             3, "timeseries", "Queries by list", (6, 2, 18, 4), "reqps",

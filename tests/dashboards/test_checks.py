@@ -14,6 +14,7 @@ import dashboard
 import metric_names
 import provisioning
 import sample
+from query_checks import EXPORTERS, OF_EXPORTERS
 from tap import case, finish
 
 DELETE = object()
@@ -31,6 +32,7 @@ PANEL, VARIABLE, LINK, ANNOTATION = (("panels",), ("templating", "list"), ("link
 STAT, GRAPH, TABLE, ROW = ((*PANEL, n) for n in (1, 2, 3, 4))
 STAT_STEPS = (*STAT, "fieldConfig", "defaults", "thresholds", "steps")
 STAT_EXPR, GRAPH_EXPR = (*STAT, "targets", 0, "expr"), (*GRAPH, "targets", 0, "expr")
+UP_EXPR = (*STAT, "targets", 1, "expr")
 RECORDED_EXPR, TABLE_EXPR = (*GRAPH, "targets", 1, "expr"), (*TABLE, "targets", 0, "expr")
 RANGE_EXPR = (*TABLE, "targets", 1)
 DATA_LINK = (*TABLE, "fieldConfig", "overrides", 0, "properties", 1, "value", 0, "url")
@@ -183,7 +185,7 @@ FAULTS = {
         ("an unknown metric", {STAT_EXPR: f'sum(rbl_list_upp{{{M}, list=~"$list"}})'}, "metric rbl_list_upp"),
         (
             "an unknown metric of an annotation",
-            {(*ANNOTATION, 0, "expr"): 'ALERTS{alertstate="firing", job=~"$job"} or ALERT{job=~"$job"}'},
+            {(*ANNOTATION, 0, "expr"): 'ALERTS{alertname=~"RBL.*", alertstate="firing", job=~"$job"} or ALERT{job=~"$job"}'},
             "metric ALERT:",
         ),
         ("an unknown metric of a variable", asks(3, "label_values(rbl_lists, list)"), "metric rbl_lists"),
@@ -246,7 +248,7 @@ FAULTS = {
             {STAT_EXPR: listed(', list=~"$list"', M.replace('job=~"$job"', 'job=~"rbl"'))},
             'without job=~"$job"',
         ),
-        ("no job in an annotation", {(*ANNOTATION, 0, "expr"): 'ALERTS{alertstate="firing"}'}, "ALERTS without job"),
+        ("no job in an annotation", {(*ANNOTATION, 0, "expr"): 'ALERTS{alertname=~"RBL.*", alertstate="firing"}'}, "ALERTS without job"),
         (
             "no job of a recorded ratio",
             {RECORDED_EXPR: "group_range_list:rbl_range_coverage:ratio"},
@@ -258,6 +260,39 @@ FAULTS = {
             "no instance",
             {STAT_EXPR: listed(', list=~"$list"', 'job=~"$job"')},
             'rbl_ip_listed without instance=~"$instance"',
+        ),
+    ],
+    "target-foreign": [
+        ("every target there is", {UP_EXPR: f"sum(up{{{M}}})"}, f"up of every program there is, expected {OF_EXPORTERS}"),
+        (
+            "those of an exporter's instance, whatever their job",
+            {UP_EXPR: f"sum(up{{{M}}} and on (instance) ({EXPORTERS}))"},
+            "up of every program there is",
+        ),
+        (
+            "exporters that are up",
+            {UP_EXPR: f"sum(up{{{M}}} and on (job, instance) rbl_exporter_build_info{{{M}}})"},
+            "up of every program there is",
+        ),
+        (
+            "exporters, and all others",
+            {UP_EXPR: f"sum(up{{{M}}} or on (job, instance) ({EXPORTERS}))"},
+            "up of every program there is",
+        ),
+        (
+            "targets that are asked for twice, once of exporters",
+            {UP_EXPR: f"count(up{{{M}}} == 0 {OF_EXPORTERS}) or 0 * count(up{{{M}}})"},
+            "up of every program there is",
+        ),
+        (
+            "a metric of any name",
+            {UP_EXPR: f'sum({{__name__=~"up|rbl_list_up", {M}}})'},
+            "metrics of every program there is",
+        ),
+        (
+            "alerts of others",
+            {(*ANNOTATION, 0, "expr"): 'ALERTS{alertstate="firing", job=~"$job"}'},
+            'ALERTS of every program there is, expected alertname=~"RBL.*"',
         ),
     ],
     "target-legends": [
@@ -385,7 +420,7 @@ FAULTS = {
         ("alerts that are not shown", {(*ANNOTATION, 0, "enable"): False}, "none that is enabled"),
         (
             "pending alerts",
-            {(*ANNOTATION, 0, "expr"): 'ALERTS{alertstate="pending", job=~"$job"}'},
+            {(*ANNOTATION, 0, "expr"): 'ALERTS{alertname=~"RBL.*", alertstate="pending", job=~"$job"}'},
             "none that is enabled",
         ),
         ("none", {("annotations",): {"list": []}}, "none that is enabled"),
@@ -529,7 +564,7 @@ def check_exceptions(catalogue):
 
 
 def main():
-    recorded = ["group_range_list:rbl_range_coverage:ratio"]
+    recorded = ["group_range_list:rbl_range_coverage:ratio", "instance:rbl_exporter_build_info:known"]
     catalogue = metric_names.Catalogue(metric_names.read_reference(REFERENCE), recorded)
     for name, data in (("overview", sample.OVERVIEW), ("lists", sample.lists())):
         found = complaints_of(data, catalogue, name)

@@ -4,7 +4,8 @@
 
 One truth is written as four jobs into a real Prometheus: of one exporter, a pair, shards, shards of pairs. Every query
 of the dashboards about addresses and ranges has to have the same answer for each of them. (The dashboards about lists
-and exporters add up what each exporter does.) Three more jobs have many listings, none, and no verdict at all.
+and exporters add up what each exporter does.) Three more jobs have many listings, none, and no verdict at all. The
+exporters of two more are down, and the targets of one are other programs: `All` has to leave them out.
 """
 
 import subprocess
@@ -13,6 +14,8 @@ import time
 import real
 
 import harness
+import promql
+import query_checks
 from dashboard import interpolate
 from harness import main, scene
 from servers import Prometheus, find_program
@@ -27,6 +30,8 @@ RANGE = {"group": "m365", "range": "198.51.100.0/24"}
 BY_HAND = {"group": "by_hand", "range": "203.0.0.0/23"}  # no file, no SPF, no only_ptr
 BOUNCES = {"bl": {"confirmed": 9, "not_listed": 3}, "score": {}, "": {"unparsed": 4}}  # {list: {result: how many}}
 MANY, ROWS = 300, 100  # listed addresses, and how many of them a table may show
+DOWN = ("down", "down_for_days")
+FOREIGN = "node"
 NAMES_OF_RULES = ("group_range_list:", "ALERTS")  # Prometheus makes them; the rules have tests of their own
 
 
@@ -101,8 +106,38 @@ def listed_on(n_listed, now):
     yield "rbl_bounces_total", {"list": "bl", "result": "confirmed"}, bounced(0)
 
 
+def of_target(is_up, size=5):
+    """What Prometheus has of whatever it scrapes, and an exporter like most programs."""
+    yield "up", {}, int(is_up)
+    yield "scrape_duration_seconds", {}, size
+    yield "scrape_samples_scraped", {}, size * is_up
+    if is_up:
+        yield "process_cpu_seconds_total", {}, lambda i: i * size
+        yield "process_max_fds", {}, 1000
+        for name in ("open_fds", "resident_memory_bytes", "start_time_seconds", "threads"):
+            yield f"process_{name}", {}, size
+
+
+def of_others():
+    """(job, instance, name, labels, value) of exporters that are down, and of programs that are none."""
+    known = "instance:rbl_exporter_build_info:known"
+    scraped = lambda i: 1 if i < N_SAMPLES // 4 else None  # longer ago than Prometheus looks back by itself
+    for job, name, value in ((DOWN[0], "rbl_exporter_build_info", scraped), (DOWN[1], known, 1)):
+        for sample in (*of_target(False), (name, {}, value), alert("RBLExporterDown")):
+            yield job, "0.0", *sample
+    for instance, is_up in (("0.0", True), ("node:9100", False)):
+        for sample in (*of_target(is_up, size=50), alert("NodeDown")):
+            yield FOREIGN, instance, *sample
+
+
+def alert(name):
+    return "ALERTS", {"alertname": name, "alertstate": "firing", "severity": "critical"}, 1
+
+
 def openmetrics(now):
     families = {}
+    for job, instance, name, labels, value in of_others():
+        families.setdefault(name, []).append(({"job": job, "instance": instance, **labels}, value))
     for job, samples in (("many", listed_on(MANY, now)), ("none", listed_on(0, now)), ("nothing", ())):
         for name, labels, value in (*of_everybody(now), *samples):
             families.setdefault(name, []).append(({"job": job, "instance": "0", **labels}, value))
@@ -110,7 +145,7 @@ def openmetrics(now):
         for shard in range(shards):
             for replica in range(replicas):
                 target = {"job": job, "instance": f"{shard}.{replica}"}
-                samples = [("up", {}, 1), *of_everybody(now), *of_shard(shard, shards, now)]
+                samples = [*of_target(True), *of_everybody(now), *of_shard(shard, shards, now)]
                 if shards > 1:
                     samples += [("rbl_exporter_shards", {}, shards), ("rbl_exporter_shard_ordinal", {"shard_ordinal": str(shard)}, 1)]
                 for name, labels, value in samples:
@@ -122,6 +157,8 @@ def openmetrics(now):
             text = ",".join(f'{key}="{labels[key]}"' for key in labels)
             for i in range(N_SAMPLES):
                 number = value(i) if callable(value) else value
+                if number is None:
+                    continue
                 lines.append(f"{name}{{{text}}} {number} {now - SPAN_S + i * STEP_S}")
     return "\n".join(lines) + "\n# EOF\n"
 
@@ -142,7 +179,7 @@ def answer(prometheus, text, job, now):
     for result in prometheus.api("query", query=expression, time=now)["result"]:
         labels = frozenset((k, v) for k, v in result["metric"].items() if k not in ("job", "instance", "shard_ordinal"))
         found.setdefault(labels, []).append(round(float(result["value"][1]), 6))
-    return found
+    return {labels: sorted(values) for labels, values in found.items()}
 
 
 def told_apart(prometheus, text, now):
@@ -218,6 +255,35 @@ def check_groups(world, prometheus, d, now):
         harness.equal(words, {"Senders": ["-1"], "Ranges changed": ["0"]})
 
 
+def asks_everybody(query):
+    """Whether it speaks of what programs have that are no exporters."""
+    names = {selector.name for selector in promql.selectors(promql.parse(query.text, variables=True))}
+    return query.kind != "variable" and any(name and "rbl_" not in name for name in names)
+
+
+def check_others(world, prometheus, dashboards, now):
+    """`All` stands for all exporters: the same as their jobs one by one, and those of DOWN are down."""
+    ours = "|".join((*JOBS, *DOWN))
+    for d in dashboards:
+        for query in filter(asks_everybody, d.queries()):
+            with world.case(f"{d.name}: {query.where}: of exporters, but of no other program"):
+                wanted = answer(prometheus, query.text, ours, now)
+                assert wanted, f"no data: {query.text}"
+                harness.equal(answer(prometheus, query.text, ".*", now), wanted)
+    n_up = sum(shards * replicas for shards, replicas in JOBS.values())
+    for d in (d for d in dashboards if d.name in ("overview", "exporter")):
+        with world.case(f"{d.name}: what is down is counted, for longer than a day and without the rules too"):
+            down = {job: answer(prometheus, of_panel(d, "Exporters down"), job, now) for job in (".*", *DOWN, "alone", FOREIGN)}
+            one, none = {frozenset(): [1]}, {frozenset(): [0]}
+            harness.equal(down, {".*": {frozenset(): [2]}, **dict.fromkeys(DOWN, one), "alone": none, FOREIGN: {}})
+    with world.case("what is up is counted"):
+        exporter = next(d for d in dashboards if d.name == "exporter")
+        harness.equal(answer(prometheus, of_panel(exporter, "Exporters up"), ".*", now), {frozenset(): [n_up]})
+    with world.case("found: all targets of Prometheus"):
+        everything = f"sum(up{{{query_checks.MATCHERS}}})"
+        assert answer(prometheus, everything, ".*", now) != answer(prometheus, everything, ours, now)
+
+
 @scene
 def what_is_listed_is_counted_once(world):
     dashboards, complaints = real.read_dashboards()
@@ -228,6 +294,7 @@ def what_is_listed_is_counted_once(world):
     check_sizes(world, prometheus, overview, now)
     check_bounces(world, prometheus, overview, now)
     check_groups(world, prometheus, overview, now)
+    check_others(world, prometheus, dashboards, now)
     with world.case("found: a sum over exporters, and a maximum over shards"):
         double = "sum(rbl_range_listed_addresses{job=~\"$job\"})"
         harness.equal(set(told_apart(prometheus, double, now)), {"pair", "shards_of_pairs"})

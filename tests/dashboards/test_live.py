@@ -4,7 +4,8 @@
 
 The world has something to show in every panel: two exporters with one configuration, as a pair for availability (a
 join that forgets the instance fails on that), addresses and ranges that are listed and delisted, scores, IPv6, and
-lists that refuse, list the world, are silent, dead or out of quota. The rules are loaded with short waits.
+lists that refuse, list the world, are silent, dead or out of quota. The rules are loaded with short waits. Prometheus
+also scrapes itself, and something that is down and no exporter.
 """
 
 import copy
@@ -28,6 +29,7 @@ TEST_ENTRY = "127.0.0.2"
 STAY = [TEST_ENTRY, "198.51.100.1", "198.51.100.2", "198.51.100.3"]
 BL = [*STAY, "192.0.2.1 :127.0.0.2:Spam from $", "198.51.100.4"]
 BL_LATER = [*STAY, "192.0.2.1 :127.0.0.3:", "192.0.2.2", "198.51.100.5"]
+FOREIGN = "prometheus|node"  # jobs without exporters
 RANGE = "198.51.100.0/24"
 
 
@@ -95,7 +97,10 @@ def start(world, rules_text, with_safelists):
     rbldnsd = Rbldnsd(world, ZONES)
     text = write_config(rbldnsd, with_safelists)
     exporters = [Exporter(world, text) for _ in range(2)]
-    prometheus = Prometheus(world, [e.endpoint for e in exporters], [world.write("rules.yml", hastened(rules_text))])
+    nobody = harness.take_address()
+    others = {"prometheus": [None], "node": [f"{nobody}:{harness.free_port(nobody)}"]}
+    rules = [world.write("rules.yml", hastened(rules_text))]
+    prometheus = Prometheus(world, [e.endpoint for e in exporters], rules, others=others)
     for one in exporters:
         one.wait_for_value(1, "rbl_ip_listed", ip="192.0.2.1", list="bl")
         one.wait_for(lambda m: m.value("rbl_range_listed_addresses", range=RANGE, list="bl") == 4, "four listed")
@@ -174,8 +179,35 @@ def check_the_checks(world, prometheus, catalogue):
         assert "parse error" in found["variables"] and "parse error" in found["panel 4 (Address $ip), query A"], found
     with world.case("found: series that the catalogue does not know"):
         less = {name: labels - {"tier"} for name, labels in catalogue.exported.items() if name != "rbl_list_up"}
-        said = "\n".join(live.unknown_series(prometheus, metric_names.Catalogue(less, catalogue.recorded)))
+        less = metric_names.Catalogue(less, catalogue.recorded)
+        said = "\n".join(live.unknown_series(prometheus, less, FOREIGN))
         assert "metric rbl_list_up is not known" in said and "rbl_list_info has the labels tier" in said, said
+
+
+def instances_shown(asker, query):
+    """The instances that the answers to a query name."""
+    found = set()
+    for expression in asker.expressions(query, asker.chosen()):
+        found |= {result["metric"].get("instance") for result in asker.api("query", query=expression)["result"]}
+    return found - {None}
+
+
+def check_foreign(world, prometheus, dashboards, catalogue, exporters):
+    scraped = {labels["instance"]: value for labels, value in prometheus.query("up")}
+    ours = {one.endpoint for one in exporters}
+    with world.case("Prometheus has targets that are no exporters, one of them down"):
+        harness.equal(sorted(value for instance, value in scraped.items() if instance not in ours), [0, 1])
+    for d in dashboards:
+        asker = live.Asker(prometheus, d, catalogue)
+        with world.case(f"{d.name}: no instance is shown that is no exporter"):
+            for query in (q for q in d.queries() if q.kind == "target"):
+                harness.equal(instances_shown(asker, query) - ours, set(), query.text)
+        for query in d.queries():
+            title = query.panel["title"] if query.panel else None
+            for wanted in (n for name, n in (("Exporters up", 2), ("Exporters down", 0)) if name == title):
+                with world.case(f"{d.name}: {title}: {wanted}"):
+                    [text] = asker.expressions(query, asker.chosen())
+                    harness.equal([value for _, value in prometheus.query(text)], [wanted])
 
 
 @scene
@@ -197,8 +229,9 @@ def dashboards_over_a_busy_pair(world):
     end = time.monotonic() + LIMIT_S
     for d in dashboards:
         report_dashboard(world, prometheus, d, catalogue, end - time.monotonic())
+    check_foreign(world, prometheus, dashboards, catalogue, exporters)
     with world.case("Prometheus has no series that the catalogue of metrics does not know"):
-        harness.equal(list(live.unknown_series(prometheus, catalogue)), [])
+        harness.equal(list(live.unknown_series(prometheus, catalogue, FOREIGN)), [])
     with world.case("the rules can be evaluated over a pair"):
         states = [(r["name"], r.get("lastError")) for g in prometheus.api("rules")["groups"] for r in g["rules"]]
         harness.equal([state for state in states if state[1]], [])

@@ -154,16 +154,23 @@ remote-control:
 
 
 class Prometheus(harness.Process):
-    """A Prometheus that scrapes `targets` (host:port) and evaluates the files `rules` every second."""
+    """A Prometheus that scrapes `targets` (host:port) and evaluates the files `rules` every second.
 
-    def __init__(self, world, targets, rules=(), alertmanagers=()):
+    `others` are more jobs, {name: targets}; a target None is this Prometheus.
+    """
+
+    def __init__(self, world, targets, rules=(), alertmanagers=(), others=None):
         self.address = harness.take_address()
         self.port = harness.free_port(self.address)
+        jobs = {"rbl_exporter": targets, **(others or {})}
         config = {
             "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
             "rule_files": list(rules),
             "alerting": {"alertmanagers": [{"static_configs": [{"targets": list(alertmanagers)}]}]},
-            "scrape_configs": [{"job_name": "rbl_exporter", "static_configs": [{"targets": targets}]}],
+            "scrape_configs": [
+                {"job_name": name, "static_configs": [{"targets": [target or self.endpoint for target in found]}]}
+                for name, found in jobs.items()
+            ],
         }
         path = world.write("prometheus.yml", json.dumps(config))
         command = [
