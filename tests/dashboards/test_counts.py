@@ -276,8 +276,18 @@ def check_others(world, prometheus, dashboards, now):
             down = {job: answer(prometheus, of_panel(d, "Exporters down"), job, now) for job in (".*", *DOWN, "alone", FOREIGN)}
             one, none = {frozenset(): [1]}, {frozenset(): [0]}
             harness.equal(down, {".*": {frozenset(): [2]}, **dict.fromkeys(DOWN, one), "alone": none, FOREIGN: {}})
+    exporter = next(d for d in dashboards if d.name == "exporter")
+    with world.case("of an exporter that is down, the table says – for what is not known"):
+        table = next(panel for panel in exporter.panels if panel["title"] == "Exporters")
+        columns = set(table["transformations"][-1]["options"]["renameByName"].values()) - {"Job", "Instance", "Up"}
+        words = {
+            override["matcher"]["options"]: found["value"]
+            for override in table["fieldConfig"]["overrides"]
+            for found in override["properties"]
+            if found["id"] == "noValue"
+        }
+        harness.equal(words, dict.fromkeys(columns, "–"))
     with world.case("what is up is counted"):
-        exporter = next(d for d in dashboards if d.name == "exporter")
         harness.equal(answer(prometheus, of_panel(exporter, "Exporters up"), ".*", now), {frozenset(): [n_up]})
     with world.case("found: all targets of Prometheus"):
         everything = f"sum(up{{{query_checks.MATCHERS}}})"
