@@ -60,7 +60,7 @@ BY_LIST = {
 }
 BY_JOB = {
     "RBLSchedulerLagging": _AGES,
-    "RBLExporterDown": _GONE | {"RBLExporterShardsMissing"},
+    "RBLExporterDown": _GONE,
     "RBLExporterAbsent": _GONE,
     "RBLExporterShardsMissing": _GONE,
     "RBLSafelistNoLongerNeeded": {"RBLSafelistTooOld"},
@@ -200,9 +200,16 @@ def messages(world):
         equal(render("rbl.title", write([alert("RBLExporterAbsent")])), "[CRITICAL] RBLExporterAbsent: rbl")
     with world.case("a digest of different alerts has a title, too"):
         data = write([alert("RBLListedSeriesOmitted"), alert("RBLSafelistTooOld")])
-        equal(render("rbl.title", data), "[INFO] Digest: 40.107.0.0/16 (microsoft365) and 1 more")
+        equal(render("rbl.title", data), "[INFO] Digest of rbl: 40.107.0.0/16 (microsoft365) and 1 more")
         text = render("rbl.mail.text", data)
         assert "kloudemail: RBLSafelistTooOld firing since" in text, text
+    with world.case("what is told together by its kind has the title of its kind"):
+        data = write([alert("RBLSafelistNoLongerNeeded"), alert("RBLSafelistTooOld", safelist="partner")])
+        equal(render("rbl.title", data), "[FIRING] Safelists of rbl: kloudemail and 1 more")
+        data = write([alert("RBLExporterDown"), alert("RBLExporterShardsMissing")])
+        equal(render("rbl.title", data), "[CRITICAL] Exporters of rbl: 192.0.2.9:10554 and 1 more")
+        data = write([alert("RBLExporterDown"), alert("RBLListRefused")])
+        equal(render("rbl.title", data), "[CRITICAL] Digest of rbl: 192.0.2.9:10554 and 1 more")
     with world.case("messages name 50 or 10 of many, and say how many more there are"):
         data = write([listing(f"192.0.2.{n}") for n in range(60)])
         for (template, kind), shown in zip(KINDS, (50, 50, 10)):
@@ -275,17 +282,23 @@ def one_notification(world):
             equal(len(re.findall(f"firing since {WHEN} UTC", text)), 5)
             for words in ("Get off psbl: https://psbl.org/", f"Runbook: {RUNBOOK}", "All about 40.107.130.132 of psbl"):
                 assert words in text, text
-    with world.case("a safelist's reminder is a ticket for all of a job, whatever its severity"):
-        safelists = ("kloudemail", "partner")
-        stage.alertmanager.post([alert("RBLSafelistTooOld", safelist=name) for name in safelists])
-        message = stage.wait_for(stage.mails, lambda m: "RBLSafelistTooOld" in m["Subject"], "a reminder")
+    with world.case("reminders of safelists are one ticket for each job, whatever their severity"):
+        needless, old = alert("RBLSafelistNoLongerNeeded"), alert("RBLSafelistTooOld", safelist="partner")
+        stage.alertmanager.post([needless, old, alert("RBLSafelistTooOld", job="other")])
+        both = "[FIRING] Safelists of rbl: kloudemail and 1 more"
+        message = stage.wait_for(stage.mails, lambda m: m["Subject"] == both, "a reminder")
         equal(message["To"], "tickets@example.net")
-        for name in safelists:
-            assert f"{name}: RBLSafelistTooOld firing since" in part(message, "plain")
+        for words in ("kloudemail: RBLSafelistNoLongerNeeded", "partner: RBLSafelistTooOld"):
+            assert f"{words} firing since" in part(message, "plain")
+        stage.wait_for(stage.mails, lambda m: "RBLSafelistTooOld: kloudemail" in m["Subject"], "that of the other job")
     with world.case("what is only good to know goes to the digest"):
         stage.alertmanager.post([alert("RBLListedSeriesOmitted")])
         message = stage.wait_for(stage.mails, lambda m: "RBLListedSeriesOmitted" in m["Subject"], "a digest")
         equal(message["To"], "postmaster@example.net")
+    with world.case("an exporter that is down and a shard that is missing are one page, and neither hides the other"):
+        stage.alertmanager.post([alert("RBLExporterDown"), alert("RBLExporterShardsMissing")])
+        page = stage.wait_for(stage.pages, lambda body: body["groupLabels"] == {"job": "rbl"}, "a page")
+        equal({a["labels"]["alertname"] for a in page["alerts"]}, {"RBLExporterDown", "RBLExporterShardsMissing"})
     with world.case("resolved is sent to pager, chat and tickets"):
         stage.alertmanager.post([listing(ip) for ip in LISTED], resolved=True)
         page = stage.wait_for(stage.pages, lambda body: body["status"] == "resolved", "a page that it is over")
@@ -297,9 +310,9 @@ def one_notification(world):
         stage.alertmanager.post([listing(ip, list="psbl", severity="warning") for ip in LISTED], resolved=True)
         stage.wait_for(stage.mails, lambda m: "[RESOLVED] RBLAddressListed on psbl:" in m["Subject"], "a last mail")
     with world.case("nothing was sent twice, and nothing failed to be sent"):
-        equal([body["status"] for body in stage.pages()], ["firing", "resolved"])
-        equal(len(stage.chats()), 2)
-        equal(len(stage.mails()), 4)
+        equal([body["status"] for body in stage.pages()], ["firing", "firing", "resolved"])
+        equal(len(stage.chats()), 3)
+        equal(len(stage.mails()), 5)
         equal(re.findall("^.*level=(?:error|warn).*$", stage.alertmanager.log(), re.MULTILINE), [])
     with world.case("without the retention that the file asks for, Alertmanager warns of too many reminders"):
         other = Alertmanager(world, stage.path, flags=())
