@@ -62,6 +62,7 @@ class Story:
         self.world = world
         self.reading_s = READING_S / speed
         self.day_s = max(LEAST_DAY_S, round(DEMO_DAY_S / speed))
+        self.limit_s = self.day_s + LIMIT_S  # the reminder takes a day of the rules
         self.told = teller.Teller()
         self.chapters = (
             self.all_is_well,
@@ -127,7 +128,7 @@ class Story:
     # --- What is awaited ---
 
     def wait(self, condition, what):
-        return harness.wait(condition, what, LIMIT_S, self.world, pause=0.1)
+        return harness.wait(condition, what, self.limit_s, self.world, pause=0.1)
 
     def wait_for_metrics(self, condition, what):
         return self.wait(lambda: condition(self.exporter.metrics()), what)
