@@ -117,6 +117,7 @@ struct registry_flips {
 struct registry_safelist {
     uint32_t listed; /* stamp: until when something of it was known to be listed, 0: never seen */
     bool open;       /* while a store is read: it was so when the store was last written */
+    bool named;      /* while it is taken over: this very range was safelisted before */
 };
 /* ... and the present. */
 struct registry_safelist_now {
@@ -298,6 +299,11 @@ struct registry_safelist_now registry_safelist_now(const struct registry *r, uin
 uint32_t registry_safelist_listed(const struct registry *r, uint32_t list, uint32_t safelist, int64_t now_ns);
 /* Learns what entries and flips tell of the past of safelisted ranges: for those of which less is known. */
 void registry_safelists_learn(struct registry *r, uint32_t list);
+/* To take over what was known of safelisted ranges before: first each of them is named, then each is handed
+ * over, to whatever range of now it tells something of. */
+void registry_safelists_name(struct registry *r, uint32_t list, const struct ip_range *range);
+void registry_safelists_inherit(struct registry *r, uint32_t list, const struct ip_range *range,
+                                const struct registry_safelist *kept);
 /* The next index >= `from` and < `to` that is listed and fresh, or `to`. */
 uint32_t registry_next_listed(const struct registry_list *l, uint32_t from, uint32_t to);
 

@@ -6,15 +6,23 @@
  * whether its list is believed or not, because "could not ask" must not make a range look clean. The past is
  * one stamp, set when a delisting is published, so that it never goes back from what a scrape has shown. A
  * safelist that is configured later begins with what is in memory: the last flips of addresses that have an
- * entry, and of configured ranges within it. At a flip, either way, something was listed.
+ * entry, and of configured ranges within it. At a flip, either way, something was listed. It also takes over
+ * the stamps of the safelisted ranges before it that it holds or, if the range is new, has addresses with in
+ * common: nobody knows which of them was listed, and too late a stamp only keeps a safelist longer.
  */
 #include "core/registry.h"
 #include "core/registry_internal.h"
 
-#include <string.h>
-
 static bool holds(const struct ip_range *outer, const struct ip_range *inner) {
     return ip_range_contains(outer, &inner->first) && ip_range_contains(outer, &inner->last);
+}
+
+static bool overlap(const struct ip_range *a, const struct ip_range *b) {
+    return ip_range_contains(a, &b->first) || ip_range_contains(b, &a->first);
+}
+
+static bool is_same(const struct ip_range *a, const struct ip_range *b) {
+    return ip_equal(&a->first, &b->first) && ip_equal(&a->last, &b->last);
 }
 
 static void raise(struct registry_safelist *s, uint32_t stamp) {
@@ -91,6 +99,26 @@ void registry_safelists_learn(struct registry *r, uint32_t list) {
     learn_of_flips(r, list, r->targets, l);
 }
 
+void registry_safelists_name(struct registry *r, uint32_t list, const struct ip_range *range) {
+    const struct targets *t = r->targets;
+    for (uint32_t i = 0; i < t->n_safelists; i++)
+        if (is_same(&t->safelists[i].range->range, range))
+            r->lists[list].safelists[i].named = true;
+}
+
+void registry_safelists_inherit(struct registry *r, uint32_t list, const struct ip_range *range,
+                                const struct registry_safelist *kept) {
+    const struct targets *t = r->targets;
+    for (uint32_t i = 0; i < t->n_safelists; i++) {
+        struct registry_safelist *s = &r->lists[list].safelists[i];
+        const struct ip_range *now = &t->safelists[i].range->range;
+        if (!holds(now, range) && (s->named || !overlap(now, range)))
+            continue;
+        raise(s, kept->listed);
+        s->open = s->open || kept->open;
+    }
+}
+
 /* What goes out of the targets while it is listed has its last moment now. */
 void registry_safelists_carry(struct registry *r, uint32_t list, const struct registry *old,
                               uint32_t old_list, uint32_t now) {
@@ -99,10 +127,10 @@ void registry_safelists_carry(struct registry *r, uint32_t list, const struct re
     const struct registry_list *o = &old->lists[old_list];
     if (o->scores != NULL || t->n_safelists == 0)
         return;
-    for (uint32_t i = 0; i < t->n_safelists; i++)
-        for (uint32_t k = 0; k < u->n_safelists; k++)
-            if (strcmp(t->safelists[i].range->label, u->safelists[k].range->label) == 0)
-                raise(&r->lists[list].safelists[i], o->safelists[k].listed);
+    for (uint32_t k = 0; k < u->n_safelists; k++)
+        registry_safelists_name(r, list, &u->safelists[k].range->range);
+    for (uint32_t k = 0; k < u->n_safelists; k++)
+        registry_safelists_inherit(r, list, &u->safelists[k].range->range, &o->safelists[k]);
     learn_of_entries(r, list, o, now);
     learn_of_flips(r, list, u, o);
 }

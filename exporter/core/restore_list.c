@@ -196,19 +196,31 @@ static void restore_flips(const struct restore *r, uint32_t list, struct unpack 
 
 /* ---- safelists ---- */
 
+static struct registry_safelist read_safelist(const struct restore *r, struct unpack *u,
+                                              struct ip_range *range) {
+    char text[IP_RANGE_TEXT_SIZE];
+    unpack_text(u, text, sizeof text);
+    unsigned open = unpack_u8(u);
+    uint32_t listed = restore_stamp(r, u);
+    if (open > 1 || ip_range_parse(text, strlen(text), range) != IP_RANGE_OK)
+        u->bad = true;
+    return (struct registry_safelist){.listed = listed, .open = open == 1};
+}
+
+/* Twice: what a range tells of others depends on whether those are there as well. */
 static void restore_safelists(const struct restore *r, uint32_t list, struct unpack *u) {
-    const struct targets *t = r->c->targets;
+    struct ip_range range;
     uint32_t n = unpack_u32(u);
+    struct unpack ahead = *u;
+    for (uint32_t i = 0; i < n && !ahead.bad; i++) {
+        (void)read_safelist(r, &ahead, &range);
+        if (!ahead.bad)
+            registry_safelists_name(r->c->registry, list, &range);
+    }
     for (uint32_t i = 0; i < n && !u->bad; i++) {
-        char range[IP_RANGE_TEXT_SIZE];
-        unpack_text(u, range, sizeof range);
-        unsigned open = unpack_u8(u);
-        uint32_t listed = restore_stamp(r, u);
-        if (open > 1)
-            u->bad = true;
-        for (uint32_t k = 0; k < t->n_safelists && !u->bad; k++)
-            if (strcmp(t->safelists[k].range->label, range) == 0)
-                r->c->registry->lists[list].safelists[k] = (struct registry_safelist){listed, open == 1};
+        struct registry_safelist kept = read_safelist(r, u, &range);
+        if (!u->bad)
+            registry_safelists_inherit(r->c->registry, list, &range, &kept);
     }
 }
 
