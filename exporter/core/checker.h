@@ -87,6 +87,7 @@ struct checker_list {
     struct verdict last_failure; /* the last verdict that was unknown, for people; another kind: none was */
     int64_t last_failure_ns;     /* when that was */
     int64_t scan_ns;
+    int64_t safelists_ns;   /* when to note again what is known of them */
     int64_t *ring_stale_ns; /* scratch for ageing, one per ring */
 };
 

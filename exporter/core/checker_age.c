@@ -70,6 +70,10 @@ void checker_age(struct checker *c, uint32_t list, int64_t now_ns) {
                   (uint32_t)at_most(scan_steps(n, pass_ns, pause_ns), n / SCAN_SHARE + SCAN_LEAST), now_ns);
     registry_scan_watched(c->registry, list, &stale,
                           scan_steps(c->registry->lists[list].set->n_watched, watched_ns, pause_ns), now_ns);
+    if (now_ns >= l->safelists_ns) {
+        registry_safelists_note(c->registry, list, now_ns);
+        l->safelists_ns = now_ns + PAUSE_NS;
+    }
 }
 
 void checker_age_all(struct checker *c, uint32_t list, int64_t now_ns) {

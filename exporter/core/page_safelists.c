@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Safelists: what is known of each safelisted range on each block list, and whether it may go. It may when
- * every list that counts is ok and has looked at nearly all of it, and none had anything of it
- * listed for a day.
+ * every list that counts is ok, has known nearly all of it for a day and could be believed for most of it,
+ * and none had anything of it listed in that day.
  */
 #include "core/page_internal.h"
 
@@ -10,7 +10,7 @@
 #define DAY_NS (86400 * SECOND_NS)
 
 /* Why a range has to stay, the weightiest first. */
-enum stays { STAYS_LISTED, STAYS_BLIND, STAYS_UNCHECKED, STAYS_RECENT, MAY_GO };
+enum stays { STAYS_LISTED, STAYS_BLIND, STAYS_UNCHECKED, STAYS_RECENT, STAYS_UNSEEN, MAY_GO };
 
 static enum stays judge(const struct page *p, uint32_t safelist, uint32_t list) {
     struct registry_safelist_now now = registry_safelist_now(p->registry, list, safelist);
@@ -23,6 +23,8 @@ static enum stays judge(const struct page *p, uint32_t safelist, uint32_t list) 
         return STAYS_UNCHECKED;
     if (stamp != 0 && p->now_ns - registry_ns(p->registry, stamp) < DAY_NS)
         return STAYS_RECENT;
+    if (!registry_safelist_watched(p->registry, list, safelist, DAY_NS, p->now_ns))
+        return STAYS_UNSEEN;
     return MAY_GO;
 }
 
@@ -32,6 +34,7 @@ static void add_verdict(struct page *p, uint32_t safelist) {
         [STAYS_BLIND] = "not to be told while this list is not ok: ",
         [STAYS_UNCHECKED] = "not to be told before nearly all of it is checked on ",
         [STAYS_RECENT] = "wait for a whole day without a listing on ",
+        [STAYS_UNSEEN] = "not to be told before it has been watched for a day on ",
     };
     uint32_t worst_list = UINT32_MAX;
     enum stays worst = MAY_GO;

@@ -5,8 +5,8 @@
  * A record is a key (kind, list, and what the kind adds) and bytes that only core/save and core/restore
  * understand; the store (edge/state) keeps them, with a checksum, without looking in. Several records make up
  * what is kept of one list:
- * - one LIST, replaced as a whole: its health, counters, until when safelisted ranges were listed, the state
- * of its sweep and rings.
+ * - one LIST, replaced as a whole: its health, counters, until when safelisted ranges were listed and since
+ * when they are known, the state of its sweep and rings.
  * - what is known about each address, by index into the list's set of targets. Which address an index is says
  *   the LAYOUT of a generation; a new set of targets begins a new generation. CELLS hold all of it in chunks
  * of RECORD_CHUNK indexes, as of some moment; LOOKS hold what came later, in order. Now and then the chunks
@@ -32,7 +32,7 @@ enum {
     RECORD_NAME_SIZE = 64,  /* of lists and budgets, with NUL */
     RECORD_SIZE = 1 << 28,  /* the data of any record is smaller */
     RECORD_FORMAT = 1,      /* first byte of LAYOUT, CELLS, LOOKS, ENTRY and BUDGET */
-    RECORD_LIST_FORMAT = 2, /* ... and of LIST; 1 had no safelists */
+    RECORD_LIST_FORMAT = 3, /* ... and of LIST; 1 had no safelists, 2 not since when they are known */
     RECORD_PENDING = 256,   /* addresses whose change waits for its proof, at most, in one LIST or LOOKS */
     RECORD_SAMPLED = 0x40,  /* flag of a look: when it was sampled is told besides */
 };

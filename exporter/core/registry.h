@@ -116,6 +116,7 @@ struct registry_flips {
 /* Per (list, safelisted range): the past. What is listed now is in the counts. */
 struct registry_safelist {
     uint32_t listed; /* stamp: until when something of it was known to be listed, 0: never seen */
+    uint32_t known;  /* stamp: since when nearly all of it has been known, 0: it is not */
     bool open;       /* while a store is read: it was so when the store was last written */
     bool named;      /* while it is taken over: this very range was safelisted before */
 };
@@ -297,6 +298,14 @@ struct registry_safelist_now registry_safelist_now(const struct registry *r, uin
 /* Stamp of the last moment at which an address of it was known to be listed: now if one is. A listing lasts
  * until it is proven gone, whether the list can be believed or not. 0: never seen. */
 uint32_t registry_safelist_listed(const struct registry *r, uint32_t list, uint32_t safelist, int64_t now_ns);
+/* Notes of which safelisted ranges SETTINGS_ENOUGH has a result now, and since when: to be called every
+ * minute or so. */
+void registry_safelists_note(struct registry *r, uint32_t list, int64_t now_ns);
+/* Whether a listing within the last `span_ns` would have been seen: nearly all of the range has been known
+ * for so long, and the list could be believed for nine tenths of it. The program's own absence is time in
+ * which no list could be. */
+bool registry_safelist_watched(const struct registry *r, uint32_t list, uint32_t safelist, int64_t span_ns,
+                               int64_t now_ns);
 /* Learns what entries and flips tell of the past of safelisted ranges: for those of which less is known. */
 void registry_safelists_learn(struct registry *r, uint32_t list);
 /* To take over what was known of safelisted ranges before: first each of them is named, then each is handed

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Safelisted ranges: when was something of them last listed?
+ * Safelisted ranges: when was something of them last listed, and would it have been seen?
  *
  * The present is in the cells: a listing lasts until a delisting is proven, however old its last look is and
  * whether its list is believed or not, because "could not ask" must not make a range look clean. The past is
@@ -9,6 +9,11 @@
  * entry, and of configured ranges within it. At a flip, either way, something was listed. It also takes over
  * the stamps of the safelisted ranges before it that it holds or, if the range is new, has addresses with in
  * common: nobody knows which of them was listed, and too late a stamp only keeps a safelist longer.
+ *
+ * That nothing was seen says something only of the time in which it would have been seen. Since when nearly
+ * all of a range has been known is kept of that very range alone: what is known of a larger one does not tell
+ * of its parts. Freezes do not end it, they are counted: one self-test without an answer, or a restart, is no
+ * reason to begin anew.
  */
 #include "core/registry.h"
 #include "core/registry_internal.h"
@@ -60,6 +65,40 @@ uint32_t registry_safelist_listed(const struct registry *r, uint32_t list, uint3
 }
 
 /* ---- the past ---- */
+
+void registry_safelists_note(struct registry *r, uint32_t list, int64_t now_ns) {
+    struct registry_list *l = &r->lists[list];
+    for (uint32_t i = 0; i < r->targets->n_safelists; i++) {
+        double checked = (double)registry_safelist_now(r, list, i).checked;
+        if (checked < SETTINGS_ENOUGH * r->targets->safelists[i].n_addresses)
+            l->safelists[i].known = 0;
+        else if (l->safelists[i].known == 0)
+            l->safelists[i].known = registry_stamp(r, now_ns);
+    }
+}
+
+/* How long the list could not be believed since `from_ns`. */
+static int64_t frozen_ns(const struct registry_list *l, int64_t from_ns, int64_t now_ns) {
+    int64_t sum = 0;
+    for (uint32_t i = 0; i <= l->n_freezes; i++) {
+        bool runs = i == l->n_freezes;
+        if (runs && !l->frozen)
+            break;
+        int64_t start_ns = runs ? l->frozen_since_ns : l->freezes[i].start_ns;
+        int64_t end_ns = runs ? now_ns : l->freezes[i].end_ns;
+        start_ns = start_ns > from_ns ? start_ns : from_ns;
+        sum += end_ns > start_ns ? end_ns - start_ns : 0;
+    }
+    return sum;
+}
+
+bool registry_safelist_watched(const struct registry *r, uint32_t list, uint32_t safelist, int64_t span_ns,
+                               int64_t now_ns) {
+    const struct registry_list *l = &r->lists[list];
+    uint32_t known = l->safelists[safelist].known;
+    return known != 0 && now_ns - registry_ns(r, known) >= span_ns &&
+           frozen_ns(l, now_ns - span_ns, now_ns) <= span_ns / 10;
+}
 
 void registry_safelists_delisted(struct registry *r, uint32_t list, const struct ip *ip, uint32_t stamp) {
     const struct targets *t = r->targets;
@@ -116,6 +155,8 @@ void registry_safelists_inherit(struct registry *r, uint32_t list, const struct 
             continue;
         raise(s, kept->listed);
         s->open = s->open || kept->open;
+        if (is_same(now, range))
+            s->known = kept->known;
     }
 }
 

@@ -196,29 +196,33 @@ static void restore_flips(const struct restore *r, uint32_t list, struct unpack 
 
 /* ---- safelists ---- */
 
-static struct registry_safelist read_safelist(const struct restore *r, struct unpack *u,
+/* The formats of LIST that were the first to have them, and to have since when they are known. */
+enum { FORMAT_SAFELISTS = 2, FORMAT_KNOWN = 3 };
+
+static struct registry_safelist read_safelist(const struct restore *r, struct unpack *u, unsigned format,
                                               struct ip_range *range) {
     char text[IP_RANGE_TEXT_SIZE];
     unpack_text(u, text, sizeof text);
     unsigned open = unpack_u8(u);
     uint32_t listed = restore_stamp(r, u);
+    uint32_t known = format >= FORMAT_KNOWN ? restore_stamp(r, u) : 0;
     if (open > 1 || ip_range_parse(text, strlen(text), range) != IP_RANGE_OK)
         u->bad = true;
-    return (struct registry_safelist){.listed = listed, .open = open == 1};
+    return (struct registry_safelist){.listed = listed, .known = known, .open = open == 1};
 }
 
 /* Twice: what a range tells of others depends on whether those are there as well. */
-static void restore_safelists(const struct restore *r, uint32_t list, struct unpack *u) {
+static void restore_safelists(const struct restore *r, uint32_t list, struct unpack *u, unsigned format) {
     struct ip_range range;
     uint32_t n = unpack_u32(u);
     struct unpack ahead = *u;
     for (uint32_t i = 0; i < n && !ahead.bad; i++) {
-        (void)read_safelist(r, &ahead, &range);
+        (void)read_safelist(r, &ahead, format, &range);
         if (!ahead.bad)
             registry_safelists_name(r->c->registry, list, &range);
     }
     for (uint32_t i = 0; i < n && !u->bad; i++) {
-        struct registry_safelist kept = read_safelist(r, u, &range);
+        struct registry_safelist kept = read_safelist(r, u, format, &range);
         if (!u->bad)
             registry_safelists_inherit(r->c->registry, list, &range, &kept);
     }
@@ -341,8 +345,8 @@ enum status restore_list_data(struct restore *r, struct restore_list *list) {
         restore_health(r, list, l, &u);
     restore_freezes(r, list, &u);
     restore_flips(r, list->index, &u);
-    if (format >= RECORD_LIST_FORMAT)
-        restore_safelists(r, list->index, &u);
+    if (format >= FORMAT_SAFELISTS)
+        restore_safelists(r, list->index, &u, format);
     restore_progress(r, list, &u);
     return unpack_is_done(&u) ? STATUS_OK : STATUS_SYNTAX;
 }

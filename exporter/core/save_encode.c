@@ -109,6 +109,7 @@ static void encode_safelists(struct buf *out, const struct registry *r, uint32_t
         pack_text(out, t->safelists[i].range->label);
         pack_u8(out, registry_safelist_now(r, list, i).listed > 0);
         pack_stamp(out, r, r->lists[list].safelists[i].listed, offset_ns);
+        pack_stamp(out, r, r->lists[list].safelists[i].known, offset_ns);
     }
 }
 

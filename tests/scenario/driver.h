@@ -72,6 +72,8 @@
  *   expect absent 'SERIES'     no such series
  *   expect count 'SERIES' VALUES
  *                              how many match
+ *   expect page [without] 'TEXT'
+ *                              the status page holds this piece of HTML, or does not
  *   expect queries ZONE [tests|checks|txt|tcp] [of IP] [at SERVER] VALUES
  *                              sent since the last `forget`
  *   expect repeats ZONE VALUES checks since then of addresses that had been checked since then already

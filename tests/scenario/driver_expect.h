@@ -12,9 +12,8 @@
 void expect_do(struct play *p, struct statement *s);
 /* The end of a month: counts whether the share that was true of it lies inside the bound of the sample. */
 void expect_month(struct play *p);
-/* Those that are in driver_expect_long.c: `plan`, `used`, `inside`, `decided`, `turns`; false if it is none
- * of them.
- */
+/* Those that are in driver_expect_long.c: `plan`, `used`, `inside`, `decided`, `turns`, `page`; false if
+ * it is none of them. */
 bool expect_long(struct play *p, struct statement *s);
 /* The sum of all series that match; fails if there is none. */
 double expect_sum(struct play *p, const char *series);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is expected of long times: budgets that are used, samples that are fair, bounces that are decided.
+ * What is expected of long times: budgets that are used, samples that are fair, bounces that are decided,
+ * what the status page says in the end.
  */
 #include "driver_expect.h"
 
@@ -11,6 +12,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+
+enum { PAGE_CAP = 64 << 20 };
 
 /* ---- the share of a range that is listed ---- */
 
@@ -167,6 +170,20 @@ static void expect_turns(const struct play *p, struct statement *s) {
                     (unsigned long long)(p->turns - p->turns_from));
 }
 
+/* `expect page [without] 'TEXT'`. */
+static void expect_page(const struct play *p, struct statement *s) {
+    bool wanted = !script_is(s, "without");
+    const char *text = script_word(s, "a text");
+    script_end(s);
+    struct buf page;
+    buf_init(&page, PAGE_CAP);
+    play_page(p, &page);
+    bool there = strstr(buf_text(&page), text) != NULL;
+    buf_release(&page);
+    if (there != wanted)
+        driver_fail("the status page %s: %s", wanted ? "lacks" : "should not hold", text);
+}
+
 bool expect_long(struct play *p, struct statement *s) {
     if (script_is(s, "inside"))
         expect_inside(p, s);
@@ -178,6 +195,8 @@ bool expect_long(struct play *p, struct statement *s) {
         expect_turns(p, s);
     else if (script_is(s, "plan"))
         expect_plan(p, s);
+    else if (script_is(s, "page"))
+        expect_page(p, s);
     else
         return false;
     return true;

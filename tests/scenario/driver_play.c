@@ -11,6 +11,7 @@
 
 #include "core/catalog.h"
 #include "core/metrics.h"
+#include "core/page.h"
 #include "edge/yaml.h"
 
 #include <stdarg.h>
@@ -456,6 +457,13 @@ void play_trim(struct play *p) {
         if (!p->events[i].expected)
             p->events[kept++] = p->events[i];
     p->n_events = kept;
+}
+
+void play_page(const struct play *p, struct buf *out) {
+    static const struct page_process process = {
+        .telemetry_path = "/metrics", .version = "", .storage_why = ""};
+    page_render(out, p->checker, &process, p->now_ns, wall_offset(p));
+    demand(buf_status(out), "page_render");
 }
 
 void play_metrics(struct play *p, struct buf *out) {

@@ -106,6 +106,8 @@ void play_bounce(struct play *p, const struct ip *ip);
 void play_trim(struct play *p);
 /* Everything is forgotten: see `forget`. */
 void play_forget(struct play *p);
+/* The status page as it is now. */
+void play_page(const struct play *p, struct buf *out);
 /* /metrics as it is now; checked by the guard. */
 void play_metrics(struct play *p, struct buf *out);
 

@@ -281,8 +281,55 @@ static void what_was_listed_and_is_asked_no_more_was_so_until_the_store_was_last
     world_end(&first);
 }
 
-/* The record of a list as it was before there were safelists. */
-static void a_record_of_the_first_format_is_read(void **state) {
+static void a_day_of_watching_goes_on_after_a_start(void **state) {
+    live();
+    for (unsigned i = 0; i < 8; i++) {
+        char ip[IP_TEXT_SIZE];
+        (void)snprintf(ip, sizeof ip, "2001:db8:1::%u", i);
+        world_not_listed(&first, BLOCK, ip, LOOK_SWEEP);
+    }
+    registry_safelists_note(first.checker->registry, BLOCK, first.now_ns);
+    uint32_t known = first.checker->registry->lists[BLOCK].safelists[2].known;
+    assert_int_not_equal(known, 0);
+    save_free(save_first());
+    struct checker *c = second_life(first.targets);
+    assert_int_equal(load(c, NULL), STATUS_OK);
+    const struct registry_safelist *kept = c->registry->lists[BLOCK].safelists;
+    assert_int_equal(registry_ns(c->registry, kept[2].known) + LATER_OFFSET,
+                     registry_ns(first.checker->registry, known) + WORLD_OFFSET);
+    assert_int_equal(kept[0].known, 0);
+    checker_free(c);
+    kept_clear(&store);
+    world_end(&first);
+}
+
+/* Takes out of the record what an older format did not have yet: since when safelisted ranges are known, or
+ * safelists altogether, which are its last part but for the progress. */
+static void make_older(struct kept *k, size_t head, uint8_t format) {
+    static const uint32_t ranges = 4; /* of the world's safelists */
+    uint8_t *data = (uint8_t *)(uintptr_t)k->record.data;
+    size_t lens[4];
+    size_t len = 0;
+    for (uint32_t i = 0; i < ranges; i++) {
+        lens[i] = 2 + strlen(first.targets->safelists[i].range->label) + 1 + 4;
+        len += lens[i] + 4;
+    }
+    assert_true(head < k->record.len && data[0] == RECORD_LIST_FORMAT);
+    data[0] = format;
+    uint8_t *to = data + head - len;
+    const uint8_t *from = to;
+    for (uint32_t i = 0; format == 2 && i < ranges; i++) {
+        memmove(to, from, lens[i]);
+        to += lens[i];
+        from += lens[i] + 4;
+    }
+    if (format == 1)
+        to -= sizeof ranges;
+    memmove(to, data + head, k->record.len - head);
+    k->record.len -= (size_t)(data + head - to);
+}
+
+static void a_record_of_an_older_format_is_read(uint8_t format) {
     struct buf head;
     struct buf before;
     struct buf after;
@@ -295,35 +342,29 @@ static void a_record_of_the_first_format_is_read(void **state) {
     assert_int_equal(load(c, NULL), STATUS_OK);
     render(&before, c, LATER, LATER_OFFSET);
     checker_free(c);
-    static const uint32_t ranges = 4; /* of the world's safelists */
-    size_t len = sizeof ranges;
-    for (uint32_t i = 0; i < ranges; i++)
-        len += 2 + strlen(first.targets->safelists[i].range->label) + 1 + 4;
     unsigned n = 0;
     for (size_t i = 0; i < store.n; i++) {
         struct kept *k = &store.kept[i];
         if (k->record.kind != RECORD_LIST || strcmp(k->name, "block") != 0)
             continue;
-        uint8_t *data = (uint8_t *)(uintptr_t)k->record.data;
         buf_clear(&head);
         save_encode_list(&head, first.checker, BLOCK, WORLD_OFFSET);
-        assert_true(head.len < k->record.len && data[0] == RECORD_LIST_FORMAT);
-        data[0] = 1;
-        memmove(data + head.len - len, data + head.len, k->record.len - head.len);
-        k->record.len -= len;
+        make_older(k, head.len, format);
         n++;
     }
     assert_true(n > 0);
     c = second_life(first.targets);
     assert_int_equal(load(c, NULL), STATUS_OK);
     render(&after, c, LATER, LATER_OFFSET);
-    /* All but what was known of a range of which nothing is listed now, and which no entry tells. */
+    assert_int_equal(c->registry->lists[BLOCK].safelists[2].known, 0);
+    /* Of the first: all but what was known of a range of which nothing is listed now, and which no entry
+     * tells. */
     char *gone = strstr(buf_text(&before), "rbl_safelist_last_listed_timestamp_seconds{safelist=\"safe\","
                                            "range=\"2001:db8:1::/125\"");
     assert_non_null(gone);
     buf_clear(&head);
     buf_add(&head, before.data, (size_t)(gone - before.data));
-    buf_add_text(&head, strchr(gone, '\n') + 1);
+    buf_add_text(&head, format == 1 ? strchr(gone, '\n') + 1 : gone);
     assert_same_lines(&head, &after);
     buf_release(&head);
     buf_release(&before);
@@ -331,6 +372,11 @@ static void a_record_of_the_first_format_is_read(void **state) {
     checker_free(c);
     kept_clear(&store);
     world_end(&first);
+}
+
+static void records_of_older_formats_are_read(void **state) {
+    a_record_of_an_older_format_is_read(1);
+    a_record_of_an_older_format_is_read(2);
 }
 
 static void what_a_record_says_falsely_is_refused_and_harms_nothing(void **state) {
@@ -405,7 +451,8 @@ int main(void) {
         cmocka_unit_test(a_clock_that_was_set_back_makes_nothing_younger_than_now),
         cmocka_unit_test(queries_that_were_reserved_count_as_spent_after_a_crash),
         cmocka_unit_test(what_was_listed_and_is_asked_no_more_was_so_until_the_store_was_last_written),
-        cmocka_unit_test(a_record_of_the_first_format_is_read),
+        cmocka_unit_test(a_day_of_watching_goes_on_after_a_start),
+        cmocka_unit_test(records_of_older_formats_are_read),
         cmocka_unit_test(what_a_record_says_falsely_is_refused_and_harms_nothing),
         cmocka_unit_test(without_memory_it_says_so_and_the_next_try_succeeds),
         cmocka_unit_test(records_out_of_order_are_refused),

@@ -260,6 +260,10 @@ static void look_at_all_of_it(struct world *w) {
     }
 }
 
+static void note(struct world *w) {
+    registry_safelists_note(w->checker->registry, BLOCK, w->now_ns);
+}
+
 static void the_page_says_whether_a_range_may_go(void **state) {
     struct world *w = *state;
     expect_page(w, "<h2 id=\"safelists\">Safelists</h2>", "may go</strong>");
@@ -276,6 +280,13 @@ static void the_page_says_whether_a_range_may_go(void **state) {
     expect_page(w, "block: never seen listed, checked 0 of 8 (0.00 %)<br>", NULL);
     expect_page(w, "<td>not to be told before nearly all of it is checked on block</td>", NULL);
     look_at_all_of_it(w);
+    note(w);
+    expect_page(w, "block: never seen listed, checked 8 of 8 (100.00 %)<br>", "may go</strong>");
+    expect_page(w, "<td>not to be told before it has been watched for a day on block</td>", NULL);
+    w->now_ns += 24 * HOUR - SECOND;
+    expect_page(w, "<td>not to be told before it has been watched for a day on block</td>",
+                "may go</strong>");
+    w->now_ns += SECOND;
     expect_page(w, "<strong class=\"good\">may go</strong>", NULL);
     world_listed(w, BLOCK, "2001:db8:1::3", LOOK_SWEEP, 1);
     expect_page(w, "block: <strong class=\"bad\">1 listed now</strong>, checked 8 of 8 (100.00 %)<br>",
@@ -290,6 +301,79 @@ static void the_page_says_whether_a_range_may_go(void **state) {
     expect_page(w, "<strong class=\"good\">may go</strong>", NULL);
     world_blind(w, BLOCK, HEALTH_TIMEOUT);
     expect_page(w, "<td>not to be told while this list is not ok: block</td>", "may go</strong>");
+}
+
+static bool watched(struct world *w) {
+    return registry_safelist_watched(w->checker->registry, BLOCK, 2, 24 * HOUR, w->now_ns);
+}
+
+static void a_day_of_watching_is_one_in_which_the_list_could_be_believed(void **state) {
+    struct world *w = *state;
+    struct registry *r = w->checker->registry;
+    look_at_all_of_it(w);
+    assert_false(watched(w));
+    note(w);
+    w->now_ns += 24 * HOUR;
+    note(w); /* which changes nothing */
+    assert_true(watched(w));
+    registry_freeze(r, BLOCK, true, w->now_ns);
+    w->now_ns += 23 * HOUR;
+    assert_false(watched(w));
+    registry_freeze(r, BLOCK, false, w->now_ns);
+    assert_false(watched(w));
+    w->now_ns += 24 * HOUR / 10 * 9 - SECOND;
+    assert_false(watched(w));
+    w->now_ns += SECOND;
+    assert_true(watched(w));
+    for (int i = 0; i < 4; i++) { /* half an hour four times: that is still nine tenths */
+        registry_freeze(r, BLOCK, true, w->now_ns);
+        w->now_ns += HOUR / 2;
+        registry_freeze(r, BLOCK, false, w->now_ns);
+        w->now_ns += 6 * HOUR;
+        assert_true(watched(w));
+    }
+    registry_freeze(r, BLOCK, true, w->now_ns);
+    w->now_ns += HOUR;
+    assert_false(watched(w));
+}
+
+static void a_day_of_watching_begins_anew_when_not_all_of_it_is_known(void **state) {
+    struct world *w = *state;
+    look_at_all_of_it(w);
+    note(w);
+    w->now_ns += 24 * HOUR;
+    assert_true(watched(w));
+    age(w); /* all of it is stale */
+    note(w);
+    assert_false(watched(w));
+    look_at_all_of_it(w);
+    note(w);
+    w->now_ns += 24 * HOUR - SECOND;
+    assert_false(watched(w));
+    w->now_ns += SECOND;
+    assert_true(watched(w));
+}
+
+static void a_day_of_watching_goes_on_over_a_reload_for_the_same_range_alone(void **state) {
+    struct world *w = *state;
+    struct settings settings = world_settings();
+    struct group_range ranges[3] = {world_range("2001:db8:1::/126"), world_range("2001:db8:1::/125"),
+                                    world_range("2001:db8:1::/124")};
+    struct safelist safelist = {.name = "other", .ranges = ranges, .n_ranges = 3, .ticket = ""};
+    struct targets *targets = NULL;
+    struct registry *next = NULL;
+    settings.safelists = &safelist;
+    settings.n_safelists = 1;
+    look_at_all_of_it(w);
+    note(w);
+    w->now_ns += 24 * HOUR;
+    assert_int_equal(targets_build(&settings, &targets), STATUS_OK);
+    assert_int_equal(registry_new(targets, w->checker->registry->epoch_ns, w->now_ns, &next), STATUS_OK);
+    assert_int_equal(registry_carry(next, w->checker->registry, same_server, NULL, w->now_ns), STATUS_OK);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_int_equal(registry_safelist_watched(next, BLOCK, i, 24 * HOUR, w->now_ns), i == 1);
+    registry_free(next);
+    targets_free(targets);
 }
 
 /* --- No memory --- */
@@ -329,6 +413,9 @@ int main(void) {
         IN_WORLD(a_reload_keeps_what_was_seen_and_learns_of_new_ranges),
         IN_WORLD(a_reload_learns_of_a_listing_in_a_range_that_is_safelisted_whole),
         IN_WORLD(the_page_says_whether_a_range_may_go),
+        IN_WORLD(a_day_of_watching_is_one_in_which_the_list_could_be_believed),
+        IN_WORLD(a_day_of_watching_begins_anew_when_not_all_of_it_is_known),
+        IN_WORLD(a_day_of_watching_goes_on_over_a_reload_for_the_same_range_alone),
         IN_WORLD(building_and_carrying_say_so_whichever_allocation_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
