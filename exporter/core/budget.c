@@ -41,6 +41,9 @@ static const double keeps[BUDGET_CLASSES] = {
     [BUDGET_WATCHED] = 1.0 / 12,
 };
 
+/* The part of a full urgent bucket that probes leave to flips. */
+static const double probe_leaves = 0.75;
+
 double budget_share(enum budget_class class) {
     return share[class];
 }
@@ -129,6 +132,11 @@ static double full_pace(const struct quota *q) {
     return q->limit != 0 ? (double)q->limit / ((double)q->per_ns / SECOND_NS) : q->pace;
 }
 
+/* The class whose bucket pays. */
+static enum budget_class bucket_of(enum budget_class class) {
+    return class == BUDGET_PROBE ? BUDGET_URGENT : class;
+}
+
 /* Whether the class may take from the spare bucket. Self-tests of a quota may not: those of a dead list would
  * otherwise spend all that its addresses do not want. */
 static bool may_borrow(const struct quota *q, enum budget_class class) {
@@ -156,8 +164,17 @@ static double all_tokens(const struct quota *q) {
     return sum;
 }
 
+/* What the class leaves in the bucket that pays for it. */
+static double left_by(const struct quota *q, enum budget_class class) {
+    if (class != BUDGET_PROBE || q->limit == 0)
+        return 0;
+    double capacity = class_capacity(q, BUDGET_URGENT);
+    return least(probe_leaves * capacity, capacity - 1);
+}
+
 static double within_reach(const struct quota *q, enum budget_class class) {
-    return q->tokens[class] + (may_borrow(q, class) ? q->spare : 0);
+    double own = most(q->tokens[bucket_of(class)] - left_by(q, class), 0);
+    return own + (may_borrow(q, class) ? q->spare : 0);
 }
 
 /* The fastest filling, up to the full pace, that at the end of each slot to come has not filled in more
@@ -309,27 +326,32 @@ void quota_restore(struct quota *q, const struct quota *kept, int64_t now_ns) {
     quota_carry(q, &past, now_ns);
 }
 
-/* Seconds until `class` has a whole token if nobody takes one: its own share flows, and with it that of each
- * other class from the moment its bucket is full. Others who take only make it later. */
+/* Up to where the bucket of `i` fills before what flows into it is within reach of `class`. */
+static double reached_at(const struct quota *q, unsigned i, enum budget_class class) {
+    return i == bucket_of(class) ? left_by(q, class) : class_capacity(q, i);
+}
+
+/* Seconds until `class` has a whole token if nobody takes one: its own share flows (once what it leaves is
+ * there), and with it that of each other class from the moment its bucket is full. Others who take only make
+ * it later. */
 static double seconds_to_token(const struct quota *q, enum budget_class class) {
     double need = 1 - within_reach(q, class);
-    double flow = q->pace * share[class];
+    double flow = 0;
     double passed = 0;
     if (!may_borrow(q, class))
-        return need / flow;
+        return need / (q->pace * share[class]);
     bool counted[BUDGET_CLASSES] = {false};
-    counted[class] = true;
     for (;;) {
         double next_full = -1;
         unsigned who = BUDGET_CLASSES;
         for (unsigned i = 0; i < BUDGET_CLASSES; i++) {
-            double full = most(class_capacity(q, i) - q->tokens[i], 0) / (q->pace * share[i]);
+            double full = most(reached_at(q, i, class) - q->tokens[i], 0) / (q->pace * share[i]);
             if (!counted[i] && (who == BUDGET_CLASSES || full < next_full)) {
                 next_full = full;
                 who = i;
             }
         }
-        if (who == BUDGET_CLASSES || passed + need / flow <= next_full)
+        if (who == BUDGET_CLASSES || (flow > 0 && passed + need / flow <= next_full))
             return passed + need / flow;
         need -= flow * (next_full - passed);
         passed = next_full;
@@ -381,8 +403,8 @@ void quota_take(struct quota *q, enum budget_class class, int64_t now_ns) {
         return;
     advance(q, now_ns);
     assert(!quota_exhausted(q, now_ns) && within_reach(q, class) >= nearly_one);
-    double own = least(q->tokens[class], 1);
-    q->tokens[class] -= own;
+    double own = least(class == BUDGET_PROBE ? most(1 - q->spare, 0) : 1, q->tokens[bucket_of(class)]);
+    q->tokens[bucket_of(class)] -= own;
     q->spare -= 1 - own;
     if (q->limit == 0)
         return;

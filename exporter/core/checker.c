@@ -235,6 +235,8 @@ static bool is_moot(struct checker *c, uint32_t list, const struct plan_item *it
     case PLAN_TXT:
         return entry == NULL || entry->txt != NULL || registry_verdict_of(r, item->index) != REGISTRY_LISTED;
     case PLAN_LOOK:
+        if (item->class == BUDGET_PROBE && checker_probe_is_moot(c, list, item))
+            return true;
         return is_being_decided(entry) || registry_cell_stamp(c->registry, list, item->index) >
                                               registry_stamp(c->registry, item->due_ns);
     case PLAN_PROBE:
@@ -296,7 +298,7 @@ static void send(struct checker *c, uint32_t list, uint32_t track, struct checke
     slot->exact_case = item->purpose != PLAN_SELF_TEST && l->tracks[track].case_kept[ip->family];
     slot->sent_ns = now_ns;
     plan_take(&l->plan, item, now_ns);
-    checker_probe_in_flight(c, list, item, true);
+    checker_probe_in_flight(c, list, item, true, now_ns);
     window_sent(&c->servers[l->servers[track]].window);
     c->in_flight++;
     l->counters.queries++;
@@ -408,7 +410,7 @@ unsigned checker_look_now(struct checker *c, const struct ip *ip, int64_t now_ns
     for (uint32_t i = 0; i < c->settings->n_lists; i++) {
         struct checker_list *l = &c->lists[i];
         uint32_t index = l->list != NULL ? target_index(c->registry->lists[i].set, ip) : UINT32_MAX;
-        if (index == UINT32_MAX || plan_add_look(&l->plan, index, now_ns) != STATUS_OK)
+        if (index == UINT32_MAX || plan_add_look(&l->plan, index, BUDGET_URGENT, now_ns) != STATUS_OK)
             continue;
         l->wake_ns = now_ns;
         n++;

@@ -101,8 +101,9 @@ enum status checker_place_entries(struct checker *c, uint32_t list) {
     return STATUS_OK;
 }
 
+/* What a probe has asked is carried with it. */
 static bool is_look(const struct plan_item *item) {
-    return item->purpose == PLAN_LOOK;
+    return item->purpose == PLAN_LOOK && item->class == BUDGET_URGENT;
 }
 
 /* More than can wait is asked less urgently, in its turn. */
@@ -112,7 +113,7 @@ static enum status carry_look(struct checker *c, uint32_t list, const struct tar
     uint32_t index = target_index(c->registry->lists[list].set, &ip);
     enum status status = STATUS_OK;
     if (index != UINT32_MAX)
-        status = plan_add_look(&c->lists[list].plan, index, now_ns);
+        status = plan_add_look(&c->lists[list].plan, index, BUDGET_URGENT, now_ns);
     return status == STATUS_FULL ? STATUS_OK : status;
 }
 

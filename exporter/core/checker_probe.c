@@ -43,7 +43,20 @@ static bool is_over(const struct checker *c, const struct checker_probe *probe) 
     return true;
 }
 
-static bool is_kept(const struct checker_pair *pair, int64_t now_ns) {
+static int64_t last_end_ns(const struct checker *c, const struct checker_probe *probe) {
+    int64_t last_ns = INT64_MIN / 2;
+    for (size_t i = 0; i < c->settings->n_lists; i++)
+        if (probe->pairs[i].state == PAIR_ENDED && probe->pairs[i].ended_ns > last_ns)
+            last_ns = probe->pairs[i].ended_ns;
+    return last_ns;
+}
+
+/* As a whole: who reads it must not see that one list lists nothing, and not any more that another does. */
+static bool is_kept(const struct checker *c, const struct checker_probe *probe, int64_t now_ns) {
+    return !is_over(c, probe) || now_ns - last_end_ns(c, probe) < PROBE_KEPT_NS;
+}
+
+static bool is_known(const struct checker_pair *pair, int64_t now_ns) {
     return checker_pair_is_open(pair) ||
            (pair->state == PAIR_ENDED && now_ns - pair->ended_ns < PROBE_KEPT_NS);
 }
@@ -65,22 +78,15 @@ void checker_probe_release(struct checker *c) {
     c->probes = NULL;
 }
 
-static int64_t last_end_ns(const struct checker *c, const struct checker_probe *probe) {
-    int64_t last_ns = INT64_MIN;
-    for (size_t i = 0; i < c->settings->n_lists; i++)
-        if (probe->pairs[i].ended_ns > last_ns)
-            last_ns = probe->pairs[i].ended_ns;
-    return last_ns;
-}
-
-/* A free place; if there is none, that of the probe which has been over for longest. */
-static struct checker_probe *free_place(struct checker *c) {
+/* A free place; if there is none, that of the probe which has been over for longest, if that is not kept any
+ * more. */
+static struct checker_probe *free_place(struct checker *c, int64_t now_ns) {
     struct checker_probe *best = NULL;
     for (int i = 0; i < PROBES; i++) {
         struct checker_probe *probe = &c->probes->probes[i];
         if (!probe->used)
             return probe;
-        if (is_over(c, probe) && (best == NULL || last_end_ns(c, probe) < last_end_ns(c, best)))
+        if (!is_kept(c, probe, now_ns) && (best == NULL || last_end_ns(c, probe) < last_end_ns(c, best)))
             best = probe;
     }
     if (best != NULL)
@@ -88,12 +94,13 @@ static struct checker_probe *free_place(struct checker *c) {
     return best;
 }
 
-static enum status make_probe(struct checker *c, const struct ip *ip, struct checker_probe **out) {
+static enum status make_probe(struct checker *c, const struct ip *ip, int64_t now_ns,
+                              struct checker_probe **out) {
     if (c->probes == NULL)
         c->probes = calloc(1, sizeof *c->probes);
     if (c->probes == NULL)
         return STATUS_NO_MEMORY;
-    struct checker_probe *probe = free_place(c);
+    struct checker_probe *probe = free_place(c, now_ns);
     if (probe == NULL)
         return STATUS_FULL;
     struct checker_pair *pairs = calloc(c->settings->n_lists + 1, sizeof *pairs);
@@ -111,8 +118,8 @@ void checker_pair_want_txt(struct checker *c, uint32_t list, const struct checke
                            struct checker_pair *pair, int64_t now_ns) {
     struct plan *plan = &c->lists[list].plan;
     enum status status = pair->is_target ? plan_add_txt(plan, pair->index, now_ns)
-                                         : plan_add_probe(plan, PLAN_PROBE_TXT, probe->number,
-                                                          probe->ip.family, CHECKER_NOBODY, now_ns);
+                                         : plan_add_probe(plan, PLAN_PROBE_TXT, probe->number, pair->question,
+                                                          probe->ip.family, now_ns);
     pair->txt_wanted = status == STATUS_OK;
     c->lists[list].wake_ns = now_ns;
 }
@@ -150,9 +157,14 @@ static bool is_known_just_now(const struct checker *c, uint32_t list, uint32_t i
 static void begin_pair(struct checker *c, uint32_t list, const struct checker_probe *probe,
                        struct checker_pair *pair, int64_t asked_ns, int64_t now_ns) {
     struct checker_list *l = &c->lists[list];
+    int64_t due_ns = pair->pause_ns > now_ns ? pair->pause_ns : now_ns;
     free(pair->txt);
-    *pair = (struct checker_pair){
-        .state = PAIR_ASKED, .track = CHECKER_NOBODY, .score = -1, .asked_ns = asked_ns};
+    *pair = (struct checker_pair){.state = PAIR_ASKED,
+                                  .track = CHECKER_NOBODY,
+                                  .question = (uint16_t)(pair->question + 1),
+                                  .score = -1,
+                                  .asked_ns = asked_ns,
+                                  .pause_ns = pair->pause_ns};
     c->probes->n_open++;
     if (!l->list->families[probe->ip.family]) {
         checker_pair_end(c, pair, WHY_FAMILY, now_ns);
@@ -168,9 +180,9 @@ static void begin_pair(struct checker *c, uint32_t list, const struct checker_pr
         checker_pair_end_target(c, list, probe, pair, now_ns);
         return;
     }
-    enum status status = pair->is_target ? plan_add_look(&l->plan, pair->index, now_ns)
-                                         : plan_add_probe(&l->plan, PLAN_PROBE, probe->number,
-                                                          probe->ip.family, CHECKER_NOBODY, now_ns);
+    enum status status = pair->is_target ? plan_add_look(&l->plan, pair->index, BUDGET_PROBE, due_ns)
+                                         : plan_add_probe(&l->plan, PLAN_PROBE, probe->number, pair->question,
+                                                          probe->ip.family, due_ns);
     if (status != STATUS_OK)
         checker_pair_end(c, pair, status == STATUS_FULL ? WHY_BUDGET : WHY_NO_MEMORY, now_ns);
     l->wake_ns = now_ns;
@@ -178,7 +190,7 @@ static void begin_pair(struct checker *c, uint32_t list, const struct checker_pr
 
 /* Asking again costs no query as long as the reason lasts, and is right when it does not. */
 static bool was_free(const struct checker_pair *pair) {
-    return pair->state == PAIR_ENDED && pair->looks == 0 &&
+    return pair->state == PAIR_ENDED && !pair->sent &&
            (pair->why == WHY_BUDGET || pair->why == WHY_NO_MEMORY || pair->why >= WHY_STATE);
 }
 
@@ -190,15 +202,19 @@ enum status checker_probe(struct checker *c, const struct ip *ip, const bool *li
     struct checker_probe *probe = find_ip(c, ip);
     if (checker_probe_refusal(c, ip) != NULL)
         return STATUS_INVALID;
+    if (probe != NULL && !is_kept(c, probe, now_ns)) {
+        release_probe(c, probe);
+        probe = NULL;
+    }
     if (probe == NULL) {
-        enum status status = make_probe(c, ip, &probe);
+        enum status status = make_probe(c, ip, now_ns, &probe);
         if (status != STATUS_OK)
             return status;
     }
     for (uint32_t i = 0; i < c->settings->n_lists; i++) {
         struct checker_pair *pair = &probe->pairs[i];
         if (c->lists[i].list != NULL && (lists == NULL || lists[i]) &&
-            (!is_kept(pair, now_ns) || was_free(pair)))
+            (!is_known(pair, now_ns) || was_free(pair)))
             begin_pair(c, i, probe, pair, now_ns, now_ns);
     }
     return STATUS_OK;
@@ -239,7 +255,7 @@ bool checker_probe_read(const struct checker *c, uint32_t list, const struct ip 
                         struct probe_result *out) {
     const struct checker_probe *probe = find_ip(c, ip);
     const struct checker_pair *pair = probe != NULL ? &probe->pairs[list] : NULL;
-    if (pair == NULL || !is_kept(pair, now_ns))
+    if (pair == NULL || pair->state == PAIR_NONE || !is_kept(c, probe, now_ns))
         return false;
     *out = (struct probe_result){.open = checker_pair_is_open(pair),
                                  .verdict = REGISTRY_UNKNOWN,
@@ -268,16 +284,19 @@ unsigned checker_why_unknown(const struct checker *c, uint32_t list, uint32_t in
 
 /* ---- a reload ---- */
 
-/* What a list has said still stands if it is the same list; what it is to say is asked again. */
+/* What a list has said still stands if it is the same list; what it is to say is asked again, after a while
+ * if it has been asked already: reloads must not make queries. */
 static void carry_pair(struct checker *c, uint32_t list, const struct checker_probe *probe,
                        const struct checker_pair *from, const struct list *old_list, int64_t now_ns) {
     struct checker_pair *to = &probe->pairs[list];
-    if (!is_kept(from, now_ns))
-        return;
-    if (checker_pair_is_open(from) || !qname_equal(&old_list->zone_name, &c->lists[list].list->zone_name)) {
+    if (checker_pair_is_open(from)) {
+        to->pause_ns = from->pause_ns;
         begin_pair(c, list, probe, to, from->asked_ns, now_ns);
+        to->sent = from->sent;
         return;
     }
+    if (from->state == PAIR_NONE || !qname_equal(&old_list->zone_name, &c->lists[list].list->zone_name))
+        return;
     uint32_t index = target_index(c->registry->lists[list].set, &probe->ip);
     if (from->is_target && from->why == WHY_NONE && index == UINT32_MAX)
         return; /* the registry knew it, and has forgotten it */
@@ -295,7 +314,8 @@ enum status checker_probe_carry(struct checker *c, const struct checker *old, in
     for (int i = 0; i < PROBES; i++) {
         const struct checker_probe *from = checker_probe_at(old, i);
         struct checker_probe *to = NULL;
-        enum status status = from != NULL ? make_probe(c, &from->ip, &to) : STATUS_OK;
+        bool carries = from != NULL && is_kept(old, from, now_ns);
+        enum status status = carries ? make_probe(c, &from->ip, now_ns, &to) : STATUS_OK;
         if (status != STATUS_OK)
             return status;
         for (uint32_t list = 0; to != NULL && list < c->settings->n_lists; list++) {

@@ -4,15 +4,17 @@
  *
  * An address that is a target of a list is looked at as by checker_look_now(): what comes of it is the
  * registry's, and everybody's. About any other address the list is asked through the same plan, rate and
- * quota (urgent class), and the answer is kept here alone. Proof is the same as the registry's: "listed"
+ * quota, and the answer is kept here alone. Both are paid by BUDGET_PROBE, which leaves to flips what they
+ * cost; what a flip of a target then takes is as urgent as any. Proof is the same as the registry's: "listed"
  * needs `confirm` agreeing looks and a right self-test begun after the last of them; "not listed", and a
  * score, a look and a right self-test begun at most PROBE_PROOF_NS before it, run on demand if there is none.
  * A self-test that goes wrong takes back what none has proven since. A list that cannot be believed is not
  * asked.
  *
- * There is one probe per address: who asks about it again joins, and what ended at most PROBE_KEPT_NS ago
- * is not asked again, unless no query was spent on it. Each list has PROBE_NS, after which it is unknown. A
- * reload carries probes on: what was under way is asked again, within the same time.
+ * There is one probe per address: who asks about it again joins, and what ended less than PROBE_KEPT_NS ago
+ * is not asked again, unless no query was sent. It is forgotten as a whole, when the last list that was asked
+ * has ended that long ago. Each list has PROBE_NS, after which it is unknown. A reload carries probes on:
+ * what was under way is asked again, within the same time, and no sooner than what was sent can be lost.
  *
  * Callers poll: answers, checker_turn() and reloads are all that changes a probe.
  */
@@ -22,7 +24,7 @@
 #include "core/checker.h"
 #include "core/why.h"
 
-enum { PROBES = 64 /* at once, those that are only kept included */ };
+enum { PROBES = 64 /* at once, those that are kept included: so many addresses a minute */ };
 #define PROBE_NS (INT64_C(30) * 1000000000)
 #define PROBE_KEPT_NS (INT64_C(60) * 1000000000)
 #define PROBE_PROOF_NS (INT64_C(600) * 1000000000)
@@ -43,13 +45,13 @@ struct probe_result {
 /* Why `ip` may not be asked about, as ip_special(); NULL: it may. What is configured always may. */
 const char *checker_probe_refusal(const struct checker *c, const struct ip *ip);
 /* Asks `lists` (by index; NULL: all) about `ip`, those that are enabled and have not been asked just now.
- * STATUS_INVALID: checker_probe_refusal(); STATUS_FULL: PROBES others are under way. */
+ * STATUS_INVALID: checker_probe_refusal(); STATUS_FULL: PROBES others are under way or kept. */
 enum status checker_probe(struct checker *c, const struct ip *ip, const bool *lists, int64_t now_ns)
     MUST_CHECK;
 /* Nothing more will come of it: all that was asked has ended, and reasons of listings are there or will not
  * be. Also if nothing was asked. */
 bool checker_probe_is_over(const struct checker *c, const struct ip *ip);
-/* What `list` said when it was asked about `ip`; false: it was not, within PROBE_KEPT_NS. */
+/* What `list` said when it was asked about `ip`; false: it was not, or that has been forgotten. */
 bool checker_probe_read(const struct checker *c, uint32_t list, const struct ip *ip, int64_t now_ns,
                         struct probe_result *out);
 /* Why the registry shows no verdict about a target: the list cannot be believed (WHY_STATE), or

@@ -22,14 +22,27 @@ static void end_proven(struct checker *c, uint32_t list, const struct checker_pr
 
 /* ---- questions ---- */
 
+/* NULL: it has been asked about again since, or is not asked about any more. */
 static struct checker_pair *pair_of_item(const struct checker *c, uint32_t list,
                                          const struct plan_item *item) {
     struct checker_probe *probe = checker_probe_numbered(c, item->index);
-    return probe != NULL ? &probe->pairs[list] : NULL;
+    struct checker_pair *pair = probe != NULL ? &probe->pairs[list] : NULL;
+    return pair != NULL && pair->question == item->ring ? pair : NULL;
+}
+
+/* The open pair of a target, of the probe in place `i`; NULL: that is none. */
+static struct checker_pair *open_target(const struct checker *c, int i, uint32_t list, uint32_t index) {
+    struct checker_probe *probe = checker_probe_at(c, i);
+    struct checker_pair *pair = probe != NULL ? &probe->pairs[list] : NULL;
+    return pair != NULL && checker_pair_is_open(pair) && pair->is_target && pair->index == index ? pair
+                                                                                                 : NULL;
 }
 
 bool checker_probe_is_moot(const struct checker *c, uint32_t list, const struct plan_item *item) {
-    const struct checker_pair *pair = pair_of_item(c, list, item);
+    for (int i = 0; item->purpose == PLAN_LOOK && i < PROBES; i++)
+        if (open_target(c, i, list, item->index) != NULL)
+            return false;
+    const struct checker_pair *pair = item->purpose != PLAN_LOOK ? pair_of_item(c, list, item) : NULL;
     if (pair == NULL)
         return true;
     return item->purpose == PLAN_PROBE ? pair->state != PAIR_ASKED : !pair->txt_wanted;
@@ -41,25 +54,29 @@ struct ip checker_probe_ip(const struct checker *c, const struct plan_item *item
     return probe->ip;
 }
 
-/* The open pair of a target, of the probe in place `i`; NULL: that is none. */
-static struct checker_pair *open_target(const struct checker *c, int i, uint32_t list, uint32_t index) {
-    struct checker_probe *probe = checker_probe_at(c, i);
-    struct checker_pair *pair = probe != NULL ? &probe->pairs[list] : NULL;
-    return pair != NULL && checker_pair_is_open(pair) && pair->is_target && pair->index == index ? pair
-                                                                                                 : NULL;
+/* A reload begins what is open anew: not before what is under way can be lost, nor before an agreeing look
+ * would be asked for. */
+static void note_flight(const struct checker *c, struct checker_pair *pair, bool is, int64_t now_ns) {
+    pair->in_flight = is;
+    pair->sent = true;
+    if (is)
+        pair->pause_ns = now_ns + c->settings->resolver.timeout_ns;
+    else
+        pair->pause_ns = now_ns + PLAN_CONFIRM_PAUSE_NS;
 }
 
-void checker_probe_in_flight(struct checker *c, uint32_t list, const struct plan_item *item, bool is) {
+void checker_probe_in_flight(struct checker *c, uint32_t list, const struct plan_item *item, bool is,
+                             int64_t now_ns) {
     bool is_probe = item->purpose == PLAN_PROBE || item->purpose == PLAN_PROBE_TXT;
     struct checker_pair *pair = is_probe ? pair_of_item(c, list, item) : NULL;
     if (pair != NULL)
-        pair->in_flight = is;
+        note_flight(c, pair, is, now_ns);
     if (!any_open(c) || !plan_is_of_target(item) || plan_is_txt(item))
         return;
     for (int i = 0; i < PROBES; i++) {
         pair = open_target(c, i, list, item->index);
         if (pair != NULL)
-            pair->in_flight = is;
+            note_flight(c, pair, is, now_ns);
     }
 }
 
@@ -67,16 +84,16 @@ void checker_probe_in_flight(struct checker *c, uint32_t list, const struct plan
 
 static void confirm(struct checker *c, uint32_t list, const struct checker_probe *probe,
                     struct checker_pair *pair, int64_t now_ns) {
-    enum status status = plan_add_probe(&c->lists[list].plan, PLAN_PROBE, probe->number, probe->ip.family,
-                                        pair->track, now_ns);
+    enum status status = plan_add_probe_confirm(&c->lists[list].plan, probe->number, ++pair->question,
+                                                probe->ip.family, pair->track, now_ns);
     if (status != STATUS_OK)
         checker_pair_end(c, pair, WHY_NO_MEMORY, now_ns);
 }
 
 void checker_probe_decided(struct checker *c, uint32_t list, const struct plan_item *item, uint32_t track,
                            const struct verdict *verdict, int64_t now_ns) {
-    struct checker_probe *probe = checker_probe_numbered(c, item->index);
-    struct checker_pair *pair = probe != NULL ? &probe->pairs[list] : NULL;
+    const struct checker_probe *probe = checker_probe_numbered(c, item->index);
+    struct checker_pair *pair = pair_of_item(c, list, item);
     if (pair == NULL || pair->state != PAIR_ASKED)
         return;
     bool is_score = c->registry->lists[list].scores != NULL;
@@ -216,30 +233,39 @@ void checker_probe_blind(struct checker *c, uint32_t list, int64_t now_ns) {
 
 /* ---- time ---- */
 
+/* Flips that want the same have it paid. */
+static enum budget_class payer_of(const struct checker *c, uint32_t list, const struct checker_pair *pair) {
+    bool is_test = pair->state == PAIR_UNPROVEN && c->lists[list].plan.lanes[LANE_TEST_URGENT].n > 0;
+    bool is_flip = pair->is_target && checker_pair_is_pending(c, list, pair->index);
+    return is_test || is_flip ? BUDGET_URGENT : BUDGET_PROBE;
+}
+
 /* Whether what a pair waits for may be sent before its time is over, as far as one can see. */
 static bool can_be_paid(const struct checker *c, uint32_t list, const struct checker_probe *probe,
                         const struct checker_pair *pair, int64_t now_ns) {
     const struct checker_list *l = &c->lists[list];
     bool is_tested = pair->state == PAIR_UNPROVEN && l->plan.lanes[LANE_TEST_URGENT].n == 0 &&
+                     l->plan.lanes[LANE_PROBE_TEST].n == 0 &&
                      l->tracks[pair->track].health[probe->ip.family].running;
     if (pair->in_flight || is_tested)
         return true;
     int64_t until_ns = pair->asked_ns + PROBE_NS;
-    return quota_ready_ns(checker_quota(c, list), BUDGET_URGENT, now_ns) <= until_ns &&
+    return quota_ready_ns(checker_quota(c, list), payer_of(c, list, pair), now_ns) <= until_ns &&
            rate_ready_ns(&l->plan.rate, now_ns) <= until_ns;
 }
 
 /* The reason of a target's listing is paid for as that of any other. */
 static bool txt_can_be_paid(const struct checker *c, uint32_t list, const struct checker_pair *pair,
                             int64_t now_ns) {
-    enum budget_class class = pair->is_target ? BUDGET_WATCHED : BUDGET_URGENT;
+    enum budget_class class = pair->is_target ? BUDGET_WATCHED : BUDGET_PROBE;
     return pair->in_flight ||
            quota_ready_ns(checker_quota(c, list), class, now_ns) <= pair->asked_ns + PROBE_NS;
 }
 
 static unsigned why_late(const struct checker *c, uint32_t list, const struct checker_pair *pair,
                          int64_t now_ns) {
-    bool waits = !pair->in_flight && quota_ready_ns(checker_quota(c, list), BUDGET_URGENT, now_ns) > now_ns;
+    enum budget_class payer = payer_of(c, list, pair);
+    bool waits = !pair->in_flight && quota_ready_ns(checker_quota(c, list), payer, now_ns) > now_ns;
     return waits ? WHY_BUDGET : WHY_TIMEOUT;
 }
 

@@ -11,11 +11,13 @@
 #include "core/checker.h"
 #include "core/checker_probe.h"
 
-/* A probe's question that the plan offers: whether it needs no query any more, and whom it is about. */
+/* A question that the plan offers at the cost of BUDGET_PROBE: whether it needs no query any more, and whom
+ * that of a probe is about. */
 bool checker_probe_is_moot(const struct checker *c, uint32_t list, const struct plan_item *item);
 struct ip checker_probe_ip(const struct checker *c, const struct plan_item *item);
 /* A question, of whatever purpose, is being sent, or has come to its end. */
-void checker_probe_in_flight(struct checker *c, uint32_t list, const struct plan_item *item, bool is);
+void checker_probe_in_flight(struct checker *c, uint32_t list, const struct plan_item *item, bool is,
+                             int64_t now_ns);
 
 /* What came of a probe's question: a conclusive verdict, or none after all attempts. */
 void checker_probe_decided(struct checker *c, uint32_t list, const struct plan_item *item, uint32_t track,
@@ -62,13 +64,16 @@ struct checker_pair {
     uint8_t looks;   /* that agree about a listing */
     uint8_t track;   /* of the last of them */
     bool is_target;
-    bool in_flight;  /* a question of it has been sent and not been answered */
-    bool txt_wanted; /* listed, and its reason has been asked for */
+    bool in_flight;    /* a question of it has been sent and not been answered */
+    bool sent;         /* a query has been spent on it */
+    bool txt_wanted;   /* listed, and its reason has been asked for */
+    uint16_t question; /* the number of the last one; answers to others are late */
     int16_t score;
     uint32_t index; /* of a target */
     uint64_t codes;
     char *txt; /* owned */
     int64_t asked_ns;
+    int64_t pause_ns; /* a reload asks again not before */
     int64_t look_ns;  /* when the last look was answered */
     int64_t proof_ns; /* a self-test that begins from here on proves it */
     int64_t ended_ns;

@@ -364,7 +364,7 @@ void checker_reply(struct checker *c, uint64_t cookie, enum checker_outcome outc
         .exact_case = slot->exact_case,
     };
     checker_slot_free(c, slot);
-    checker_probe_in_flight(c, a.list, &a.item, false);
+    checker_probe_in_flight(c, a.list, &a.item, false, now_ns);
     l->wake_ns = now_ns;
     if (outcome == CHECKER_ANSWER) {
         if (question.type == QUERY_A)

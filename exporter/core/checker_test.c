@@ -61,7 +61,13 @@ static bool has_much_to_prove(const struct checker *c, uint32_t list, uint32_t t
            r->unproven[checker_registry_server(track, family)] >= REGISTRY_JOURNAL_WANT_TEST;
 }
 
-enum want { WANT_NOTHING, WANT_TEST, WANT_URGENT_TEST };
+enum want { WANT_NOTHING, WANT_TEST, WANT_PROBE_TEST, WANT_URGENT_TEST };
+
+static enum budget_class payer_of(enum want want) {
+    if (want == WANT_PROBE_TEST)
+        return BUDGET_PROBE;
+    return want == WANT_URGENT_TEST ? BUDGET_URGENT : BUDGET_SELF_TEST;
+}
 
 /* Why a healthy nameserver should be tested before its time. */
 static enum want wanted_early(const struct checker *c, uint32_t list, uint32_t track, enum ip_family family,
@@ -75,7 +81,7 @@ static enum want wanted_early(const struct checker *c, uint32_t list, uint32_t t
         h->started_ns < latest_ns)
         return WANT_URGENT_TEST;
     if (checker_probe_awaits(c, list, track, family, &latest_ns) && h->started_ns < latest_ns)
-        return WANT_URGENT_TEST;
+        return WANT_PROBE_TEST;
     if (track != checker_active_track(l, family))
         return WANT_NOTHING;
     /* It may have been tested as one that stands by, which is rarer. */
@@ -98,17 +104,16 @@ static void mark_begin(struct checker *c, uint32_t list, uint32_t track, enum ip
     l->wake_ns = now_ns;
 }
 
-static void begin(struct checker *c, uint32_t list, uint32_t track, enum ip_family family, bool urgent,
-                  int64_t now_ns) {
+static void begin(struct checker *c, uint32_t list, uint32_t track, enum ip_family family,
+                  enum budget_class class, int64_t now_ns) {
     struct checker_list *l = &c->lists[list];
     struct health *h = &l->tracks[track].health[family];
     enum status status = STATUS_OK;
     if (h->positive)
-        status =
-            plan_add_test(&l->plan, (uint8_t)family, (uint8_t)track, HEALTH_LISTED_ENTRY, urgent, now_ns);
+        status = plan_add_test(&l->plan, (uint8_t)family, (uint8_t)track, HEALTH_LISTED_ENTRY, class, now_ns);
     if (status == STATUS_OK)
         status =
-            plan_add_test(&l->plan, (uint8_t)family, (uint8_t)track, HEALTH_NOT_LISTED_ENTRY, urgent, now_ns);
+            plan_add_test(&l->plan, (uint8_t)family, (uint8_t)track, HEALTH_NOT_LISTED_ENTRY, class, now_ns);
     if (status != STATUS_OK) { /* a question without a test running is ignored */
         h->due_ns = now_ns + ON_DEMAND_PAUSE_NS;
         return;
@@ -125,6 +130,10 @@ static int64_t due_of(const struct checker_list *l, uint32_t track, enum ip_fami
     return h->tested && h->state != HEALTH_OK && !needed && h->due_ns < later_ns ? later_ns : h->due_ns;
 }
 
+static bool probes_can_pay(const struct checker *c, uint32_t list, int64_t now_ns) {
+    return quota_ready_ns(checker_quota(c, list), BUDGET_PROBE, now_ns) <= now_ns;
+}
+
 /* What flips wait for comes first: it is paid by another class than the scheduled test that may be due too.
  */
 static enum want wanted(const struct checker *c, uint32_t list, uint32_t track, enum ip_family family,
@@ -132,10 +141,23 @@ static enum want wanted(const struct checker *c, uint32_t list, uint32_t track, 
     enum want want = WANT_NOTHING;
     if (c->lists[list].tracks[track].health[family].state == HEALTH_OK && now_ns >= pause_ns)
         want = wanted_early(c, list, track, family, now_ns);
-    if (want == WANT_NOTHING &&
-        (now_ns >= due_of(&c->lists[list], track, family) || has_much_to_prove(c, list, track, family)))
+    bool is_due =
+        now_ns >= due_of(&c->lists[list], track, family) || has_much_to_prove(c, list, track, family);
+    if (is_due && (want == WANT_NOTHING || (want == WANT_PROBE_TEST && !probes_can_pay(c, list, now_ns))))
         want = WANT_TEST;
     return want;
+}
+
+/* Who wants the running test now, besides those for whom it was begun. The list must not stay untested
+ * because a probe that wanted to know cannot pay. */
+static enum want wanted_too(const struct checker *c, uint32_t list, uint32_t track, enum ip_family family,
+                            int64_t now_ns) {
+    enum want want = wanted_early(c, list, track, family, now_ns);
+    if (want == WANT_URGENT_TEST)
+        return want;
+    if (probes_can_pay(c, list, now_ns))
+        return want == WANT_PROBE_TEST ? want : WANT_NOTHING;
+    return now_ns >= due_of(&c->lists[list], track, family) ? WANT_TEST : WANT_NOTHING;
 }
 
 /* A scheduled test that was begun before a flip was seen may wait for hours for its next question where the
@@ -143,12 +165,13 @@ static enum want wanted(const struct checker *c, uint32_t list, uint32_t track, 
  * well begin now; else it has to end before another can begin. */
 static void hurry(struct checker *c, uint32_t list, uint32_t track, enum ip_family family, int64_t now_ns) {
     struct health *h = &c->lists[list].tracks[track].health[family];
-    if (wanted_early(c, list, track, family, now_ns) != WANT_URGENT_TEST)
+    enum want want = wanted_too(c, list, track, family, now_ns);
+    if (want == WANT_NOTHING)
         return;
-    unsigned n = plan_hurry_tests(&c->lists[list].plan, (uint8_t)family, (uint8_t)track);
+    unsigned n = plan_move_tests(&c->lists[list].plan, (uint8_t)family, (uint8_t)track, payer_of(want));
     if (n == 0)
         return;
-    if (n == (h->positive ? 2 : 1)) {
+    if (n == (h->positive ? 2 : 1) && want != WANT_TEST) {
         h->running = false;
         mark_begin(c, list, track, family, now_ns);
     }
@@ -167,12 +190,15 @@ int64_t checker_begin_tests(struct checker *c, uint32_t list, int64_t now_ns) {
                 continue;
             if (h->running) {
                 hurry(c, list, t, (enum ip_family)family, now_ns);
+                int64_t due_ns = due_of(l, t, (enum ip_family)family);
+                if (l->plan.lanes[LANE_PROBE_TEST].n > 0 && due_ns > now_ns && due_ns < wake_ns)
+                    wake_ns = due_ns;
                 continue;
             }
             int64_t pause_ns = h->tested ? h->started_ns + ON_DEMAND_PAUSE_NS : now_ns;
             enum want want = wanted(c, list, t, (enum ip_family)family, pause_ns, now_ns);
             if (want != WANT_NOTHING)
-                begin(c, list, t, (enum ip_family)family, want == WANT_URGENT_TEST, now_ns);
+                begin(c, list, t, (enum ip_family)family, payer_of(want), now_ns);
             int64_t due_ns = due_of(l, t, (enum ip_family)family);
             int64_t next_ns = pause_ns > now_ns && pause_ns < due_ns ? pause_ns : due_ns;
             if (!h->running && next_ns < wake_ns)

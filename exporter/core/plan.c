@@ -33,6 +33,27 @@ static enum status queue_push(struct plan_queue *q, const struct plan_item *item
     return STATUS_OK;
 }
 
+/* At its place by time. */
+static enum status queue_insert(struct plan_queue *q, const struct plan_item *item) {
+    enum status status = queue_push(q, item);
+    for (uint32_t place = q->n - 1; status == STATUS_OK && place > 0; place--) {
+        struct plan_item *before = queue_at(q, place - 1);
+        if (before->due_ns <= item->due_ns)
+            break;
+        *queue_at(q, place) = *before;
+        *before = *item;
+    }
+    return status;
+}
+
+static struct plan_item *queue_find(const struct plan_queue *q, enum plan_purpose purpose, uint32_t index,
+                                    uint32_t *place) {
+    for (*place = 0; *place < q->n; ++*place)
+        if (queue_at(q, *place)->purpose == purpose && queue_at(q, *place)->index == index)
+            return queue_at(q, *place);
+    return NULL;
+}
+
 static const struct plan_item *queue_front(const struct plan_queue *q) {
     return q->n > 0 ? &q->items[q->head] : NULL;
 }
@@ -52,6 +73,10 @@ static enum budget_class lane_class(enum plan_lane lane) {
     case LANE_CONFIRM:
     case LANE_RETRY_URGENT:
     case LANE_LOOK: return BUDGET_URGENT;
+    case LANE_PROBE_TEST:
+    case LANE_PROBE_CONFIRM:
+    case LANE_PROBE_RETRY:
+    case LANE_PROBE: return BUDGET_PROBE;
     case LANE_TEST:
     case LANE_RETRY_TEST: return BUDGET_SELF_TEST;
     case LANE_RETRY_WATCHED:
@@ -223,7 +248,8 @@ static bool offer_ranges(struct offer *o, const struct plan_gate *gate, struct p
 bool plan_next(struct plan *p, const struct plan_gate *gate, int64_t now_ns, struct plan_item *item,
                int64_t *wake_ns) {
     struct offer o = {p, now_ns, gate->full, rate_ready_ns(&p->rate, now_ns), INT64_MAX};
-    static const enum plan_lane test_lanes[] = {LANE_TEST_URGENT, LANE_TEST, LANE_RETRY_TEST};
+    static const enum plan_lane test_lanes[] = {LANE_TEST_URGENT, LANE_PROBE_TEST, LANE_TEST,
+                                                LANE_RETRY_TEST};
     bool found = false;
     if (!gate->checks) {
         for (size_t i = 0; !found && i < sizeof test_lanes / sizeof *test_lanes; i++)
@@ -305,9 +331,15 @@ void plan_sweep_answered(struct plan *p, int64_t now_ns) {
 
 /* ---- adding ---- */
 
-enum status plan_add_test(struct plan *p, uint8_t family, uint8_t server, uint8_t entry, bool urgent,
-                          int64_t now_ns) {
-    enum plan_lane lane = urgent ? LANE_TEST_URGENT : LANE_TEST;
+static enum plan_lane test_lane(enum budget_class class) {
+    if (class == BUDGET_PROBE)
+        return LANE_PROBE_TEST;
+    return class == BUDGET_URGENT ? LANE_TEST_URGENT : LANE_TEST;
+}
+
+enum status plan_add_test(struct plan *p, uint8_t family, uint8_t server, uint8_t entry,
+                          enum budget_class class, int64_t now_ns) {
+    enum plan_lane lane = test_lane(class);
     return queue_push(&p->lanes[lane], &(struct plan_item){.due_ns = now_ns,
                                                            .index = entry,
                                                            .purpose = PLAN_SELF_TEST,
@@ -316,14 +348,15 @@ enum status plan_add_test(struct plan *p, uint8_t family, uint8_t server, uint8_
                                                            .class = (uint8_t)lane_class(lane)});
 }
 
-static unsigned hurry_lane(struct plan *p, enum plan_lane lane, uint8_t family, uint8_t server) {
+static unsigned move_lane(struct plan *p, enum plan_lane lane, uint8_t family, uint8_t server,
+                          enum budget_class class) {
     struct plan_queue *q = &p->lanes[lane];
     unsigned n = 0;
     for (uint32_t place = 0; place < q->n;) {
         struct plan_item item = *queue_at(q, place);
         bool is_meant = item.family == family && item.server == server;
-        item.class = BUDGET_URGENT;
-        if (is_meant && queue_push(&p->lanes[LANE_TEST_URGENT], &item) == STATUS_OK) {
+        item.class = (uint8_t) class;
+        if (is_meant && queue_push(&p->lanes[test_lane(class)], &item) == STATUS_OK) {
             queue_remove(q, place);
             n++;
         } else {
@@ -333,9 +366,15 @@ static unsigned hurry_lane(struct plan *p, enum plan_lane lane, uint8_t family, 
     return n;
 }
 
-unsigned plan_hurry_tests(struct plan *p, uint8_t family, uint8_t server) {
-    unsigned n = hurry_lane(p, LANE_TEST, family, server);
-    return n + hurry_lane(p, LANE_RETRY_TEST, family, server);
+unsigned plan_move_tests(struct plan *p, uint8_t family, uint8_t server, enum budget_class class) {
+    unsigned n = 0;
+    if (class != BUDGET_PROBE)
+        n += move_lane(p, LANE_PROBE_TEST, family, server, class);
+    if (class != BUDGET_SELF_TEST) {
+        n += move_lane(p, LANE_TEST, family, server, class);
+        n += move_lane(p, LANE_RETRY_TEST, family, server, class);
+    }
+    return n;
 }
 
 enum status plan_add_confirm(struct plan *p, uint32_t index, uint8_t avoid_server, int64_t now_ns) {
@@ -362,40 +401,59 @@ enum status plan_add_txt(struct plan *p, uint32_t index, int64_t now_ns) {
             .due_ns = now_ns, .index = index, .purpose = PLAN_TXT, .server = 255, .class = BUDGET_WATCHED});
 }
 
-enum status plan_add_look(struct plan *p, uint32_t index, int64_t now_ns) {
-    struct plan_queue *q = &p->lanes[LANE_LOOK];
-    for (uint32_t place = 0; place < q->n; place++)
-        if (queue_at(q, place)->purpose == PLAN_LOOK && queue_at(q, place)->index == index)
-            return STATUS_OK;
-    if (q->n >= PLAN_LOOK_MAX)
-        return STATUS_FULL;
-    return queue_push(
-        q,
-        &(struct plan_item){
-            .due_ns = now_ns, .index = index, .purpose = PLAN_LOOK, .server = 255, .class = BUDGET_URGENT});
+enum status plan_add_look(struct plan *p, uint32_t index, enum budget_class class, int64_t due_ns) {
+    struct plan_queue *probes = &p->lanes[LANE_PROBE];
+    struct plan_queue *q = class == BUDGET_PROBE ? probes : &p->lanes[LANE_LOOK];
+    const struct plan_item look = {
+        .due_ns = due_ns, .index = index, .purpose = PLAN_LOOK, .server = NOBODY, .class = (uint8_t) class};
+    uint32_t place;
+    if (queue_find(&p->lanes[LANE_LOOK], PLAN_LOOK, index, &place) != NULL)
+        return STATUS_OK;
+    bool waits = queue_find(probes, PLAN_LOOK, index, &place) != NULL;
+    if (waits && q == probes)
+        return STATUS_OK;
+    enum status status = q->n < PLAN_LOOK_MAX ? queue_insert(q, &look) : STATUS_FULL;
+    if (waits && status == STATUS_OK)
+        queue_remove(probes, place);
+    return status;
 }
 
-enum status plan_add_probe(struct plan *p, enum plan_purpose purpose, uint32_t number, enum ip_family family,
-                           uint8_t avoid_server, int64_t now_ns) {
-    bool confirms = avoid_server != NOBODY;
-    struct plan_queue *q = &p->lanes[confirms ? LANE_CONFIRM : LANE_LOOK];
-    if (!confirms && q->n >= PLAN_LOOK_MAX)
-        return STATUS_FULL;
-    return queue_push(q, &(struct plan_item){.due_ns = now_ns + (confirms ? PLAN_CONFIRM_PAUSE_NS : 0),
-                                             .index = number,
-                                             .purpose = (uint8_t)purpose,
-                                             .server = avoid_server,
-                                             .family = (uint8_t)family,
-                                             .class = BUDGET_URGENT});
+enum status plan_add_probe(struct plan *p, enum plan_purpose purpose, uint32_t number, uint16_t question,
+                           enum ip_family family, int64_t due_ns) {
+    struct plan_queue *q = &p->lanes[LANE_PROBE];
+    const struct plan_item item = {.due_ns = due_ns,
+                                   .index = number,
+                                   .ring = question,
+                                   .purpose = (uint8_t)purpose,
+                                   .server = NOBODY,
+                                   .family = (uint8_t)family,
+                                   .class = BUDGET_PROBE};
+    uint32_t place;
+    if (queue_find(q, purpose, number, &place) != NULL)
+        queue_remove(q, place); /* there is room for one now */
+    return q->n < PLAN_LOOK_MAX ? queue_insert(q, &item) : STATUS_FULL;
+}
+
+enum status plan_add_probe_confirm(struct plan *p, uint32_t number, uint16_t question, enum ip_family family,
+                                   uint8_t avoid_server, int64_t now_ns) {
+    return queue_push(&p->lanes[LANE_PROBE_CONFIRM],
+                      &(struct plan_item){.due_ns = now_ns + PLAN_CONFIRM_PAUSE_NS,
+                                          .index = number,
+                                          .ring = question,
+                                          .purpose = PLAN_PROBE,
+                                          .server = avoid_server,
+                                          .family = (uint8_t)family,
+                                          .class = BUDGET_PROBE});
 }
 
 static enum plan_lane retry_lane(const struct plan_item *item) {
-    if (item->purpose == PLAN_SELF_TEST)
-        return item->class == BUDGET_URGENT ? LANE_TEST_URGENT : LANE_RETRY_TEST;
+    if (item->purpose == PLAN_SELF_TEST && item->class != BUDGET_SELF_TEST)
+        return test_lane((enum budget_class)item->class);
     switch ((enum budget_class)item->class) {
     case BUDGET_URGENT: return LANE_RETRY_URGENT;
     case BUDGET_SELF_TEST: return LANE_RETRY_TEST;
     case BUDGET_WATCHED: return LANE_RETRY_WATCHED;
+    case BUDGET_PROBE: return LANE_PROBE_RETRY;
     case BUDGET_SWEEP:
     case BUDGET_CLASSES: break;
     }

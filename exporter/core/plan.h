@@ -11,10 +11,11 @@
  *
  * plan_next() offers the next question that is due and that rate and quota allow; it changes nothing until
  * the caller takes it (it is being sent) or skips it (it needs no query). Order: self-tests and confirmations
- * asked for by a flip, looks that somebody waits for, scheduled self-tests, watched addresses, then re-checks
- * and the sweep by turns; the classes of core/budget see to it that none starves. If it cannot keep up, a
- * ring or sweep takes longer than its interval and never asks twice as fast later. A reload starts the
- * sweep's walk again, and the caller skips what was already checked since the sweep began.
+ * asked for by a flip, looks that somebody waits for, probes with their self-tests, scheduled self-tests,
+ * watched addresses, then re-checks and the sweep by turns; the classes of core/budget see to it that none
+ * starves. If it cannot keep up, a ring or sweep takes longer than its interval and never asks twice as fast
+ * later. A reload starts the sweep's walk again, and the caller skips what was already checked since the
+ * sweep began.
  */
 #ifndef RBL_CORE_PLAN_H
 #define RBL_CORE_PLAN_H
@@ -47,7 +48,7 @@ enum plan_purpose {
 struct plan_item {
     int64_t due_ns;
     uint32_t index; /* address; of a self-test: enum health_entry; of a probe: its number */
-    uint16_t ring;  /* PLAN_WATCHED */
+    uint16_t ring;  /* PLAN_WATCHED; of a probe: which of its questions it is, by the caller */
     uint8_t purpose;
     uint8_t attempt; /* 0: the first */
     uint8_t server;  /* self-test: whom to ask; otherwise whom to avoid if there is another; 255: nobody */
@@ -64,6 +65,10 @@ enum plan_lane {
     LANE_CONFIRM,
     LANE_RETRY_URGENT,
     LANE_LOOK,
+    LANE_PROBE_TEST,
+    LANE_PROBE_CONFIRM,
+    LANE_PROBE_RETRY,
+    LANE_PROBE,
     LANE_TEST,
     LANE_RETRY_TEST,
     LANE_RETRY_WATCHED,
@@ -162,20 +167,26 @@ void plan_skip(struct plan *p, const struct plan_item *item, int64_t now_ns);
 void plan_sweep_answered(struct plan *p, int64_t now_ns);
 
 /* Puts items into their lanes; STATUS_NO_MEMORY, or STATUS_FULL for TXT beyond PLAN_TXT_MAX. */
-enum status plan_add_test(struct plan *p, uint8_t family, uint8_t server, uint8_t entry, bool urgent,
-                          int64_t now_ns) MUST_CHECK;
-/* The questions of a running self-test that still wait are wanted at once: they become urgent. How many they
- * are; without memory they stay as they are. */
-unsigned plan_hurry_tests(struct plan *p, uint8_t family, uint8_t server);
+/* `class` is BUDGET_URGENT, BUDGET_PROBE or BUDGET_SELF_TEST: who wants the self-test and pays for it. */
+enum status plan_add_test(struct plan *p, uint8_t family, uint8_t server, uint8_t entry,
+                          enum budget_class class, int64_t now_ns) MUST_CHECK;
+/* The questions of a running self-test that still wait are wanted by `class` too, which pays from now on;
+ * never again by another once they are urgent. How many have gone over; without memory they stay as they are.
+ */
+unsigned plan_move_tests(struct plan *p, uint8_t family, uint8_t server, enum budget_class class);
 enum status plan_add_confirm(struct plan *p, uint32_t index, uint8_t avoid_server, int64_t now_ns) MUST_CHECK;
 enum status plan_add_recheck(struct plan *p, uint32_t index, int64_t due_ns) MUST_CHECK;
 enum status plan_add_txt(struct plan *p, uint32_t index, int64_t now_ns) MUST_CHECK;
-/* A look that cannot wait. One that waits already stands for both; STATUS_FULL beyond PLAN_LOOK_MAX. */
-enum status plan_add_look(struct plan *p, uint32_t index, int64_t now_ns) MUST_CHECK;
-/* A question of probe `number`, PLAN_PROBE or PLAN_PROBE_TXT: urgent as a look; with `avoid_server` not 255
- * after the pause of a confirmation, and as urgent as one. STATUS_FULL as for looks. */
-enum status plan_add_probe(struct plan *p, enum plan_purpose purpose, uint32_t number, enum ip_family family,
-                           uint8_t avoid_server, int64_t now_ns) MUST_CHECK;
+/* A look that cannot wait, paid by BUDGET_URGENT, or by BUDGET_PROBE from due_ns on. One that waits already
+ * stands for both, and is urgent if one of them is; STATUS_FULL beyond PLAN_LOOK_MAX. */
+enum status plan_add_look(struct plan *p, uint32_t index, enum budget_class class, int64_t due_ns) MUST_CHECK;
+/* A question of probe `number`, PLAN_PROBE or PLAN_PROBE_TXT, from due_ns on; `question` tells it from others
+ * of the probe, and takes the place of one that waits. STATUS_FULL as for looks. */
+enum status plan_add_probe(struct plan *p, enum plan_purpose purpose, uint32_t number, uint16_t question,
+                           enum ip_family family, int64_t due_ns) MUST_CHECK;
+/* The confirmation of what a probe was told, after its pause. */
+enum status plan_add_probe_confirm(struct plan *p, uint32_t number, uint16_t question, enum ip_family family,
+                                   uint8_t avoid_server, int64_t now_ns) MUST_CHECK;
 /* The same question again after a pause (of a sweep: it stays open). */
 enum status plan_add_retry(struct plan *p, const struct plan_item *item, int64_t now_ns) MUST_CHECK;
 

@@ -292,7 +292,7 @@ static enum status look_at_pending(struct restore *r, const struct restore_list 
     for (uint32_t i = 0; i < stored->n_pending && status != STATUS_NO_MEMORY; i++) {
         uint32_t index = target_index(r->c->registry->lists[list].set, &stored->pending[i]);
         if (index != UINT32_MAX)
-            status = plan_add_look(&r->c->lists[list].plan, index, r->now_ns);
+            status = plan_add_look(&r->c->lists[list].plan, index, BUDGET_URGENT, r->now_ns);
     }
     return status == STATUS_NO_MEMORY ? status : STATUS_OK;
 }

@@ -257,6 +257,79 @@ static void pays_a_sleeping_urgent_class_at_once_when_it_wakes(void **state) {
     }
 }
 
+/* However many of them there are, and however small the quota. */
+static void probes_leave_to_flips_what_they_cost(void **state) {
+    static const uint64_t limits[] = {10, 60, 100, 300, 1000, 10000, 100000};
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        struct quota q;
+        struct sent sent = sent_new(200000);
+        int64_t now = START;
+        quota_init(&q, limits[i], MONTH, now);
+        run(&q, 1 << BUDGET_SWEEP | 1 << BUDGET_WATCHED, &now, START + 9 * DAY, &sent);
+        double before = q.tokens[BUDGET_URGENT];
+        double full = (double)limits[i] / 300 > 1 ? (double)limits[i] / 300 : 1;
+        double flip = (double)limits[i] / 50 < 5 ? (double)limits[i] / 50 : 5;
+        full = flip > full ? flip : full;
+        double least = full * 0.75 < full - 1 ? full * 0.75 : full - 1;
+        while (quota_ready_ns(&q, BUDGET_PROBE, now) == now)
+            quota_take(&q, BUDGET_PROBE, now);
+        double left = q.tokens[BUDGET_URGENT];
+        if (left < (before < least ? before : least) - 1e-3 || left >= least + 1)
+            fail_msg("%llu: %f of %f left, of %f", (unsigned long long)limits[i], left, before, full);
+        assert_int_equal(quota_room(&q, BUDGET_PROBE, now), 0);
+        uint64_t urgent = quota_room(&q, BUDGET_URGENT, now);
+        if (urgent + 1 < (uint64_t)least)
+            fail_msg("%llu: %llu urgent", (unsigned long long)limits[i], (unsigned long long)urgent);
+        free(sent.at);
+    }
+}
+
+/* It names the moment from below what flips left, and comes to it. */
+static void probes_wait_until_flips_have_theirs_again(void **state) {
+    for (int taken = 0; taken <= 33; taken += 3) {
+        struct quota q;
+        struct sent sent = sent_new(50000);
+        int64_t now = START;
+        quota_init(&q, 10000, MONTH, now);
+        run(&q, 1 << BUDGET_SWEEP | 1 << BUDGET_WATCHED, &now, START + 9 * DAY, &sent);
+        for (int k = 0; k < taken; k++)
+            quota_take(&q, BUDGET_URGENT, now);
+        while (quota_ready_ns(&q, BUDGET_PROBE, now) == now)
+            quota_take(&q, BUDGET_PROBE, now);
+        double spare = q.spare;
+        double missing = 1 - spare + 25 - q.tokens[BUDGET_URGENT];
+        int64_t ready = now;
+        for (int k = 0; quota_ready_ns(&q, BUDGET_PROBE, ready) > ready; k++) {
+            assert_true(k < 100);
+            ready = quota_ready_ns(&q, BUDGET_PROBE, ready);
+        }
+        /* A day brings 33 into the urgent bucket, and what overflows the others, up to 333 in all. */
+        double waited = (double)(ready - now) / DAY;
+        if (waited < (1 - spare) / 334 || waited > missing / 33.3 + 1e-3)
+            fail_msg("%d taken: %f days for %f tokens", taken, waited, missing);
+        quota_take(&q, BUDGET_PROBE, ready);
+        free(sent.at);
+    }
+}
+
+/* Who uses nothing else may have all of it checked, as anybody may whose class sleeps. */
+static void probes_borrow_what_nobody_wants(void **state) {
+    struct quota q;
+    quota_init(&q, 10000, MONTH, START);
+    int n = 0;
+    for (; quota_ready_ns(&q, BUDGET_PROBE, START) == START; n++)
+        quota_take(&q, BUDGET_PROBE, START);
+    assert_in_range(n, 250, 300); /* of 333 */
+    assert_true(q.tokens[BUDGET_URGENT] >= 24.9);
+    struct quota rate;
+    quota_init_rate(&rate, 1, 1, START);
+    for (int k = 0; k < 100; k++) {
+        int64_t ready = quota_ready_ns(&rate, BUDGET_PROBE, START + k * SECOND);
+        assert_true(ready <= START + k * SECOND);
+        quota_take(&rate, BUDGET_PROBE, START + k * SECOND);
+    }
+}
+
 /* Two looks and a self-test of two questions, at once. */
 static void keeps_enough_of_a_small_quota_for_one_flip(void **state) {
     static const uint64_t limits[] = {200, 300, 1000, 10000};
@@ -504,6 +577,9 @@ int main(void) {
         cmocka_unit_test(lends_all_to_a_sweep_that_is_alone),
         cmocka_unit_test(pays_a_sleeping_urgent_class_at_once_when_it_wakes),
         cmocka_unit_test(keeps_enough_of_a_small_quota_for_one_flip),
+        cmocka_unit_test(probes_leave_to_flips_what_they_cost),
+        cmocka_unit_test(probes_wait_until_flips_have_theirs_again),
+        cmocka_unit_test(probes_borrow_what_nobody_wants),
         cmocka_unit_test(bounds_what_a_long_sleep_saves_up),
         cmocka_unit_test(names_a_moment_that_is_neither_too_early_nor_too_late),
         cmocka_unit_test(waits_for_the_window_and_no_longer),
