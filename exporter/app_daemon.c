@@ -183,6 +183,7 @@ static void on_answer(void *context, uint64_t cookie, enum resolver_outcome outc
 
 static int64_t on_turn(void *context, int64_t now_ns) {
     struct app *app = context;
+    app_web_probed(&app->web); /* before others may take the place of what has ended */
     int64_t web_ns = app_web_turn(&app->web, now_ns);
     int64_t wake_ns = checker_turn(app->now.checker, now_ns);
     int64_t store_ns = app_store_turn(app->store, now_ns);

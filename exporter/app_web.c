@@ -5,6 +5,7 @@
 #include "app_config.h"
 
 #include "core/metrics.h"
+#include "core/origin.h"
 #include "core/page.h"
 
 #include "edge/clock.h"
@@ -29,16 +30,28 @@ enum { BODY_CAP = APP_WEB_BODY_CAP, STATUS_TEXT_CAP = 1 << 20 };
 
 static const char plain[] = "text/plain; charset=utf-8";
 
-void app_web_answer(const struct app_web *web, void *request, unsigned status, const char *type,
-                    struct buf *body) {
-    struct httpd_response response = {
-        .status = status, .content_type = type, .security_policy = PAGE_SECURITY_POLICY};
+static void answer(const struct app_web *web, void *request, unsigned status, const char *retry_after,
+                   const char *type, struct buf *body) {
+    struct httpd_response response = {.status = status,
+                                      .content_type = type,
+                                      .security_policy = PAGE_SECURITY_POLICY,
+                                      .retry_after = retry_after};
     if (buf_status(body) == STATUS_OK)
         response.body = httpd_body_new(body);
     if (response.body == NULL)
         response.status = 503;
     httpd_answer(web->server, request, &response);
     buf_release(body);
+}
+
+void app_web_answer(const struct app_web *web, void *request, unsigned status, const char *type,
+                    struct buf *body) {
+    answer(web, request, status, NULL, type, body);
+}
+
+void app_web_answer_busy(const struct app_web *web, void *request, const char *retry_after, const char *type,
+                         struct buf *body) {
+    answer(web, request, 503, retry_after, type, body);
 }
 
 static void answer_text(const struct app_web *web, const struct httpd_request *request, unsigned status,
@@ -165,9 +178,21 @@ static void answer_reload(struct app_web *web, const struct httpd_request *reque
     free(problems);
 }
 
+/* POST is what changes or spends something, now and for whatever may come. */
+static bool is_foreign(const struct httpd_request *request) {
+    return request->method == HTTPD_POST &&
+           !origin_is_own(request->fetch_site, request->origin, request->host);
+}
+
 static void on_request(void *context, const struct httpd_request *request) {
     struct app_web *web = context;
     int64_t now_ns = loop_now_ns(web->options.loop);
+    if (is_foreign(request) && request->route != ROUTE_CHECK) { /* that one says so on its page */
+        answer_text(web, request, 403,
+                    "a page of another site sent this: nothing was done. (Behind a proxy: it has to pass the "
+                    "header Host on as it came.)\n");
+        return;
+    }
     switch ((enum route)request->route) {
     case ROUTE_METRICS: answer_metrics(web, request, now_ns); return;
     case ROUTE_STATUS: answer_status(web, request, now_ns); return;

@@ -86,8 +86,8 @@ void app_web_use(struct app_web *web, struct checker *checker);
 void app_web_reloaded(struct app_web *web, bool ok, int64_t wall_ns);
 /* Answers waiting requests; returns when to be called next at the latest (INT64_MAX: when woken). */
 int64_t app_web_turn(struct app_web *web, int64_t now_ns);
-/* Every turn, when the checker has had its own: answers those who wait for probes that have come to their
- * end. */
+/* Every turn, before app_web_turn() and when the checker has had its own: answers those who wait for probes
+ * that have come to their end. */
 void app_web_probed(struct app_web *web);
 /* What the store said to ask_history(): the latest events first; `more`: there are older ones. `ok` false:
  * there is none to be had. A ticket that nobody waits for any more is passed over. Loop thread. */

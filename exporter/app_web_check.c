@@ -16,24 +16,40 @@
 static const char html[] = "text/html; charset=utf-8";
 static const char form_type[] = "application/x-www-form-urlencoded";
 
-static void answer_page(const struct app_web *web, void *request, unsigned status,
-                        const struct page_check *check) {
+static void render(const struct app_web *web, const struct page_check *check, struct buf *page) {
     int64_t now_ns = loop_now_ns(web->options.loop);
     const struct page_process process = app_web_page_process(web);
     struct page_check all = *check;
-    struct buf page;
     all.microsoft = web->options.microsoft;
-    buf_init(&page, APP_WEB_BODY_CAP);
-    page_check_render(&page, web->checker, &process, &all, now_ns, app_web_wall_offset(now_ns));
+    buf_init(page, APP_WEB_BODY_CAP);
+    page_check_render(page, web->checker, &process, &all, now_ns, app_web_wall_offset(now_ns));
+}
+
+static void answer_page(const struct app_web *web, void *request, unsigned status,
+                        const struct page_check *check) {
+    struct buf page;
+    render(web, check, &page);
     app_web_answer(web, request, status, html, &page);
 }
 
 /* The box, and why there is nothing else; what was read of the question stays in it. */
-static void refuse(const struct app_web *web, void *request, unsigned status, struct page_check *check,
-                   const char *error) {
+static void set_error(struct page_check *check, const char *error) {
     check->has_ip = false;
     (void)strncpy(check->error, error, sizeof check->error - 1);
+}
+
+static void refuse(const struct app_web *web, void *request, unsigned status, struct page_check *check,
+                   const char *error) {
+    set_error(check, error);
     answer_page(web, request, status, check);
+}
+
+static void put_off(const struct app_web *web, void *request, const char *retry_after,
+                    struct page_check *check, const char *error) {
+    struct buf page;
+    set_error(check, error);
+    render(web, check, &page);
+    app_web_answer_busy(web, request, retry_after, html, &page);
 }
 
 /* ---- what a form must be ---- */
@@ -86,49 +102,71 @@ void app_web_check_answer(const struct app_web *web, const struct app_web_wait *
     answer_page(web, wait->request, 200, &wait->check->page);
 }
 
-/* Takes a place among those who wait, if there is one. */
-static struct app_web_wait *take_place(struct app_web *web, const struct httpd_request *request,
-                                       const struct page_check *page, int64_t now_ns) {
+/* Lists may take seconds, for which half of the places is enough: a history is soon there. */
+static bool may_wait_for_lists(const struct app_web *web) {
+    unsigned n = 0;
+    for (unsigned i = 0; i < web->n_waits; i++)
+        n += web->waits[i].check != NULL && web->waits[i].check->page.asked ? 1 : 0;
+    return n < (web->n_waits > 1 ? web->n_waits / 2 : 1);
+}
+
+/* Takes a place among those who wait. STATUS_FULL: there is none; STATUS_NO_MEMORY. */
+static enum status take_place(struct app_web *web, const struct httpd_request *request,
+                              const struct page_check *page, int64_t now_ns, struct app_web_wait **out) {
     const struct api_question question = {.ip = page->ip, .before_ns = INT64_MAX, .limit = PAGE_CHECK_EVENTS};
     int64_t limit_ns = page->asked ? APP_WEB_CHECK_NS : APP_WEB_HISTORY_NS;
+    if (page->asked && !may_wait_for_lists(web))
+        return STATUS_FULL;
     struct app_web_wait *wait = app_web_wait_take(web, request->ticket, &question, now_ns + limit_ns);
     if (wait == NULL)
-        return NULL;
+        return STATUS_FULL;
     wait->check = calloc(1, sizeof *wait->check);
     if (wait->check == NULL) {
         app_web_wait_drop(wait);
-        return NULL;
+        return STATUS_NO_MEMORY;
     }
     wait->check->page = *page;
-    return wait;
+    *out = wait;
+    return STATUS_OK;
 }
 
 static void show_known(struct app_web *web, const struct httpd_request *request, struct page_check *page,
                        int64_t now_ns) {
-    struct app_web_wait *wait = take_place(web, request, page, now_ns);
-    page->history_error = "too many questions wait for the store: ask again later";
+    struct app_web_wait *wait = NULL;
+    enum status status = take_place(web, request, page, now_ns, &wait);
+    page->history_error = status == STATUS_NO_MEMORY
+                              ? "out of memory: ask again later"
+                              : "too many questions wait for the store: ask again later";
     if (wait != NULL)
         app_web_wait_ask(web, wait);
     else
         answer_page(web, request->ticket, 200, page);
 }
 
+static const char no_memory[] = "There is not enough memory for another check. Try again in half a minute.";
+
 static void ask_lists(struct app_web *web, const struct httpd_request *request, struct page_check *page,
                       int64_t now_ns) {
     page->asked = true;
-    struct app_web_wait *wait = take_place(web, request, page, now_ns);
-    if (wait == NULL) {
-        refuse(web, request->ticket, 503, page,
-               "Too many checks wait for their lists. Try again in some seconds.");
+    struct app_web_wait *wait = NULL;
+    enum status status = take_place(web, request, page, now_ns, &wait);
+    if (status == STATUS_FULL) {
+        put_off(web, request->ticket, "6", page,
+                "Too many checks wait for their lists. Try again in some seconds.");
         return;
     }
-    if (checker_probe(web->checker, &page->ip, NULL, now_ns) != STATUS_OK) {
+    if (status == STATUS_OK)
+        status = checker_probe(web->checker, &page->ip, NULL, now_ns);
+    if (status == STATUS_OK) {
+        app_web_wait_ask(web, wait);
+        return;
+    }
+    if (wait != NULL)
         app_web_wait_drop(wait);
-        refuse(web, request->ticket, 503, page,
-               "Too many addresses are being checked now. Try again in half a minute.");
-        return;
-    }
-    app_web_wait_ask(web, wait);
+    put_off(web, request->ticket, "30", page,
+            status == STATUS_NO_MEMORY
+                ? no_memory
+                : "Too many addresses have been checked within a minute. Try again in half a minute.");
 }
 
 void app_web_check(struct app_web *web, const struct httpd_request *request, int64_t now_ns) {

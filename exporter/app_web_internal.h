@@ -14,6 +14,9 @@ enum { APP_WEB_BODY_CAP = 1 << 30 };
 /* Answers the request of a ticket with what is in `body` (emptied); without memory with a bare 503. */
 void app_web_answer(const struct app_web *web, void *request, unsigned status, const char *type,
                     struct buf *body);
+/* The same with a 503; `retry_after` is when it may be otherwise, in seconds (static text). */
+void app_web_answer_busy(const struct app_web *web, void *request, const char *retry_after, const char *type,
+                         struct buf *body);
 /* As app_web_options.storage, whether it is there or not. */
 bool app_web_storage(const struct app_web *web, const char **why, uint64_t *errors);
 /* What to add to monotonic time for the wall clock. */

@@ -6,7 +6,7 @@
  * in force then.
  *
  * Half of the requests that may be in work at once may wait: neither a disk that stands still nor slow lists
- * must keep Prometheus from its scrapes.
+ * must keep Prometheus from its scrapes. Half of those may wait for lists.
  */
 #include "app_web.h"
 #include "app_web_internal.h"

@@ -14,6 +14,7 @@ struct special {
     const char *what;
 };
 
+/* The first that holds an address says what it is. */
 static const struct special specials[] = {
     {0, 0x00000000, IP_V4, 8, "an address of this host"},
     {0, 0x7f000000, IP_V4, 8, "a loopback address"},
@@ -26,7 +27,11 @@ static const struct special specials[] = {
     {0, 0xf0000000, IP_V4, 4, "a reserved address"},
     {0, 0, IP_V6, 128, "no address of a host"},
     {0, 1, IP_V6, 128, "a loopback address"},
+    {0, 0, IP_V6, 96, "an IPv4 address written as IPv6"},
     {0, UINT64_C(0xffff00000000), IP_V6, 96, "an IPv4 address written as IPv6"},
+    {UINT64_C(0x0064ff9b) << 32, 0, IP_V6, 96, "an IPv4 address written as IPv6"},     /* RFC 6052 */
+    {UINT64_C(0x0064ff9b0001) << 16, 0, IP_V6, 48, "an IPv4 address written as IPv6"}, /* RFC 8215 */
+    {UINT64_C(0x2002) << 48, 0, IP_V6, 16, "an IPv4 address written as IPv6"},         /* RFC 3056 */
     {UINT64_C(0xfc00) << 48, 0, IP_V6, 7, "a private address"},
     {UINT64_C(0xfe80) << 48, 0, IP_V6, 10, "a link-local address"},
     {UINT64_C(0xff00) << 48, 0, IP_V6, 8, "a multicast address"},

@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define DAY_NS (INT64_C(86400) * 1000000000)
 #define ALLOWED "one IPv4 or IPv6 address, such as 192.0.2.1 or 2001:db8::1"
@@ -27,16 +28,28 @@ static bool refuse(struct page_check *out, const char *format, ...) {
     return false;
 }
 
-/* "[192.0.2.1]" as bounces write it, without what is around the address. */
 static const char *trim(const char *text, size_t *len) {
     static const char space[] = " \t\r\n";
-    text += strspn(text, space);
-    *len = strlen(text);
+    for (; *len > 0 && strchr(space, text[0]) != NULL; --*len)
+        text++;
     while (*len > 0 && strchr(space, text[*len - 1]) != NULL)
         --*len;
-    if (*len >= 2 && text[0] == '[' && text[*len - 1] == ']') {
-        text++;
-        *len -= 2;
+    return text;
+}
+
+/* Of "[192.0.2.1]" and "[IPv6:2001:db8::1]", as bounces write them (RFC 5321, 4.1.3), the address. */
+static const char *unwrap(const char *text, size_t *len) {
+    static const char tag[] = "IPv6:";
+    size_t tag_len = sizeof tag - 1;
+    text = trim(text, len);
+    if (*len < 2 || text[0] != '[' || text[*len - 1] != ']')
+        return text;
+    *len -= 2;
+    text = trim(text + 1, len);
+    bool is_tagged = *len > tag_len && strncasecmp(text, tag, tag_len) == 0;
+    if (is_tagged && memchr(text + tag_len, ':', *len - tag_len) != NULL) {
+        text += tag_len;
+        *len -= tag_len;
     }
     return text;
 }
@@ -44,8 +57,8 @@ static const char *trim(const char *text, size_t *len) {
 static bool read_ip(const struct checker *checker, const char *text, struct page_check *out) {
     char canonical[IP_TEXT_SIZE];
     struct ip ip;
-    size_t len;
-    text = trim(text, &len);
+    size_t len = strlen(text);
+    text = unwrap(text, &len);
     (void)snprintf(out->typed, sizeof out->typed, "%.*s",
                    (int)(len < sizeof out->typed ? len : sizeof out->typed), text);
     if (ip_parse(text, len, &ip) != STATUS_OK)

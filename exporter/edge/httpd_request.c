@@ -114,6 +114,11 @@ static enum MHD_Result send_answer(struct connection *c, struct MHD_Connection *
         MHD_destroy_response(response);
         return MHD_NO;
     }
+    if (response && answer.status == MHD_HTTP_SERVICE_UNAVAILABLE &&
+        !add(response, MHD_HTTP_HEADER_RETRY_AFTER, answer.retry_after ? answer.retry_after : "1")) {
+        MHD_destroy_response(response);
+        return MHD_NO;
+    }
     return send_response(c, mhd, answer.status, answer.content_type, response);
 }
 

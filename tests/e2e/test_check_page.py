@@ -210,6 +210,7 @@ def foreign_pages(world):
             ("203.0.113.2", {"Origin": own}),
             ("203.0.113.3", {"Origin": own, "Sec_Fetch_Site": "same-origin"}),
             ("203.0.113.4", {"Origin": own.replace("http:", "https:"), "Sec_Fetch_Site": "none"}),
+            ("203.0.113.5", {"Origin": "http://lists.example", "Host": "lists.example:80"}),
         ):
             equal(post(exporter, ip, **headers).status, 200, headers)
             equal(verdicts(check(exporter, ip))["fake"], "not listed", headers)
@@ -354,20 +355,22 @@ def at_once(world):
         wait(lambda: "it is" in rows(get(exporter, LISTED))["fake"][1], "the reason", world=world)
         post(exporter, LISTED)
         equal(asked(fake, LISTED, A), 2)
-    with world.case("half of the requests may wait for lists, the next are told so"):
+    with world.case("a quarter of the requests may wait for lists, the next are told so and when to come back"):
         fake.behave = silent
         answers = []
         threads = [
-            threading.Thread(target=lambda n=n: answers.append(post(exporter, f"198.51.100.{n}").status))
-            for n in range(25)
+            threading.Thread(target=lambda n=n: answers.append(post(exporter, f"198.51.100.{n}")))
+            for n in range(15)
         ]
         for thread in threads:
             thread.start()
-        wait(lambda: 503 in answers, "one is refused", world=world)
+        wait(lambda: any(answer.status == 503 for answer in answers), "one is refused", world=world)
         equal(exporter.get("/metrics").status, 200)
+        assert "too many questions" not in get(exporter, LISTED).text
         for thread in threads:
             thread.join()
-        equal((answers.count(200), answers.count(503)), (20, 5))
+        equal(sorted(answer.status for answer in answers), [200] * 10 + [503] * 5)
+        equal({answer.headers.get("retry-after") for answer in answers}, {None, "6"})
 
 
 @scene

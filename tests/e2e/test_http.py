@@ -168,6 +168,15 @@ def reloads(world):
         equal(after.value("rbl_ip_listed", ip="192.0.2.1"), 1)
         equal(after.value("rbl_ip_listed", ip="192.0.2.2"), 0)
         exporter.wait_for_value(0, "rbl_ip_listed", group="more", ip="192.0.2.3")
+    with world.case("a page of another site cannot have it reloaded, programs and the exporter's own pages can"):
+        before = exporter.n_reloads()
+        for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://evil.example"}, {"Origin": "null"}):
+            response = exporter.request("POST", "/-/reload", headers)
+            equal(response.status, 403, headers)
+            assert "another site" in response.text, response.text
+        equal(exporter.n_reloads(), before)
+        for headers in ({}, {"Origin": f"http://{exporter.endpoint}", "Sec-Fetch-Site": "same-origin"}):
+            equal(exporter.request("POST", "/-/reload", headers).status, 200, headers)
     with world.case("a configuration that is empty or gone is an error like any other"):
         equal(exporter.reload("").status, 500)
         os.remove(exporter.config_path)

@@ -2,6 +2,7 @@
  *
  * Questions about addresses that wait for a store, and for lists: whatever these do, each is answered once.
  */
+/* LINK: -Wl,--wrap=calloc */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -23,7 +24,18 @@ static struct {
     unsigned n_answers;
     unsigned status;
     char text[32768];
+    const char *retry_after;
 } answers[MAX];
+
+/* Which allocation from now on fails; 0: none. */
+static unsigned long fails_at;
+
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+
+void *__wrap_calloc(size_t n, size_t size) {
+    return fails_at > 0 && --fails_at == 0 ? NULL : __real_calloc(n, size);
+}
 
 /* The store: what it was asked, and how it behaves. */
 static struct {
@@ -51,6 +63,12 @@ void app_web_answer(const struct app_web *of, void *request, unsigned status, co
     answers[number].status = status;
     snprintf(answers[number].text, sizeof answers[number].text, "%s", buf_text(body));
     buf_release(body);
+}
+
+void app_web_answer_busy(const struct app_web *of, void *request, const char *retry_after, const char *type,
+                         struct buf *body) {
+    answers[(size_t)(uintptr_t)request].retry_after = retry_after;
+    app_web_answer(of, request, 503, type, body);
 }
 
 struct page_process app_web_page_process(const struct app_web *of) {
@@ -355,16 +373,22 @@ static void what_is_no_form_of_ours_is_refused(void **state) {
     assert_int_equal(store.n_asked, 0);
 }
 
-static void half_of_the_requests_may_wait_for_lists(void **state) {
-    static const char *const bodies[] = {"ip=192.0.2.10", "ip=192.0.2.11", "ip=192.0.2.12", "ip=192.0.2.13"};
-    for (unsigned i = 0; i < PLACES; i++)
+/* Lists may be slow; what the store knows is to be had meanwhile. */
+static void half_of_those_who_wait_may_wait_for_lists(void **state) {
+    static const char *const bodies[] = {"ip=192.0.2.10", "ip=192.0.2.11"};
+    for (unsigned i = 0; i < PLACES / 2; i++)
         post(i + 1, bodies[i], WORLD_START);
-    assert_true(is_probed("192.0.2.10"));
-    post(PLACES + 1, "ip=192.0.2.20", WORLD_START);
-    expect_answer(PLACES + 1, 503, "Too many checks wait");
+    assert_true(is_probed("192.0.2.11"));
+    post(PLACES, "ip=192.0.2.20", WORLD_START);
+    expect_answer(PLACES, 503, "Too many checks wait");
+    assert_string_equal(answers[PLACES].retry_after, "6");
     assert_false(is_probed("192.0.2.20"));
-    get(PLACES + 2, "ip=192.0.2.20", WORLD_START);
-    expect_answer(PLACES + 2, 200, "too many questions wait for the store");
+    for (unsigned i = 0; i < PLACES / 2; i++) {
+        get(PLACES + 1 + i, "ip=192.0.2.20", WORLD_START);
+        assert_int_equal(answers[PLACES + 1 + i].n_answers, 0);
+    }
+    get(2 * PLACES, "ip=192.0.2.20", WORLD_START);
+    expect_answer(2 * PLACES, 200, "too many questions wait for the store");
     app_web_wait_stop(&web); /* forgets them, and what was kept for them */
     assert_int_equal(answers[1].n_answers, 0);
 }
@@ -375,10 +399,25 @@ static void more_addresses_than_are_checked_at_once_are_refused(void **state) {
         assert_int_equal(checker_probe(web.checker, &ip, NULL, WORLD_START), STATUS_OK);
     }
     post(1, "ip=192.0.2.1", WORLD_START);
-    expect_answer(1, 503, "Too many addresses are being checked");
+    expect_answer(1, 503, "Too many addresses have been checked within a minute");
+    assert_string_equal(answers[1].retry_after, "30");
     assert_int_equal(store.n_asked, 0);
     post(2, "ip=203.0.113.1", WORLD_START); /* one of them: joins */
     assert_int_equal(answers[2].n_answers, 0);
+}
+
+static void says_that_it_is_memory_that_is_missing(void **state) {
+    for (unsigned long n = 1; n <= 3; n++) { /* the place; the probes; one of them */
+        fails_at = n;
+        post((unsigned)n, "ip=192.0.2.1", WORLD_START);
+        assert_int_equal(fails_at, 0);
+        expect_answer((unsigned)n, 503, "There is not enough memory");
+        assert_string_equal(answers[n].retry_after, "30");
+        assert_int_equal(app_web_wait_turn(&web, WORLD_START), INT64_MAX);
+    }
+    fails_at = 1;
+    get(4, "ip=192.0.2.1", WORLD_START);
+    expect_answer(4, 200, "out of memory: ask again later");
 }
 
 #define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -398,7 +437,8 @@ int main(void) {
         IN_WORLD(a_check_shows_what_the_lists_say_without_a_store),
         IN_WORLD(what_is_known_is_shown_without_asking),
         IN_WORLD(what_is_no_form_of_ours_is_refused),
-        IN_WORLD(half_of_the_requests_may_wait_for_lists),
+        IN_WORLD(half_of_those_who_wait_may_wait_for_lists),
+        IN_WORLD(says_that_it_is_memory_that_is_missing),
         IN_WORLD(more_addresses_than_are_checked_at_once_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

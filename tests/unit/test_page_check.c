@@ -52,9 +52,17 @@ static void reads_an_address_as_people_paste_it(void **state) {
     static const struct {
         const char *form, *ip;
     } rows[] = {
-        {"ip=192.0.2.1", "192.0.2.1"},           {"ip=+192.0.2.1%0d%0a", "192.0.2.1"},
-        {"ip=[40.93.198.108]", "40.93.198.108"}, {"ip=%5B40.93.198.108%5d+", "40.93.198.108"},
-        {"&ip=2001:DB8:0::1&", "2001:db8::1"},   {"ip=2001%3Adb8%3A%3A1", "2001:db8::1"},
+        {"ip=192.0.2.1", "192.0.2.1"},
+        {"ip=+192.0.2.1%0d%0a", "192.0.2.1"},
+        {"ip=[40.93.198.108]", "40.93.198.108"},
+        {"ip=%5B40.93.198.108%5d+", "40.93.198.108"},
+        {"&ip=2001:DB8:0::1&", "2001:db8::1"},
+        {"ip=2001%3Adb8%3A%3A1", "2001:db8::1"},
+        {"ip=[+203.0.113.1+]", "203.0.113.1"},
+        {"ip=+[IPv6:2001:db8::1]", "2001:db8::1"},
+        {"ip=[ipv6:2001:db8::1]", "2001:db8::1"},
+        {"ip=[%09IPv6:2001:db8::1+]+", "2001:db8::1"},
+        {"ip=[2001:db8::1]", "2001:db8::1"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const struct page_check check = question(*state, rows[i].form);
@@ -72,6 +80,11 @@ static void refuses_what_is_none_and_says_what_is_allowed(void **state) {
         {"ip=", "'' is no address"},
         {"ip=[]", "'' is no address"},
         {"ip=[[192.0.2.1]]", "'[192.0.2.1]' is no address"},
+        {"ip=[IPv6:]", "'IPv6:' is no address"},
+        {"ip=[IPv6:192.0.2.1]", "'IPv6:192.0.2.1' is no address"},
+        {"ip=[IPv6:+2001:db8::1]", "' 2001:db8::1' is no address"},
+        {"ip=IPv6:2001:db8::1", "'IPv6:2001:db8::1' is no address"},
+        {"ip=2002:cb00:7101::1", "2002:cb00:7101::1 is an IPv4 address written as IPv6"},
         {"ip=192.0.2", "'192.0.2' is no address"},
         {"ip=192.0.2.0/24", "is no address"},
         {"ip=%3Cb%3E", "'<b>' is no address"},
