@@ -50,6 +50,7 @@ def rule_times(day_s):
     hour and less bridge failed scrapes, and stay."""
     waits = {"5m": 300, "10m": 600, "15m": 900, "30m": 1800, "1h": 3600, "6h": 21600}
     table = {f"for: {text}\n": f"for: {max(LEAST_S, round(s * day_s / DAY_S))}s\n" for text, s in waits.items()}
+    table.update(shipped.RULES_INTERVALS)
     return {**table, "[1d]": f"[{day_s}s]", "offset 1d": f"offset {day_s}s", "24 * 3600": f"{day_s}"}
 
 

@@ -21,9 +21,12 @@ ALERTMANAGER_TIMES = {
     "group_interval: 1h": "group_interval: 1s",
     "group_interval: 24h": "group_interval: 1s",
 }
+# The groups of rules say how often they are evaluated.
+RULES_INTERVALS = {"    interval: 1m\n": "    interval: 1s\n", "    interval: 2m\n": "    interval: 1s\n"}
 # Alerts fire after a few seconds, and stop a few seconds after what they tell of.
 RULES = ("config", "prometheus", "rbl.rules.yml")
 RULES_TIMES = {
+    **RULES_INTERVALS,
     "for: 5m\n": "for: 2s\n",
     "for: 10m\n": "for: 6s\n",  # longer than the first scrape takes: until then RBLExporterAbsent is true
     "for: 15m\n": "for: 2s\n",

@@ -37,7 +37,7 @@ ALERTS = {
     "RBLListDown": ("warning", LIST),
     "RBLListQuotaNearlySpent": ("warning", LIST),
     "RBLListQuotaExhausted": ("critical", LIST),
-    "RBLResultsStale": ("warning", {**LIST, **IP}),
+    "RBLResultsStale": ("warning", {**LIST, "group": "outbound"}),
     "RBLAddressNotChecked": ("warning", {**LIST, "group": "outbound"}),
     "RBLSweepCoverageLow": ("warning", {**LIST, **RANGE}),
     "RBLQueryFailuresHigh": ("warning", LIST),

@@ -2,14 +2,13 @@
 """The rules in a real Prometheus, over what two real exporters serve: an HA pair."""
 
 import json
-import os
 
 import harness
+import shipped
 from exporter import Exporter, config, dns_list
 from harness import equal, main, scene
 from servers import Prometheus, Rbldnsd
 
-RULES = os.path.join(harness.TOP, "config", "prometheus", "rbl.rules.yml")
 ZONES = {
     "bl.example.net": [("ip4set", ["127.0.0.2", "192.0.2.1", "198.51.100.7", "198.51.100.8"])],
     "score.example.net": [("ip4set", ["127.0.0.2", "192.0.2.1 :127.0.4.35:"])],
@@ -20,8 +19,8 @@ def load_rules(world, prometheus):
     """Gives a Prometheus that runs the rules, evaluated each second."""
     with open(world.path("prometheus.yml"), encoding="utf-8") as file:
         settings = json.load(file)
-    settings["global"]["evaluation_interval"] = "1s"
-    settings["rule_files"] = [RULES]
+    rules = shipped.rewrite(shipped.read(*shipped.RULES), shipped.RULES_INTERVALS)
+    settings["rule_files"] = [world.write("rbl.rules.yml", rules)]
     world.write("prometheus.yml", json.dumps(settings))
     prometheus.send_signal(1)  # SIGHUP: reload
     harness.wait(lambda: rules_of(prometheus), "Prometheus has loaded the rules", world=world)

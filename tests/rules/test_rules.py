@@ -57,10 +57,6 @@ AGREED = {
     "rbl_bounces_total",
     "rbl_exporter_shards",
     "rbl_exporter_shard_ordinal",
-    "rbl_safelist_info",
-    "rbl_safelist_added_timestamp_seconds",
-    "rbl_safelist_last_listed_timestamp_seconds",
-    "rbl_safelist_coverage_ratio",
 }
 PARTS = ["What it means.", "What to check.", "What to do.", "When to stop worrying."]
 URL = re.compile(r"(https://\S+/runbooks\.md)#([a-z]+)")
