@@ -12,6 +12,8 @@ WERROR ?= -Werror
 SANITIZE ?=
 CONFIG ?=
 SPEED ?= 1
+DASHBOARDS ?= dashboards
+TEMPLATES ?= config/alertmanager/templates
 T ?=
 V ?=
 ifeq ($(origin CC),default)
@@ -70,7 +72,7 @@ EDGE_TESTS := $(filter $(BUILD)/tests/test_edge_%,$(TESTS))
 CORE_TESTS := $(filter-out $(EDGE_TESTS),$(TESTS))
 
 .PHONY: all run demo test soak programs asan lint lint-layers lint-headers lint-purity lint-tidy lint-cppcheck \
-        lint-format format reference prometheusrule clean help FORCE
+        lint-format format reference pages prometheusrule clean help FORCE
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/rbl_exporter ## Builds build/rbl_exporter and nothing else
@@ -191,10 +193,18 @@ format: ## Formats the C files as lint wants them
 	$(Q)sh .ci/packages clang-format
 	$(Q)find exporter tests -name '*.[ch]' -exec clang-format -i {} +
 
-reference: all ## Writes keys and metrics into the README, and the pages of lists into dashboards and templates
+reference: all ## Writes keys and metrics into the README, and the pages of built-in lists where `make pages` does
 	$(Q)$(PYTHON) tests/lint/readme.py --update $(BUILD)/rbl_exporter
-	$(Q)$(PYTHON) tests/dashboards/lookup_pages.py --update $(BUILD)/rbl_exporter
-	$(Q)$(PYTHON) tests/lint/delisting.py --update $(BUILD)/rbl_exporter
+	$(Q)$(MAKE) pages CONFIG=
+
+# Dashboards and templates that were copied to where Grafana and Alertmanager read them can be named instead.
+pages: all ## Writes the pages of your lists (CONFIG=file) into dashboards and Alertmanager's templates
+	$(Q)sh .ci/packages python3
+	$(Q)$(PYTHON) tests/dashboards/lookup_pages.py --update --folder='$(DASHBOARDS)' $(BUILD)/rbl_exporter \
+	    $(if $(CONFIG),--config.file='$(CONFIG)')
+	$(Q)$(PYTHON) tests/lint/delisting.py --update --template='$(TEMPLATES)/rbl_lists.tmpl' $(BUILD)/rbl_exporter \
+	    $(if $(CONFIG),--config.file='$(CONFIG)')
+	@echo "pages: written into $(DASHBOARDS)/*.json and $(TEMPLATES)/rbl_lists.tmpl"
 
 prometheusrule: ## Writes the rules of Prometheus as an object of its operator for Kubernetes
 	$(Q)$(PYTHON) tests/rules/prometheusrule.py --update

@@ -13,28 +13,19 @@ Without --update it says where they differ and exits 1.
 import argparse
 import json
 import pathlib
-import subprocess
 import sys
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "lint"))
+import list_pages  # noqa: E402 (found by the line above)
+
 COLUMN = "Look-up page"
-FOLDER = pathlib.Path(__file__).resolve().parents[2] / "dashboards"
 
 
-def read_pages(table):
-    """Of the table that `rbl_exporter lists` prints: {list: page}, of those that have one."""
-    head, *rows = table.split("\n\n")[0].splitlines()  # notes follow
-    column = head.index("DELISTING")
-    pages = {row.split()[0]: row[column:].strip() for row in rows}
-    pages = {name: page for name, page in pages.items() if page != "-"}
-    wrong = [page for page in pages.values() if not page.startswith(("http://", "https://"))]
-    if wrong:
-        raise ValueError(f"no page of a list: {wrong[0]}")
-    return pages
-
-
-def mappings(pages):
+def mappings(lists):
     """Grafana takes the first that matches: the last one is for lists whose page nobody has told."""
-    options = {name: {"index": number, "text": page} for number, (name, page) in enumerate(sorted(pages.items()))}
+    pages = sorted((one.name, one.page) for one in lists if one.page)
+    options = {name: {"index": number, "text": page} for number, (name, page) in enumerate(pages)}
     nothing = {"pattern": ".*", "result": {"index": len(options), "text": ""}}
     return [{"type": "value", "options": options}, {"type": "regex", "options": nothing}]
 
@@ -50,16 +41,16 @@ def of_column(dashboard):
 def main():
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("--update", action="store_true")
-    parser.add_argument("--folder", type=pathlib.Path, default=FOLDER)
+    parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "dashboards")
     parser.add_argument("binary")
     parser.add_argument("flags", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()
-    done = subprocess.run([arguments.binary, *arguments.flags, "lists"], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        sys.exit(done.stderr)
-    wanted = mappings(read_pages(done.stdout))
+    wanted = mappings(list_pages.read(arguments.binary, arguments.flags))
+    paths = sorted(arguments.folder.glob("*.json"))
+    if not paths:
+        sys.exit(f"{arguments.folder}: there is no dashboard (*.json) in it; name the folder that holds them")
     status = 0
-    for path in sorted(arguments.folder.glob("*.json")):
+    for path in paths:
         there = path.read_text(encoding="utf-8")
         dashboard = json.loads(there)
         for found in of_column(dashboard):

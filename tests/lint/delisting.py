@@ -1,21 +1,26 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""delisting.py [--update] BINARY [TEMPLATE]: Alertmanager's template of delisting pages has those of `BINARY lists`.
+"""delisting.py [--update] [--template=FILE] BINARY [FLAG...]: Alertmanager's delisting pages are those of `BINARY lists`.
 
-A notification knows the name of a list and not its page. Without --update it says where they differ and exits 1.
+A notification knows the name of a list and not its page. They are those of the built-in lists; with --config.file=FILE
+as a FLAG also those of the configuration. Without --update it says where they differ and exits 1.
 """
 
 import argparse
 import difflib
-import subprocess
+import pathlib
 import sys
+
+import list_pages
+
+TEMPLATE = pathlib.Path(__file__).resolve().parents[2] / "config" / "alertmanager" / "templates" / "rbl_lists.tmpl"
 
 HEAD = """\
 {{/*
 SPDX-License-Identifier: Apache-2.0
 
-Where to get off a list, by its name: the built-in lists with such a page, written by `make reference`. Lists of your
-own are in rbl.own_delisting_page of rbl.tmpl.
+Where to get off a list, by its name: the built-in lists with such a page, and those of your configuration if you have
+this file written by `make pages CONFIG=my.yml`. For any other list rbl.own_delisting_page of rbl.tmpl is asked.
 */}}
 {{ define "rbl.delisting_page" }}
 """
@@ -25,41 +30,32 @@ TAIL = """\
 """
 
 
-def pages(binary):
-    """[(name of a list, its delisting page)] of the built-in lists that say something bad of an address."""
-    text = subprocess.run([binary, "lists"], check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    head, *rows = text.stdout.split("\n\n", 1)[0].splitlines()
-    columns = {name: head.index(name) for name in ("NAME", "STATUS", "KIND", "TIER", "DELISTING")}
-    found = []
-    for row in rows:
-        kind = row[columns["KIND"] : columns["TIER"]].strip()
-        page = row[columns["DELISTING"] :].strip()
-        if kind != "allowlist" and page != "-":
-            found.append((row[: columns["STATUS"]].strip(), page))
-    return found
-
-
-def template(binary):
+def template(lists):
+    """Of lists that say something bad of an address. What the template language would take for its own is quoted."""
     text, word = HEAD, "if"
-    for name, page in sorted(pages(binary)):
-        text += f'{{{{- {word} eq . "{name}" }}}}{page}\n'
-        word = "else if"
+    for one in sorted(lists):
+        if one.page and one.kind != "allowlist":
+            page = one.page.replace("{{", '{{ "{{" }}')
+            text += f'{{{{- {word} eq . "{one.name}" }}}}{page}\n'
+            word = "else if"
     return text + TAIL
 
 
 def main():
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("--update", action="store_true")
+    parser.add_argument("--template", type=pathlib.Path, default=TEMPLATE)
     parser.add_argument("binary")
-    parser.add_argument("template", nargs="?", default="config/alertmanager/templates/rbl_lists.tmpl")
+    parser.add_argument("flags", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()
-    wanted = template(arguments.binary)
+    wanted = template(list_pages.read(arguments.binary, arguments.flags))
+    try:
+        there = arguments.template.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        sys.exit(f"{arguments.template}: there is no such file; name the one that holds the delisting pages")
     if arguments.update:
-        with open(arguments.template, "w", encoding="utf-8") as file:
-            file.write(wanted)
+        arguments.template.write_text(wanted, encoding="utf-8")
         return 0
-    with open(arguments.template, encoding="utf-8") as file:
-        there = file.read()
     if there == wanted:
         return 0
     print(f"{arguments.template}: not the delisting pages of `rbl_exporter lists`; run `make reference`")

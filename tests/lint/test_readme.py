@@ -37,14 +37,14 @@ def main():
         case("--update mends it and nothing else", mended and check(BINARY, readme).returncode == 0, text)
         readme.write_text("nothing\n")
         case("a README without the marks is refused", check(BINARY, readme).returncode == 1)
-        done = check(BINARY, TEMPLATE, tool="delisting.py")
+        done = check(BINARY, tool="delisting.py")
         case("the delisting pages of the templates are those of the built-in lists", done.returncode == 0, done.stdout)
         template = pathlib.Path(folder) / "rbl_lists.tmpl"
         template.write_text(TEMPLATE.read_text().replace("https://senderscore.org/rtbl/", "https://example.net/"))
-        done = check(BINARY, template, tool="delisting.py")
+        done = check(f"--template={template}", BINARY, tool="delisting.py")
         found = done.returncode == 1 and '+{{- else if eq . "senderscore_bl" }}https://senderscore.org/rtbl/' in done.stdout
         case("another delisting page is found", found, done.stdout)
-        check("--update", BINARY, template, tool="delisting.py")
+        check("--update", f"--template={template}", BINARY, tool="delisting.py")
         case("--update mends the templates", template.read_text() == TEMPLATE.read_text())
     finish()
 
