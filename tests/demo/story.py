@@ -24,6 +24,7 @@ ACL = 1  # which of the zone's data sets says who may ask
 BOUNCED = "40.107.130.132"
 LISTED = ["40.107.130.132", "40.107.159.143", "52.101.72.139"]
 REST_OF_RANGE = ["40.107.12.34", "40.107.12.35", "40.107.200.7"]  # nobody names these: the sweep finds them
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 LIMIT_S = 120  # for whatever is awaited: only a broken program takes so long
 
 DAY_S = 86400
@@ -56,6 +57,24 @@ def rule_times(day_s):
 
 def score_too_low(addresses):
     return ["127.0.0.2 :127.0.0.2:test entry"] + [f"{ip} :127.0.0.16:Sender score of $ is too low" for ip in addresses]
+
+
+def excerpt(page):
+    """A page of the exporter as text: its headline, and of its first table a line for each cell with its column."""
+
+    def text_of(element):
+        return html.unescape(re.sub(r"<[^>]*>", "", element))
+
+    table = re.search(r"<table.*?</table>", page, re.DOTALL)[0]
+    columns = re.findall(r'<th scope="col">(.*?)</th>', table)
+    rows = re.findall(r'<tr><th scope="row">(.*?)</tr>', table)
+    cells = [cell for row in rows for cell in re.split(r"</t[hd]><t[hd]>", row)]
+    assert columns and cells and len(cells) % len(columns) == 0, table
+    lines = [text_of(re.search(r"<h1.*?</h1>", page)[0])]
+    for i, cell in enumerate(cells):
+        link = re.search(r'href="([^"]*)"', cell)
+        lines.append(f"{columns[i % len(columns)]}: {text_of(link[1] if link else cell)}")
+    return "\n".join(lines)
 
 
 class Story:
@@ -207,10 +226,32 @@ class Story:
         """A bounce arrives"""
         with open(os.path.join(HERE, "bounce.txt"), encoding="utf-8") as file:
             self.told.quote("to the accounts department", file.read())
-        url = f"{self.status_page}api/v1/addresses/{BOUNCED}"
-        self.told.say("""The address is the one in brackets. What is known of it? (`blagr.emailsrvr.com=127.22.0.2
-            Senderscore` is the receiver's private copy of SenderScore's list.)""")
-        self.told.quote(f"curl {url}", self.verdict())
+        self.told.say("""Which of these names and addresses matters, whose list is it, and what is to be done?
+            `rbl_exporter bounce` reads that. With --no-check it asks no list, and knows no result: what the list allows
+            is the running rbl_exporter's to spend.""")
+        self.told.quote("rbl_exporter --config.file=... bounce --no-check tests/demo/bounce.txt", self.read_bounce())
+        self.pause()
+        self.told.say("""A bounce tells of what has been. What does the list say now? The box on the status page has it
+            asked, and so has curl. The page that they get begins so:""")
+        self.told.quote(f"curl -d ip={BOUNCED} {self.status_page}check", self.check_page())
+        self.told.say(f"Look at all of it: {self.status_page}check?ip={BOUNCED}")
+
+    def read_bounce(self):
+        bounce = os.path.join(HERE, "bounce.txt")
+        code, out, err = exporter.run(f"--config.file={self.exporter.config_path}", "bounce", "--no-check", bounce)
+        assert code == 0, f"rbl_exporter bounce has ended with {code}: {err}"
+        return out
+
+    def check_page(self):
+        """Has the list asked about the bounced address, and waits until it has answered."""
+
+        def ask():
+            response = self.exporter.request("POST", "/check", FORM, f"ip={BOUNCED}".encode())
+            assert response.status == 200, f"/check: {response.status} {response.text}"
+            found = excerpt(response.text)
+            return "no answer yet" not in found and found
+
+        return self.wait(ask, "an answer of the list")
 
     def verdict(self):
         """What the exporter says of the bounced address, with what is null left out."""

@@ -2,6 +2,7 @@
 """How the demonstration speaks: chapters, paragraphs and quotations, for a terminal or a file."""
 
 import os
+import re
 import sys
 import textwrap
 import threading
@@ -55,10 +56,13 @@ class Teller:
             self.quote(*one)
 
     def quote(self, source, text, code=CYAN, when=None):
-        """What somebody else wrote, as it is; long lines are broken."""
+        """What somebody else wrote, as it is; long lines are broken, and go on below where they began."""
         bar = self._paint(code, "  | ")
         lines = [self._paint(code, f"  +-- {when or time.strftime('%H:%M:%S')} {source}")]
         for line in text.rstrip("\n").split("\n"):
-            pieces = textwrap.wrap(line, WIDTH, break_long_words=False, break_on_hyphens=False) or [""]
-            lines += [bar + piece for piece in pieces]
+            indent = " " * len(re.match(r" *(?:[-•] )?", line)[0])
+            pieces = textwrap.wrap(
+                line, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+            )
+            lines += [bar + piece for piece in pieces or [""]]
         self._write("", *lines)
