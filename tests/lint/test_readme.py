@@ -35,6 +35,15 @@ def main():
         text = readme.read_text()
         mended = text.startswith("before\n") and text.endswith("after\n") and "rbl_ip_listed" in text
         case("--update mends it and nothing else", mended and check(BINARY, readme).returncode == 0, text)
+        right = readme.read_text()
+        for what, contents, said in (
+            ("a link that leads nowhere", "[a](#one) [b](#no-such-part) [c](#two-really)", "#no-such-part, which"),
+            ("a section that the contents leave out", "[a](#one)", "leave out #two-really"),
+            ("another order of the contents", "[c](#two-really) [a](#one)", "another order"),
+        ):
+            readme.write_text(f"{contents}\n\n## One\n\n## Two, really?\n\n```\n## none\n```\n{right}")
+            done = check(BINARY, readme)
+            case(f"{what} is found", done.returncode == 1 and said in done.stdout, done.stdout)
         readme.write_text("nothing\n")
         case("a README without the marks is refused", check(BINARY, readme).returncode == 1)
         done = check(BINARY, tool="delisting.py")
