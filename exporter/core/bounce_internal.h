@@ -43,13 +43,42 @@ void bounce_read_reply(const struct statement *s, size_t at, struct bounce *out)
 /* Where the words of the last server in a chain `A -> B` begin. */
 size_t bounce_words(const struct statement *s);
 
+/* --- bounce_find.c: addresses in a text --- */
+enum bounce_role {
+    ROLE_NOBODY = -2, /* a number that is no address, or one of a policy */
+    ROLE_RECEIVER = -1,
+    ROLE_NONE,
+    ROLE_WEAK,   /* stands where receivers name whom they reject, and nothing says whose it is */
+    ROLE_SENDER, /* "from", or "is listed" behind it */
+    ROLE_CLIENT, /* "client host" and the like */
+};
+struct bounce_found {
+    struct ip ip;
+    size_t begin;
+    size_t end;
+    bool in_link;
+    enum bounce_role role;
+};
+/* Adds the addresses of a text behind the `n` that are there; returns how many there are then. */
+size_t bounce_find_all(const char *text, struct bounce_found out[STATEMENT_ADDRESSES], size_t n);
+/* Whether it is an address of which parts are hidden: `192.0.xxx.1`, `**.**.**.**`, `2a01:111:xxxx::1`. */
+bool bounce_is_masked(const char *word, size_t len);
+
+/* --- bounce_role.c: who is spoken of --- */
+/* The role of what stands at [begin, end) and in no link. `words`: where the reply begins, s->len if none
+ * does. */
+enum bounce_role bounce_role_of(const struct statement *s, size_t begin, size_t end, size_t words);
+/* Whether a sender is named by what is none of the `n` addresses: a host name without one, an address that is
+ * masked, or from which nobody sends. */
+bool bounce_names_another(const struct statement *s, size_t words, const struct bounce_found *found,
+                          size_t n);
+
 /* --- bounce_address.c: whose address is which --- */
 struct bounce_parties {
     bool has_sender;
     struct ip sender;
-    size_t at;         /* where the sender stands */
-    bool is_client;    /* it is called the client, in so many words */
-    bool names_sender; /* the text names a sender of its own, whatever it is worth */
+    size_t at;      /* where the sender stands */
+    bool is_client; /* it is called the client, in so many words */
     char receiver[BOUNCE_HOST_SIZE];
 };
 void bounce_read_parties(const struct statement *s, struct bounce_parties *out);

@@ -43,7 +43,8 @@ static bool take_host(const char *text, char out[BOUNCE_HOST_SIZE]) {
         len = strcspn(text, " [](){}<>'\",;:#|=");
     while (len > 0 && text[len - 1] == '.')
         len--;
-    if (len >= BOUNCE_HOST_SIZE || (!bounce_is_host(text, len) && ip_parse(text, len, &ip) != STATUS_OK))
+    if (len >= BOUNCE_HOST_SIZE || bounce_is_masked(text, len) ||
+        (!bounce_is_host(text, len) && ip_parse(text, len, &ip) != STATUS_OK))
         return false;
     (void)snprintf(out, BOUNCE_HOST_SIZE, "%.*s", (int)len, text);
     return true;
@@ -72,8 +73,13 @@ static bool host_before(const struct statement *s, size_t end, char out[BOUNCE_H
 }
 
 static bool behind_words(const struct statement *s, char out[BOUNCE_HOST_SIZE]) {
-    static const char *const leads[] = {"remote server at ", "while talking to ", "message rejected by: ",
-                                        "server: ",          "remote server: ",   "connected to "};
+    static const char *const leads[] = {"remote server at ",
+                                        "while talking to ",
+                                        "message rejected by: ",
+                                        "server: ",
+                                        "remote server: ",
+                                        "connected to ",
+                                        "fqdn="};
     for (size_t i = 0; i < sizeof leads / sizeof *leads; i++) {
         const char *p = strstr(s->lower, leads[i]);
         bool alone = p != NULL && (p == s->lower || !bounce_is_word(p[-1])) &&
@@ -120,7 +126,9 @@ static bool signature(const struct statement *s, char out[BOUNCE_HOST_SIZE]) {
         size_t n = bounce_enhanced_at(s->text, 4);
         size_t at = n > 0 ? 4 + n + 1 : 4;
         size_t len = at < s->len ? strcspn(s->text + at, " ") : 0;
-        if (len > 0 && bounce_is_host(s->text + at, len) && take_host(s->text + at, out))
+        bool greets =
+            strncmp(s->lower + at + len, " esmtp", 6) == 0; /* an address alone may be the sender's */
+        if (len > 0 && (bounce_is_host(s->text + at, len) || greets) && take_host(s->text + at, out))
             return true;
     }
     for (const char *p = s->lower; (p = strstr(p, ".prod.")) != NULL; p++) {

@@ -6,11 +6,18 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* What may stand before a reply in the middle of a line. */
 static bool is_introduced(const char *text, size_t at) {
     static const char *const words[] = {"returned", "said", "response", "reply", "received", "got"};
+    static const char *const fields[] = {"reply=", "LED=", "MSG=", "response=", "error="};
     size_t end = at;
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        size_t n = strlen(fields[i]);
+        if (at >= n && strncasecmp(text + at - n, fields[i], n) == 0)
+            return true;
+    }
     while (end > 0 && text[end - 1] == ' ')
         end--;
     if (end == 0 || strchr(":;'\"#(>[<", text[end - 1]) != NULL)

@@ -50,7 +50,8 @@ static const struct replaced replaced[] = {
     {"\xc2\xa0", " "},      {"\xe2\x80\x87", " "},  {"\xe2\x80\xaf", " "}, {"\xe3\x80\x80", " "},
     {"\xe2\x80\x8b", " "},  {"\xef\xbb\xbf", " "},  {"\xe2\x80\x98", "'"}, {"\xe2\x80\x99", "'"},
     {"\xe2\x80\x9c", "\""}, {"\xe2\x80\x9d", "\""}, {"\xe2\x80\x93", "-"}, {"\xe2\x80\x94", "-"},
-    {"\xe2\x86\x92", "->"}, {"\xe2\x80\xa2", "*"},
+    {"\xe2\x86\x92", "->"}, {"\xe2\x80\xa2", "*"},  {"\xc2\xab", "\""},    {"\xc2\xbb", "\""},
+    {"\xe3\x80\x8c", "\""}, {"\xe3\x80\x8d", "\""}, {"\xef\xbc\x9a", ":"},
 };
 
 static const struct replaced *replacement(const char *text, size_t left) {
