@@ -16,7 +16,10 @@
 #include <string.h>
 
 #define LOOKUP_NS (INT64_C(5) * 1000000000)
-enum { TEXT_CAP = 16 << 20 };
+enum {
+    TEXT_CAP = 16 << 20,
+    ADDRESSES_MOST = 10, /* to be looked up: whoever writes a bounce can spend no more */
+};
 
 struct app_bounce {
     const struct cli *cli;
@@ -26,9 +29,12 @@ struct app_bounce {
     struct settings *settings;
     struct bounces bounces;
     struct advice advice[BOUNCES_MOST];
-    struct ip_range addresses[BOUNCES_MOST];
+    struct ip_range addresses[ADDRESSES_MOST];
     size_t n_addresses;
+    size_t n_not_asked;
     bool wanted[LIST_MAX];
+    bool *pairs; /* [ADDRESSES_MOST][lists]: which of them are asked about an address */
+    bool *named; /* the same: which a bounce named for it */
 };
 
 /* ---- reading ---- */
@@ -104,22 +110,68 @@ static bool can_ask(const struct app_bounce *a, uint32_t list, const struct ip *
     return a->settings->lists[list].families[ip->family];
 }
 
+static bool asks(const struct app_bounce *a, const struct advice *advice, uint32_t list) {
+    const struct list *l = &a->settings->lists[list];
+    bool named = advice->list == ADVICE_NO_LIST ? l->kind == LIST_BLOCK : list == advice->list;
+    return named && l->enabled && can_ask(a, list, &advice->bounce->address);
+}
+
+/* Where the address stands among those that are looked up; SIZE_MAX: there is no room for it. */
+static size_t place_of(struct app_bounce *a, const struct ip *ip) {
+    for (size_t i = 0; i < a->n_addresses; i++)
+        if (ip_equal(&a->addresses[i].first, ip))
+            return i;
+    if (a->n_addresses == ADDRESSES_MOST)
+        return SIZE_MAX;
+    a->addresses[a->n_addresses] = (struct ip_range){*ip, *ip};
+    return a->n_addresses++;
+}
+
 /* The list that a bounce names; all block lists, if it names none that can be asked. Of kinds that are not
  * about the address nothing is asked. */
 static void want(struct app_bounce *a, const struct advice *advice) {
     const struct bounce *b = advice->bounce;
+    size_t n_lists = a->settings->n_lists;
+    bool any = false;
     if (!b->has_address || b->kind == BOUNCE_GREYLISTING || b->kind == BOUNCE_DOMAIN)
         return;
-    bool any = false;
-    for (uint32_t i = 0; i < a->settings->n_lists; i++) {
-        bool named =
-            advice->list == ADVICE_NO_LIST ? a->settings->lists[i].kind == LIST_BLOCK : i == advice->list;
-        bool asked = named && a->settings->lists[i].enabled && can_ask(a, i, &b->address);
-        a->wanted[i] = a->wanted[i] || asked;
-        any = any || asked;
+    for (uint32_t i = 0; i < n_lists; i++)
+        any = any || asks(a, advice, i);
+    size_t place = any ? place_of(a, &b->address) : SIZE_MAX;
+    a->n_not_asked += any && place == SIZE_MAX;
+    for (uint32_t i = 0; i < n_lists && place != SIZE_MAX; i++) {
+        size_t pair = place * n_lists + i;
+        a->pairs[pair] = a->pairs[pair] || asks(a, advice, i);
+        a->named[pair] = a->named[pair] || (i == advice->list && asks(a, advice, i));
+        a->wanted[i] = a->wanted[i] || a->pairs[pair];
     }
-    if (any)
-        a->addresses[a->n_addresses++] = (struct ip_range){b->address, b->address};
+}
+
+static bool want_all(struct app_bounce *a) {
+    size_t n_lists = a->settings->n_lists;
+    a->pairs = calloc(ADDRESSES_MOST * n_lists + 1, sizeof *a->pairs);
+    a->named = calloc(ADDRESSES_MOST * n_lists + 1, sizeof *a->named);
+    if (a->pairs == NULL || a->named == NULL) {
+        app_complain("error: not enough memory to look this up");
+        return false;
+    }
+    for (size_t i = 0; i < a->bounces.n; i++)
+        want(a, &a->advice[i]);
+    if (a->n_not_asked > 0 && !a->cli->no_check)
+        app_complain("at most %d addresses are looked up: %zu bounces with others were only read",
+                     ADDRESSES_MOST, a->n_not_asked);
+    return true;
+}
+
+/* A bounce is a first look at the list that it names for its address, by somebody else. It counts where a
+ * list is asked about such addresses alone. */
+static unsigned seen_by_others(const struct app_bounce *a, uint32_t list) {
+    for (size_t i = 0; i < a->n_addresses; i++) {
+        size_t pair = i * a->settings->n_lists + list;
+        if (a->pairs[pair] && !a->named[pair])
+            return 0;
+    }
+    return 1;
 }
 
 static void read_result(struct app_bounce *a, const struct check *check, struct advice *advice) {
@@ -140,19 +192,20 @@ static void read_result(struct app_bounce *a, const struct check *check, struct 
     }
 }
 
-/* The bounce is a first look by somebody else; ours is the second. */
 static int look_up(struct app_bounce *a) {
     int64_t began_ns = clock_now_ns();
-    size_t n = check_unique(a->addresses, a->n_addresses);
-    if (n == SIZE_MAX)
-        return BOUNCE_EXIT_LATER;
+    size_t n = a->n_addresses;
+    unsigned seen[LIST_MAX];
+    for (uint32_t i = 0; i < a->settings->n_lists; i++)
+        seen[i] = seen_by_others(a, i);
     const struct app_lookup_request request = {.configured = a->settings,
                                                .config_file = a->cli->config_file,
                                                .storage_path = a->cli->storage_path,
                                                .wanted = a->wanted,
                                                .ranges = a->addresses,
                                                .n_ranges = n,
-                                               .seen = 1,
+                                               .pairs = a->pairs,
+                                               .seen = seen,
                                                .is_brief = true};
     struct app_lookup *lookup = n > 0 ? app_lookup_new(&request) : NULL;
     if (lookup == NULL)
@@ -201,10 +254,10 @@ static int run(struct app_bounce *a) {
     int code = read_all(a);
     if (code != BOUNCE_EXIT_OK)
         return code;
-    for (size_t i = 0; i < a->bounces.n; i++) {
+    for (size_t i = 0; i < a->bounces.n; i++)
         advice_prepare(&a->advice[i], &a->bounces.items[i], a->mirrors, a->catalog, a->settings);
-        want(a, &a->advice[i]);
-    }
+    if (!want_all(a))
+        return BOUNCE_EXIT_LATER;
     if (!a->cli->no_check)
         code = look_up(a);
     return code == BOUNCE_EXIT_OK ? print(a) : code;
@@ -219,6 +272,8 @@ int app_bounce_run(const struct cli *cli) {
     a->cli = cli;
     problems_init(&a->problems);
     int code = run(a);
+    free(a->pairs);
+    free(a->named);
     settings_free(a->settings);
     catalog_free(a->catalog);
     mirrors_free(a->mirrors);

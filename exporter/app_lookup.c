@@ -96,8 +96,13 @@ static enum status build(struct app_lookup *a, bool again, int64_t now_ns) {
     size_t n_system = app_ask_system(a->request.configured, system, a->problems);
     enum status status = problems_failed(a->problems) ? STATUS_INVALID : STATUS_OK;
     if (status == STATUS_OK)
-        status = settings_for_check(a->request.configured, a->request.ranges, a->request.n_ranges, asked,
-                                    a->request.seen, &a->settings);
+        status = settings_for_check(a->request.configured,
+                                    &(struct settings_check){.ranges = a->request.ranges,
+                                                             .n_ranges = a->request.n_ranges,
+                                                             .asked = asked,
+                                                             .pairs = a->request.pairs,
+                                                             .seen = a->request.seen},
+                                    &a->settings);
     if (status == STATUS_OK)
         status = targets_build(a->settings, &a->targets);
     if (status == STATUS_OK)

@@ -24,8 +24,9 @@ struct app_lookup_request {
     const bool *wanted;       /* by list of `configured`: to be asked, if it can be paid */
     const struct ip_range *ranges;
     size_t n_ranges;
-    unsigned
-        seen; /* looks that somebody else has had: so many fewer confirmations are needed, down to none */
+    const bool *pairs; /* [n_ranges][lists]: which of them are asked about a range; NULL: all */
+    const unsigned
+        *seen;         /* by list: looks that somebody else has had, so many fewer are needed; NULL: none */
     bool is_brief;     /* reasons of listings are not waited for */
     bool has_progress; /* a line on standard error, if that is a terminal */
 };

@@ -130,13 +130,20 @@ uint32_t settings_list_before(const struct settings *now, uint32_t i, const stru
  * disabled list; the reasons are in `problems`. */
 bool settings_choose_lists(const struct settings *s, const char *const *names, size_t n,
                            struct problems *problems, bool *chosen) MUST_CHECK;
-/* Settings that ask the lists `asked` (by index, enabled ones only; the others become disabled) about
- * `ranges` and nothing else: one group, in which a range of one address is an address, and what is given
- * twice is once. Every address comes up once, and no result grows stale. `seen`: agreeing looks that somebody
- * else has had, by which each list needs fewer of its own, but one. `*out` is the caller's to
- * settings_free(), before `s`, from which it borrows. STATUS_NO_MEMORY. */
-enum status settings_for_check(const struct settings *s, const struct ip_range *ranges, size_t n_ranges,
-                               const bool *asked, unsigned seen, struct settings **out) MUST_CHECK;
+struct settings_check {
+    const struct ip_range *ranges;
+    size_t n_ranges;
+    const bool *asked;    /* by list: enabled ones only; the others become disabled */
+    const bool *pairs;    /* [n_ranges][n_lists], which of them are asked about a range; NULL: all */
+    const unsigned *seen; /* by list: agreeing looks that somebody else has had; NULL: none */
+};
+/* Settings that ask what is asked for and nothing else: one group, or one for each range if there are `pairs`
+ * (then at most SETTINGS_MAX_GROUPS), in which a range of one address is an address, and what is given twice
+ * is once. Every address comes up once, and no result grows stale. What was seen lets a list need fewer
+ * confirmations of its own, but one. `*out` is the caller's to settings_free(), before `s`, from which it
+ * borrows. STATUS_NO_MEMORY. */
+enum status settings_for_check(const struct settings *s, const struct settings_check *wanted,
+                               struct settings **out) MUST_CHECK;
 
 /* The reference of all keys as Markdown (the README's table is this text). */
 void settings_reference(struct buf *out);

@@ -104,37 +104,48 @@ static enum status make_group(struct arena *arena, const struct ip_range *ranges
 
 /* ---- the whole ---- */
 
-static struct list *copy_lists(struct arena *arena, const struct settings *s, const bool *asked,
-                               unsigned seen) {
+static struct list *copy_lists(struct arena *arena, const struct settings *s,
+                               const struct settings_check *wanted) {
     struct list *lists = arena_array(arena, s->n_lists + 1, sizeof *lists);
     for (size_t i = 0; lists && i < s->n_lists; i++) {
+        unsigned seen = wanted->seen ? wanted->seen[i] : 0;
         lists[i] = s->lists[i];
-        lists[i].enabled = asked[i];
+        lists[i].enabled = wanted->asked[i];
         lists[i].interval_ns = 0;
         lists[i].confirm = lists[i].confirm > seen ? lists[i].confirm - seen : 1;
     }
     return lists;
 }
 
-enum status settings_for_check(const struct settings *s, const struct ip_range *ranges, size_t n_ranges,
-                               const bool *asked, unsigned seen, struct settings **out) {
+/* Group `i` of `n`: all ranges, or the one that it is for. */
+static enum status add_group(struct arena *arena, const struct settings *s,
+                             const struct settings_check *wanted, size_t i, struct group *out) {
+    bool *on = arena_array(arena, s->n_lists + 1, sizeof *on);
+    if (!on)
+        return STATUS_NO_MEMORY;
+    for (size_t k = 0; k < s->n_lists; k++)
+        on[k] = wanted->asked[k] && (!wanted->pairs || wanted->pairs[i * s->n_lists + k]);
+    return wanted->pairs ? make_group(arena, wanted->ranges + i, 1, on, out)
+                         : make_group(arena, wanted->ranges, wanted->n_ranges, on, out);
+}
+
+enum status settings_for_check(const struct settings *s, const struct settings_check *wanted,
+                               struct settings **out) {
     struct settings *check = malloc(sizeof *check);
     if (!check)
         return STATUS_NO_MEMORY;
     *check = *s;
     arena_init(&check->arena);
     check->defaults.stale_after_ns = 0;
-    struct list *lists = copy_lists(&check->arena, s, asked, seen);
-    bool *on = arena_array(&check->arena, s->n_lists + 1, sizeof *on);
-    struct group *group = arena_alloc(&check->arena, sizeof *group);
-    enum status status = STATUS_NO_MEMORY;
-    if (lists && on && group) {
-        memcpy(on, asked, s->n_lists * sizeof *on);
-        status = make_group(&check->arena, ranges, n_ranges, on, group);
-    }
+    size_t n_groups = wanted->pairs ? wanted->n_ranges : 1;
+    struct list *lists = copy_lists(&check->arena, s, wanted);
+    struct group *groups = arena_array(&check->arena, n_groups, sizeof *groups);
+    enum status status = lists && groups ? STATUS_OK : STATUS_NO_MEMORY;
+    for (size_t i = 0; i < n_groups && status == STATUS_OK; i++)
+        status = add_group(&check->arena, s, wanted, i, &groups[i]);
     check->lists = lists;
-    check->groups = group;
-    check->n_groups = 1;
+    check->groups = groups;
+    check->n_groups = n_groups;
     check->n_safelists = 0;
     if (status == STATUS_OK)
         *out = check;

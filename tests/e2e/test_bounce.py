@@ -219,6 +219,44 @@ def not_looked_up(world):
 
 
 @scene
+def only_what_is_proven(world):
+    lists = [dns_list("one", "one.example.net", confirm=2), dns_list("two", "two.example.net", confirm=2)]
+
+    def servers(behave=fakedns.sound):
+        found = [FakeDns(world, f"{name}.example.net", {LISTED: ["127.0.0.2"]}) for name in ("one", "two")]
+        for server in found:
+            server.behave = behave
+        text = config(
+            [dict(fields, nameservers=[server.endpoint]) for fields, server in zip(lists, found)], GROUPS, [found[0].endpoint]
+        )
+        return found, text
+
+    def asked(server, address):
+        return len(server.queries(ip=address, kind=1))
+
+    with world.case("bounce: a list that nobody has named is asked twice before it is said to list the address"):
+        found, text = servers()
+        (told,) = bounces(world, text, stdin=f"554 Blocked - see https://ipcheck.proofpoint.com/?ip={LISTED}")
+        assert any(f"Other lists that list {LISTED} now: one, two" in s for s in told["advice"]), told
+        equal([asked(server, LISTED) for server in found], [2, 2])
+    with world.case("bounce: one that a bounce names for the address is asked once more"):
+        found, text = servers()
+        (told,) = bounces(world, text, stdin=bounce_text(LISTED, "one.example.net"))
+        equal((told["result"], [asked(server, LISTED) for server in found]), ("confirmed", [1, 0]))
+    with world.case("bounce: each address is asked about at its own list alone"):
+        found, text = servers()
+        bounces(world, text, stdin=bounce_text(LISTED, "one.example.net") + "\n" + bounce_text(CLEAN, "two.example.net"))
+        equal([[asked(server, ip) for ip in (LISTED, CLEAN)] for server in found], [[1, 0], [0, 1]])
+    with world.case("bounce: at most 10 addresses are looked up, and it says so"):
+        found, text = servers()
+        many = "\n".join(bounce_text(f"192.0.2.{i}", "two.example.net") for i in range(101, 121))
+        code, out, errors = bounce(world, text, "--output=json", stdin=many)
+        equal((code, len(json.loads(out)["bounces"])), (OK, 20))
+        assert "at most 10 addresses are looked up: 10 bounces with others were only read" in errors, errors
+        equal([sum(asked(found[1], f"192.0.2.{i}") for i in part) for part in (range(101, 111), range(111, 121))], [10, 0])
+
+
+@scene
 def beside_a_daemon(world):
     server = FakeDns(world, ZONE, {LISTED: ["127.0.0.2"]})
     paid = dns_list("bl", ZONE, budget={"queries": 100000, "per": "1d", "rate": "unlimited"})

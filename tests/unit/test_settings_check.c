@@ -34,6 +34,13 @@ static void configure(struct fixture *f) {
     fixture_range(f, group, "203.0.113.0/24");
 }
 
+static enum status for_check(const struct settings *s, const struct ip_range *ranges, size_t n,
+                             const bool *asked, unsigned looks, struct settings **out) {
+    const unsigned seen[] = {looks, looks, looks};
+    const struct settings_check wanted = {.ranges = ranges, .n_ranges = n, .asked = asked, .seen = seen};
+    return settings_for_check(s, &wanted, out);
+}
+
 static struct ip_range range(const char *text) {
     struct ip_range out;
     assert_int_equal(ip_range_parse(text, strlen(text), &out), IP_RANGE_OK);
@@ -48,7 +55,7 @@ static void what_is_asked_takes_the_place_of_the_groups(void **state) {
     const struct ip_range ranges[] = {range("192.0.2.7"),   range("198.51.100.0/30"),
                                       range("192.0.2.1"),   range("192.0.2.7/32"),
                                       range("2001:db8::1"), range("198.51.100.0/30")};
-    assert_int_equal(settings_for_check(&f.settings, ranges, 6, asked, 0, &check), STATUS_OK);
+    assert_int_equal(for_check(&f.settings, ranges, 6, asked, 0, &check), STATUS_OK);
     assert_int_equal(check->n_groups, 1);
     const struct group *group = &check->groups[0];
     assert_string_equal(group->name, "check");
@@ -74,7 +81,7 @@ static void every_address_comes_up_once_and_stays_fresh(void **state) {
     const bool asked[] = {true, true, false};
     configure(&f);
     const struct ip_range ranges[] = {range("192.0.2.0/24")};
-    assert_int_equal(settings_for_check(&f.settings, ranges, 1, asked, 0, &check), STATUS_OK);
+    assert_int_equal(for_check(&f.settings, ranges, 1, asked, 0, &check), STATUS_OK);
     assert_int_equal(check->lists[0].interval_ns, 0);
     assert_true(check->groups[0].interval_ns >= 366 * DAY);
     assert_true(check->groups[0].sweep_interval_ns >= 366 * DAY);
@@ -91,12 +98,37 @@ static void what_others_have_seen_saves_looks(void **state) {
     f.lists[0].confirm = 3;
     f.lists[1].confirm = 1;
     for (unsigned seen = 0; seen < 5; seen++) {
-        assert_int_equal(settings_for_check(&f.settings, ranges, 1, asked, seen, &check), STATUS_OK);
+        assert_int_equal(for_check(&f.settings, ranges, 1, asked, seen, &check), STATUS_OK);
         assert_int_equal(check->lists[0].confirm, seen < 3 ? 3 - seen : 1);
         assert_int_equal(check->lists[1].confirm, 1);
         settings_free(check);
     }
     assert_int_equal(f.lists[0].confirm, 3);
+}
+
+static void each_address_is_for_lists_of_its_own(void **state) {
+    struct fixture f;
+    struct settings *check = NULL;
+    const bool asked[] = {true, true, false};
+    const bool pairs[] = {true, false, false, true, true, true};
+    const unsigned seen[] = {1, 0, 0};
+    configure(&f);
+    f.lists[0].confirm = f.lists[1].confirm = 2;
+    const struct ip_range ranges[] = {range("192.0.2.1"), range("192.0.2.2")};
+    const struct settings_check wanted = {
+        .ranges = ranges, .n_ranges = 2, .asked = asked, .pairs = pairs, .seen = seen};
+    assert_int_equal(settings_for_check(&f.settings, &wanted, &check), STATUS_OK);
+    assert_int_equal(check->n_groups, 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(check->groups[i].n_addresses, 1);
+        assert_true(ip_equal(&check->groups[i].addresses[0], &ranges[i].first));
+        assert_true(check->groups[i].lists[0]);
+        assert_int_equal(check->groups[i].lists[1], i == 1);
+        assert_false(check->groups[i].lists[2]);
+    }
+    assert_int_equal(check->lists[0].confirm, 1);
+    assert_int_equal(check->lists[1].confirm, 2);
+    settings_free(check);
 }
 
 static void the_configuration_stays_as_it_is(void **state) {
@@ -105,7 +137,7 @@ static void the_configuration_stays_as_it_is(void **state) {
     const bool asked[] = {false, true, false};
     configure(&f);
     const struct ip_range ranges[] = {range("192.0.2.1")};
-    assert_int_equal(settings_for_check(&f.settings, ranges, 1, asked, 0, &check), STATUS_OK);
+    assert_int_equal(for_check(&f.settings, ranges, 1, asked, 0, &check), STATUS_OK);
     assert_false(check->lists[0].enabled);
     assert_true(f.lists[0].enabled);
     assert_int_equal(f.lists[0].interval_ns, MINUTE);
@@ -123,7 +155,7 @@ static void without_memory_nothing_is_made(void **state) {
     enum status status = STATUS_NO_MEMORY;
     while (status == STATUS_NO_MEMORY) {
         fails_at = ++n;
-        status = settings_for_check(&f.settings, ranges, 2, asked, 0, &check);
+        status = for_check(&f.settings, ranges, 2, asked, 0, &check);
         assert_true((status == STATUS_OK) == (check != NULL));
     }
     fails_at = 0;
@@ -175,6 +207,7 @@ int main(void) {
         cmocka_unit_test(what_is_asked_takes_the_place_of_the_groups),
         cmocka_unit_test(every_address_comes_up_once_and_stays_fresh),
         cmocka_unit_test(what_others_have_seen_saves_looks),
+        cmocka_unit_test(each_address_is_for_lists_of_its_own),
         cmocka_unit_test(the_configuration_stays_as_it_is),
         cmocka_unit_test(without_memory_nothing_is_made),
         cmocka_unit_test(lists_are_chosen_by_name),
