@@ -6,6 +6,7 @@
 #include "app_lookup.h"
 
 #include "core/advice.h"
+#include "core/html.h"
 
 #include "edge/clock.h"
 #include "edge/mime.h"
@@ -39,13 +40,30 @@ struct app_bounce {
 
 /* ---- reading ---- */
 
-static enum status read_input(struct app_bounce *a, const struct buf *input) {
+/* Files of old, whose lines end in a CR alone. */
+static void end_lines(struct buf *input) {
+    for (size_t i = 0; i < input->len; i++)
+        if (input->data[i] == '\r' && (i + 1 == input->len || input->data[i + 1] != '\n'))
+            input->data[i] = '\n';
+}
+
+/* Headers in a document are known by their lines, and so are those in a message that was not taken apart. */
+static bool is_html(const struct buf *input, bool message) {
+    return html_is_document(buf_text(input), input->len) ||
+           (message && strcasestr(buf_text(input), "<html") != NULL);
+}
+
+static enum status read_input(struct app_bounce *a, struct buf *input) {
     struct buf words;
     buf_init(&words, MIME_BYTES);
+    end_lines(input);
     bool message = mime_is_message(buf_text(input), input->len);
-    enum status status = message ? mime_text(buf_text(input), input->len, &words) : STATUS_OK;
-    bool taken_apart = message && status == STATUS_OK;
-    const struct buf *from = taken_apart ? &words : input;
+    enum status status = message ? mime_text(buf_text(input), input->len, &words) : STATUS_SYNTAX;
+    const struct buf *from = &words;
+    if (status == STATUS_SYNTAX && is_html(input, message))
+        html_text(buf_text(input), input->len, &words);
+    else if (status == STATUS_SYNTAX)
+        from = input;
     if (status != STATUS_NO_MEMORY)
         status = bounces_read(buf_text(from), from->len, a->mirrors, message, &a->bounces);
     buf_release(&words);

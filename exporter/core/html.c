@@ -24,6 +24,10 @@ static bool is_name(char c) {
     return is_letter(c) || (c >= '0' && c <= '9');
 }
 
+static bool is_blank(char c) {
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 /* ---- what is put out ---- */
 
 static bool at_line_start(const struct html *h) {
@@ -197,11 +201,32 @@ static void declaration(struct html *h) {
 
 /* ---- the whole ---- */
 
+bool html_is_document(const char *bytes, size_t len) {
+    static const char *const firsts[] = {"html",  "head", "body", "meta", "title",  "style", "div", "p",
+                                         "table", "pre",  "span", "font", "center", "h1",    "h2",  "h3"};
+    const char *end = bytes + len;
+    while (bytes < end && (is_blank(*bytes) || (unsigned char)*bytes == 0xef ||
+                           (unsigned char)*bytes == 0xbb || (unsigned char)*bytes == 0xbf))
+        bytes++;
+    size_t left = (size_t)(end - bytes);
+    if (left > 9 && (strncasecmp(bytes, "<!doctype", 9) == 0 || memcmp(bytes, "<!--", 4) == 0))
+        return true;
+    for (size_t i = 0; i < sizeof firsts / sizeof *firsts; i++) {
+        size_t n = strlen(firsts[i]);
+        if (left > n + 1 && *bytes == '<' && strncasecmp(bytes + 1, firsts[i], n) == 0 &&
+            (bytes[n + 1] == '>' || is_blank(bytes[n + 1])))
+            return true;
+    }
+    return false;
+}
+
 static void character(struct html *h) {
     char c = *h->at++;
+    if (c == '\r' && (h->at == h->end || *h->at != '\n')) /* a line end of its own */
+        c = '\n';
     if (h->verbatim && (c == '\n' || (at_line_start(h) && (c == ' ' || c == '\t'))))
         buf_add_char(h->out, c); /* a folded header stays one */
-    else if (c == ' ' || c == '\t' || c == '\r' || c == '\n')
+    else if (is_blank(c))
         h->blank = true;
     else
         put(h, &c, 1);

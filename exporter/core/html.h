@@ -11,8 +11,11 @@
 
 #include "core/buf.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
+/* Whether it begins as a document does: `<user@example.org>: ...` is none. */
+bool html_is_document(const char *bytes, size_t len);
 /* Appends the text of `html` (UTF-8 or any superset of ASCII) to `out`: never longer than what came. */
 void html_text(const char *html, size_t len, struct buf *out);
 

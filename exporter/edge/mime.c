@@ -72,38 +72,60 @@ static void add_cut(struct buf *out, const char *text, size_t len) {
     buf_add(out, text, len < room ? len : room);
 }
 
-static void add_text(struct walk *w, GMimeTextPart *part) {
-    char *text = g_mime_text_part_get_text(part);
-    if (text == NULL)
-        return;
-    separate(w->out);
-    GMimeContentType *type = g_mime_object_get_content_type(GMIME_OBJECT(part));
-    if (g_mime_content_type_is_type(type, "text", "html"))
-        html_text(text, strlen(text), w->out);
-    else
-        add_cut(w->out, text, strlen(text));
-    g_free(text);
+/* The content of a part, decoded, in UTF-8 if its charset is known; it may hold NULs. */
+static GMimeStream *decoded(GMimePart *part) {
+    GMimeDataWrapper *content = g_mime_part_get_content(part);
+    GMimeStream *memory = g_mime_stream_mem_new();
+    GMimeStream *stream = g_mime_stream_filter_new(memory);
+    const char *charset = g_mime_object_get_content_type_parameter(GMIME_OBJECT(part), "charset");
+    GMimeFilter *filter = charset != NULL ? g_mime_filter_charset_new(charset, "utf-8") : NULL;
+    if (filter != NULL) {
+        g_mime_stream_filter_add(GMIME_STREAM_FILTER(stream), filter);
+        g_object_unref(filter);
+    }
+    if (content != NULL && g_mime_data_wrapper_write_to_stream(content, stream) >= 0)
+        (void)g_mime_stream_flush(stream);
+    g_object_unref(stream);
+    return memory;
 }
 
-static void add_report(struct walk *w, GMimePart *part) {
-    GMimeDataWrapper *content = g_mime_part_get_content(part);
-    GMimeStream *stream = g_mime_stream_mem_new();
-    if (content != NULL && g_mime_data_wrapper_write_to_stream(content, stream) >= 0) {
-        GByteArray *bytes = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream));
-        separate(w->out);
+static void add_part(struct walk *w, GMimePart *part) {
+    GMimeContentType *type = g_mime_object_get_content_type(GMIME_OBJECT(part));
+    GMimeStream *stream = decoded(part);
+    const GByteArray *bytes = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream));
+    separate(w->out);
+    if (g_mime_content_type_is_type(type, "text", "html"))
+        html_text((const char *)bytes->data, bytes->len, w->out);
+    else if (bytes->len > 0)
         add_cut(w->out, (const char *)bytes->data, bytes->len);
-    }
     g_object_unref(stream);
+}
+
+/* ---- the walk ---- */
+
+static bool is_status(GMimeObject *part) {
+    GMimeContentType *type = g_mime_object_get_content_type(part);
+    return GMIME_IS_PART(part) && (g_mime_content_type_is_type(type, "message", "delivery-status") ||
+                                   g_mime_content_type_is_type(type, "message", "global-delivery-status"));
+}
+
+/* A report of RFC 6522 by its type or by what it holds. */
+static bool is_report(GMimeMultipart *parts) {
+    GMimeContentType *type = g_mime_object_get_content_type(GMIME_OBJECT(parts));
+    bool report = g_mime_content_type_is_type(type, "multipart", "report");
+    int n = g_mime_multipart_get_count(parts);
+    for (int i = 0; i < n && !report; i++)
+        report = is_status(g_mime_multipart_get_part(parts, i));
+    return report;
 }
 
 static void walk(struct walk *w, GMimeObject *part, bool in_report, unsigned depth);
 
-static void walk_parts(struct walk *w, GMimeMultipart *parts, unsigned depth) {
-    GMimeContentType *type = g_mime_object_get_content_type(GMIME_OBJECT(parts));
-    bool is_report = g_mime_content_type_is_type(type, "multipart", "report");
+static void walk_parts(struct walk *w, GMimeMultipart *parts, bool in_report, unsigned depth) {
+    bool report = in_report || is_report(parts);
     int n = g_mime_multipart_get_count(parts);
     for (int i = 0; i < n && w->n_parts < MIME_PARTS; i++)
-        walk(w, g_mime_multipart_get_part(parts, i), is_report, depth + 1);
+        walk(w, g_mime_multipart_get_part(parts, i), report, depth + 1);
 }
 
 static void walk(struct walk *w, GMimeObject *part, bool in_report, unsigned depth) {
@@ -111,15 +133,14 @@ static void walk(struct walk *w, GMimeObject *part, bool in_report, unsigned dep
         return;
     GMimeContentType *type = g_mime_object_get_content_type(part);
     if (GMIME_IS_MULTIPART(part)) {
-        walk_parts(w, GMIME_MULTIPART(part), depth);
+        walk_parts(w, GMIME_MULTIPART(part), in_report, depth);
     } else if (GMIME_IS_MESSAGE_PART(part)) {
         GMimeMessage *inner = g_mime_message_part_get_message(GMIME_MESSAGE_PART(part));
         if (inner != NULL && !in_report)
             walk(w, g_mime_message_get_mime_part(inner), false, depth + 1);
-    } else if (g_mime_content_type_is_type(type, "message", "delivery-status") && GMIME_IS_PART(part)) {
-        add_report(w, GMIME_PART(part));
-    } else if (GMIME_IS_TEXT_PART(part) && !g_mime_content_type_is_type(type, "text", "rfc822-headers")) {
-        add_text(w, GMIME_TEXT_PART(part));
+    } else if (is_status(part) ||
+               (GMIME_IS_TEXT_PART(part) && !g_mime_content_type_is_type(type, "text", "rfc822-headers"))) {
+        add_part(w, GMIME_PART(part));
     }
 }
 
@@ -172,7 +193,7 @@ static void hide_fields(char *bytes, size_t len) {
             while (colon < len && (bytes[colon] == ' ' || bytes[colon] == '\t'))
                 colon++;
             if (colon < len && bytes[colon] == ':')
-                bytes[line] = 'X';
+                memcpy(bytes + line, "X-", 2); /* it stays a field to whoever reads it in a body */
         }
         line = (size_t)(next_line(bytes + line, bytes + len) - bytes);
     }

@@ -2,9 +2,10 @@
  *
  * mime: the words of a mail message: its text parts and delivery reports, decoded (GMime).
  *
- * Taken are text/plain, text/html (its words) and message/delivery-status, in their order, with empty lines
- * between them; messages that are attached are gone into, but not the copy of the rejected message in a
- * multipart/report (RFC 6522): what stands there was not said by a mail server. Other parts are passed over.
+ * Taken are text/plain, text/html (its words), message/delivery-status and message/global-delivery-status
+ * (RFC 6533), in their order, with empty lines between them; messages that are attached are gone into, but
+ * not the copy of the rejected message in a report (RFC 6522: a multipart/report, or whatever holds a
+ * delivery status): what stands there was not said by a mail server. Other parts are passed over.
  *
  * Limits, which hold whatever is in the message: MIME_BYTES of it are read, MIME_DEPTH levels and MIME_PARTS
  * parts of it looked at, and as much text put out as `out` takes. A message with more than MIME_NESTS words

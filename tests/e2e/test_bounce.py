@@ -302,6 +302,28 @@ def behind_a_pipe(world):
         colons = b"From: " + b"a:" * 450000 + b"\nTo: b@example.org\n\n" + bounce_text(LISTED).encode()
         code, out, _ = bounce(world, text, "--no-check", "--output=json", stdin=colons)
         equal((code, [f["address"] for f in json.loads(out)["bounces"]]), (OK, [LISTED]))
+    saved = (
+        "<html><body><p>554 5.7.1 not found, message blocked</p>\n<p>The message had these fields:</p>\n"
+        "<pre>Received: from mx9.example.net (203.0.113.29) by mx5.example.net\n (203.0.113.30) with SMTP\n</pre>"
+    )
+    old = (
+        "From: a@example.org\nTo: b@example.org\nReceived: from mx9.example.net (203.0.113.29)\n by mx5 (203.0.113.30)\n\n"
+        "554 5.7.1 not found, message blocked\n"
+    )
+    hostile = "From: a@example.org\nTo: b@example.org\n\n" + "--x\n" * 3000 + saved
+    for name, content in (
+        ("a saved report in HTML", saved),
+        ("one whose lines end in CR", saved.replace("\n", "\r")),
+        ("a message whose lines end in CR", old.replace("\n", "\r")),
+        ("a message with HTML that is not taken apart", hostile),
+    ):
+        with world.case(f"bounce: {name} gives no address of a Received field"):
+            code, out, _ = bounce(world, text, "--no-check", "--output=json", stdin=content)
+            equal((code, [found["address"] for found in json.loads(out)["bounces"]]), (OK, [None]))
+    with world.case("bounce: a saved report in HTML is read"):
+        page = f"<html><body><p>{bounce_text(LISTED).replace('Client', '<b>Client</b>')}</p></body></html>"
+        code, out, _ = bounce(world, text, "--no-check", "--output=json", stdin=page)
+        equal((code, [found["address"] for found in json.loads(out)["bounces"]]), (OK, [LISTED]))
     with world.case("bounce: what is not the message's fault is EX_TEMPFAIL: the mail server keeps it"):
         code, out, errors = bounce(world, "lists: 1\n", stdin=bounce_text(LISTED))
         equal((code, out), (LATER, ""))

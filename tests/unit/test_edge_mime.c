@@ -89,6 +89,23 @@ static void reads_the_parts_that_servers_write(void **state) {
         {HEAD "Content-Type: multipart/report; boundary=b\n\n--b\n\none\n--b\nContent-Type: "
               "text/rfc822-headers\n\n" HEAD "--b--\n",
          "one"},
+        {HEAD "Content-Type: multipart/report; boundary=b\n\n--b\nContent-Type: multipart/mixed; "
+              "boundary=c\n\n--c\n\n"
+              "one\n--c\nContent-Type: message/rfc822\n\n" HEAD "\nthree\n--c--\n--b--\n",
+         "one"},
+        {HEAD "Content-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b\nContent-Type: "
+              "message/delivery-status\n\n"
+              "Status: 5.7.1\n--b\nContent-Type: message/rfc822\n\n" HEAD "\nthree\n--b--\n",
+         "one Status: 5.7.1"},
+        /* RFC 6533 */
+        {HEAD
+         "Content-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/global-delivery-status\n"
+         "Content-Transfer-Encoding: base64\n\nU3RhdHVzOiA1LjcuMQo=\n--b\nContent-Type: "
+         "message/global-headers\n\n"
+         "three\n--b\nContent-Type: message/global\n\n" HEAD "\nfour\n--b--\n",
+         "Status: 5.7.1"},
+        /* fields that stand in a body stay fields */
+        {HEAD "\nFrom: one\nto : two", "X-om: one X- : two"},
         /* broken ones */
         {HEAD "Content-Type: multipart/mixed; boundary=b\n\n--b\n\none", "one"},
         {HEAD "Content-Type: text/plain; charset=no-such-charset\n\none", "one"},
@@ -96,6 +113,17 @@ static void reads_the_parts_that_servers_write(void **state) {
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         expect(rows[i].message, strlen(rows[i].message), rows[i].words);
+}
+
+static void reads_on_behind_a_nul(void **state) {
+    static const char message[] =
+        HEAD "Content-Type: text/plain\nContent-Transfer-Encoding: base64\n\nb25lAHR3bw==";
+    struct buf out;
+    buf_init(&out, MIME_BYTES);
+    assert_int_equal(mime_text(message, sizeof message - 1, &out), STATUS_OK);
+    assert_int_equal(out.len, 7);
+    assert_memory_equal(out.data, "one\0two", 7);
+    buf_release(&out);
 }
 
 /* Repeats `piece` behind HEAD up to a megabyte, or `n` times. */
@@ -166,6 +194,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tells_messages_from_text),
         cmocka_unit_test(reads_the_parts_that_servers_write),
+        cmocka_unit_test(reads_on_behind_a_nul),
         cmocka_unit_test(takes_no_more_than_its_limits),
         cmocka_unit_test(puts_out_as_much_as_there_is_room_for),
         cmocka_unit_test(looks_no_deeper_than_its_limit),

@@ -36,6 +36,7 @@ static const struct row rows[] = {
     {"a<!-- b > c -->d<!doctype html>e<?xml f?>g", "adeg"},
     {"a < b and c<d1", "a < b and c"},
     {"1 <2 <- 3", "1 <2 <- 3"},
+    {"<pre>a\rb\r\nc</pre>", "a\nb\nc\n\n"},
     {"<pre>a\n b\n\tc  d</pre>e", "a\n b\n\tc d\n\ne"},
     /* what has no end */
     {"a<b", "a"},
@@ -71,6 +72,26 @@ static void gives_the_words_of_a_document(void **state) {
     assert_int_equal(failed, 0);
 }
 
+static void knows_a_document_by_how_it_begins(void **state) {
+    static const struct {
+        const char *text;
+        bool is_document;
+    } starts[] = {
+        {"<html><body>", true},
+        {"\xef\xbb\xbf\r\n <!DOCTYPE html>", true},
+        {"<!-- saved -->", true},
+        {"<P class=x>554", true},
+        {"<user@example.org>: host mx.example.org said", false},
+        {"<p@example.org>: host mx.example.org said", false},
+        {"<html", false},
+        {"554 5.7.1 <html>", false},
+        {"", false},
+    };
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+        if (html_is_document(starts[i].text, strlen(starts[i].text)) != starts[i].is_document)
+            fail_msg("%s", starts[i].text);
+}
+
 /* Every loop goes forward: the worst pieces, a megabyte each. */
 static void takes_time_by_length_alone(void **state) {
     static const char *const pieces[] = {"<",    "<p",   "<!--", "<script>", "&#",
@@ -102,6 +123,7 @@ static void stops_where_the_room_ends(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_the_words_of_a_document),
+        cmocka_unit_test(knows_a_document_by_how_it_begins),
         cmocka_unit_test(takes_time_by_length_alone),
         cmocka_unit_test(stops_where_the_room_ends),
     };
