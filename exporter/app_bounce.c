@@ -12,9 +12,11 @@
 #include "edge/mime.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define LOOKUP_NS (INT64_C(5) * 1000000000)
 enum {
@@ -40,10 +42,12 @@ struct app_bounce {
 
 /* ---- reading ---- */
 
-/* Files of old, whose lines end in a CR alone. */
+/* In files of old a CR alone ends a line; a NUL ends nothing. */
 static void end_lines(struct buf *input) {
     for (size_t i = 0; i < input->len; i++)
-        if (input->data[i] == '\r' && (i + 1 == input->len || input->data[i + 1] != '\n'))
+        if (input->data[i] == '\0')
+            input->data[i] = ' ';
+        else if (input->data[i] == '\r' && (i + 1 == input->len || input->data[i + 1] != '\n'))
             input->data[i] = '\n';
 }
 
@@ -53,12 +57,21 @@ static bool is_html(const struct buf *input, bool message) {
            (message && strcasestr(buf_text(input), "<html") != NULL);
 }
 
+/* Behind a byte order mark and empty lines. */
+static size_t blank_front(const struct buf *input) {
+    const char *text = buf_text(input);
+    size_t mark = strncmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    return mark + strspn(text + mark, "\r\n");
+}
+
 static enum status read_input(struct app_bounce *a, struct buf *input) {
     struct buf words;
     buf_init(&words, MIME_BYTES);
     end_lines(input);
-    bool message = mime_is_message(buf_text(input), input->len);
-    enum status status = message ? mime_text(buf_text(input), input->len, &words) : STATUS_SYNTAX;
+    size_t front = blank_front(input);
+    const char *text = buf_text(input) + front;
+    bool message = mime_is_message(text, input->len - front);
+    enum status status = message ? mime_text(text, input->len - front, &words) : STATUS_SYNTAX;
     const struct buf *from = &words;
     if (status == STATUS_SYNTAX && is_html(input, message))
         html_text(buf_text(input), input->len, &words);
@@ -70,12 +83,13 @@ static enum status read_input(struct app_bounce *a, struct buf *input) {
     return status;
 }
 
-/* As much as is read of a message. The rest is drained: a mail server takes a closed pipe for a failure. */
+/* As much as is read of a message. On standard input the rest is drained: a mail server takes a closed pipe
+ * for a failure. */
 static bool slurp(FILE *file, const char *name, struct buf *out) {
     char chunk[65536];
     size_t n;
     size_t passed_over = 0;
-    while ((n = fread(chunk, 1, sizeof chunk, file)) > 0) {
+    while ((file == stdin || passed_over == 0) && (n = fread(chunk, 1, sizeof chunk, file)) > 0) {
         size_t room = MIME_BYTES - out->len;
         buf_add(out, chunk, n < room ? n : room);
         passed_over += n < room ? 0 : n - room;
@@ -85,10 +99,21 @@ static bool slurp(FILE *file, const char *name, struct buf *out) {
     return ferror(file) == 0;
 }
 
+/* NULL, and errno: it cannot be opened, or is neither a file nor a pipe (a device need have no end). */
+static FILE *open_file(const char *name) {
+    struct stat is;
+    FILE *file = fopen(name, "rb");
+    if (file == NULL || (fstat(fileno(file), &is) == 0 && (S_ISREG(is.st_mode) || S_ISFIFO(is.st_mode))))
+        return file;
+    (void)fclose(file);
+    errno = S_ISDIR(is.st_mode) ? EISDIR : EINVAL;
+    return NULL;
+}
+
 static int read_file(struct app_bounce *a, const char *name) {
     bool is_stdin = strcmp(name, "-") == 0;
     const char *shown = is_stdin ? "standard input" : name;
-    FILE *file = is_stdin ? stdin : fopen(name, "rb");
+    FILE *file = is_stdin ? stdin : open_file(name);
     struct buf input;
     buf_init(&input, MIME_BYTES);
     bool good = file != NULL && slurp(file, shown, &input);
@@ -288,6 +313,7 @@ int app_bounce_run(const struct cli *cli) {
         return BOUNCE_EXIT_LATER;
     }
     a->cli = cli;
+    (void)signal(SIGPIPE, SIG_IGN); /* output that nobody reads cannot be written, and that is said */
     problems_init(&a->problems);
     int code = run(a);
     free(a->pairs);

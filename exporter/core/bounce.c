@@ -79,6 +79,17 @@ static void keep(struct reader *r, const struct bounce *b) {
 
 /* ---- statements ---- */
 
+/* "outbound high risk IP pools", "high-risk delivery pool" */
+static bool is_of_risk_pool(const char *lower) {
+    static const char *const pools[] = {"pool", "ip pool", "delivery pool"};
+    for (const char *p = lower; (p = strstr(p, "high")) != NULL; p++)
+        for (size_t i = 0; i < sizeof pools / sizeof *pools; i++)
+            if ((strncmp(p, "high risk ", 10) == 0 || strncmp(p, "high-risk ", 10) == 0) &&
+                strncmp(p + 10, pools[i], strlen(pools[i])) == 0)
+                return true;
+    return false;
+}
+
 static void on_statement(void *context, struct statement *s) {
     struct reader *r = context;
     struct bounce_parties parties;
@@ -93,7 +104,7 @@ static void on_statement(void *context, struct statement *s) {
     bounce_read_reply(s, parties.at, &b);
     bounce_read_list(s, r->mirrors, &b);
     b.kind = bounce_read_kind(s, &b);
-    b.high_risk_pool = strstr(s->lower, "high risk") != NULL || strstr(s->lower, "high-risk") != NULL;
+    b.high_risk_pool = is_of_risk_pool(s->lower);
     keep(r, &b);
 }
 

@@ -12,8 +12,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
-enum { LINE_SIZE = STATEMENT_SIZE, FIELD_NAME = 40 };
+enum { LINE_SIZE = STATEMENT_SIZE, FIELD_NAME = 40, WORD_MOST = 1000 };
 
 enum field {
     FIELD_NONE,
@@ -22,6 +23,7 @@ enum field {
     FIELD_RECIPIENT,
     FIELD_DIAGNOSTIC,
     FIELD_STATUS,
+    FIELD_ACTION,
     FIELD_REMOTE
 };
 
@@ -32,9 +34,12 @@ struct splitter {
     bool has_trigger;
     unsigned claims;       /* words that a statement has once */
     unsigned more_of;      /* the last line was `NNN-`: the code of the lines that go on; 0: none */
+    bool delivered;        /* the report says that it arrived */
+    size_t indent;         /* of the header that is passed over */
     bool in_header;        /* folded lines belong to a header that is passed over */
     bool in_report;        /* fields of RFC 3464 */
     enum field field;      /* the last field of the report */
+    bool any_reply;        /* one stood somewhere before */
     bool over;             /* a copy of the message follows */
     bool awaits_host;      /* the last line was "Remote server:" */
     char lower[LINE_SIZE]; /* the line, in lower case */
@@ -93,6 +98,7 @@ static void begin(struct splitter *p) {
     p->now.remote[0] = '\0';
     p->now.status[0] = '\0';
     p->now.is_reply = false;
+    p->delivered = false;
     p->has_reply = false;
     p->has_trigger = false;
     p->claims = 0;
@@ -104,7 +110,7 @@ static void end(struct splitter *p) {
     for (size_t i = 0; i <= s->len; i++)
         s->lower[i] = bounce_lower(s->text[i]);
     s->is_reply = p->has_reply;
-    if (s->len > 0 && (p->has_reply || p->has_trigger))
+    if (s->len > 0 && !p->delivered && (p->has_reply || p->has_trigger))
         p->sink->statement(p->sink->context, s);
     begin(p);
 }
@@ -197,8 +203,8 @@ static const char *const headers[] = {
     "importance",
 };
 static const char *const reports[] = {
-    "reporting-mta", "original-envelope-id", "dsn-gateway",  "received-from-mta", "arrival-date",
-    "action",        "last-attempt-date",    "final-log-id", "will-retry-until",
+    "reporting-mta", "original-envelope-id", "dsn-gateway",  "received-from-mta",
+    "arrival-date",  "last-attempt-date",    "final-log-id", "will-retry-until",
 };
 
 static bool is_among(const char *name, const char *const *names, size_t n) {
@@ -206,6 +212,21 @@ static bool is_among(const char *name, const char *const *names, size_t n) {
         if (strcmp(name, names[i]) == 0)
             return true;
     return false;
+}
+
+static bool starts_with_one(const char *text, const char *const *words, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (strncasecmp(text, words[i], strlen(words[i])) == 0 && !bounce_is_word(text[strlen(words[i])]))
+            return true;
+    return false;
+}
+#define STARTS(text, words) starts_with_one(text, words, sizeof(words) / sizeof *(words))
+
+static const char *const arrived[] = {"delivered", "relayed", "expanded"};
+
+static bool is_action(const char *value) {
+    static const char *const lost[] = {"failed", "delayed"};
+    return STARTS(value, lost) || STARTS(value, arrived);
 }
 
 /* The field that a line begins with, and its value. */
@@ -220,8 +241,10 @@ static enum field field_of(const char *line, const char **value) {
     *value = line + n + 1 + strspn(line + n + 1, " ");
     if (strcmp(name, "diagnostic-code") == 0)
         return FIELD_DIAGNOSTIC;
-    if (strcmp(name, "status") == 0)
-        return FIELD_STATUS;
+    if (strcmp(name, "status") == 0) /* people write these two as well */
+        return bounce_enhanced_at(*value, 0) > 0 ? FIELD_STATUS : FIELD_NONE;
+    if (strcmp(name, "action") == 0)
+        return is_action(*value) ? FIELD_ACTION : FIELD_NONE;
     if (strcmp(name, "remote-mta") == 0)
         return FIELD_REMOTE;
     if (strcmp(name, "final-recipient") == 0 || strcmp(name, "original-recipient") == 0)
@@ -263,10 +286,26 @@ static bool holds_reply(const char *line) {
     return false;
 }
 
-static bool is_end_marker(const char *line) {
-    return strstr(line, "elow this line is a copy of the message") != NULL ||
-           strstr(line, "This is a copy of the message, including all the headers") != NULL ||
-           strstr(line, "This is a copy of your message, including all the headers") != NULL;
+/* A line behind which the rejected message stands. Notes write the last two above what they forward: they
+ * count only behind a reply. */
+static bool is_end_marker(const char *line, bool any_reply) {
+    static const char *const phrases[] = {
+        "below this line is a copy of the message",
+        "below this line is a copy of the original message",
+        "this is a copy of the message, including all the headers",
+        "this is a copy of your message, including all the headers",
+        "this is a copy of the message's header lines",
+        "----- original message follows -----",
+    };
+    static const char *const starts[] = {"----- original message -----", "original message headers:"};
+    for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++)
+        if (strcasestr(line, phrases[i]) != NULL)
+            return true;
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+        if (any_reply && strncasecmp(line, starts[i], strlen(starts[i])) == 0)
+            return true;
+    return strncasecmp(line, "the body of the message is ", 27) == 0 &&
+           strstr(line, "; only the first") != NULL;
 }
 
 /* A line that says who rejected the statement before it. */
@@ -301,12 +340,14 @@ static void report_field(struct splitter *p, enum field field, const char *value
     p->field = field;
     switch (field) {
     case FIELD_DIAGNOSTIC:
-        add(p, without_type(value));
-        p->has_reply = true;
+        value = without_type(value);
+        add(p, value);
+        p->has_reply = value[0] != '2';
         break;
     case FIELD_STATUS:
         (void)snprintf(p->now.status, sizeof p->now.status, "%.*s", (int)bounce_enhanced_at(value, 0), value);
         break;
+    case FIELD_ACTION: p->delivered = STARTS(value, arrived); break;
     case FIELD_REMOTE: (void)snprintf(p->now.remote, sizeof p->now.remote, "%s", without_type(value)); break;
     case FIELD_NONE:
     case FIELD_HEADER:
@@ -336,6 +377,7 @@ static unsigned claims_of(const char *lower) {
 }
 
 static void note(struct splitter *p, const char *line) {
+    p->any_reply = p->any_reply || holds_reply(line);
     p->has_reply = p->has_reply || holds_reply(line) || bounce_enhanced_at(line, 0) > 0;
     p->has_trigger = p->has_trigger || bounce_has_trigger(p->lower);
     p->claims |= claims_of(p->lower);
@@ -364,7 +406,7 @@ static void content(struct splitter *p, const char *line) {
     size_t len = strlen(line);
     for (size_t i = 0; i <= len; i++)
         p->lower[i] = bounce_lower(line[i]);
-    if (!goes_on && begins_anew(p, line))
+    if ((!goes_on && begins_anew(p, line)) || p->now.len + len + 2 >= STATEMENT_SIZE)
         end(p);
     p->more_of = code != 0 && line[3] == '-' ? code : 0;
     if (code != 0 && !goes_on)
@@ -382,11 +424,21 @@ static void empty_line(struct splitter *p) {
     end(p);
 }
 
+/* Whether a line goes on with the header before it: in quoted text it has more blanks than that. */
+static bool is_folded(const struct splitter *p, const char *raw, size_t *indent) {
+    const char *line = raw;
+    for (size_t n = strspn(line, " "); line[n] == '>' || line[n] == '|'; n = strspn(line, " "))
+        line += n + 1;
+    *indent = strspn(line, " ");
+    return *indent > 0 && (line == raw || *indent > p->indent);
+}
+
 static void take_line(struct splitter *p, const char *raw) {
     const char *value = NULL;
     const char *line = skip_marks(raw);
-    bool folded = raw[0] == ' ';
-    p->over = p->over || is_end_marker(line);
+    size_t indent = 0;
+    bool folded = is_folded(p, raw, &indent);
+    p->over = p->over || is_end_marker(line, p->any_reply || p->in_report);
     if (p->over)
         return;
     if (line[0] == '\0') {
@@ -402,12 +454,39 @@ static void take_line(struct splitter *p, const char *raw) {
     if (p->in_header && folded)
         return;
     p->in_header = field == FIELD_HEADER && !p->in_report;
-    if (p->in_header)
+    if (p->in_header) {
+        p->indent = indent;
         end(p);
-    else if (field != FIELD_NONE)
+    } else if (field != FIELD_NONE)
         report_field(p, field, value);
     else
         content(p, line);
+}
+
+/* The next piece of a line, cut at a blank: a word that is longer than any address or host is passed over.
+ * Returns how much of the line it is. */
+static size_t take_piece(const char *text, size_t len, char line[LINE_SIZE]) {
+    size_t n = 0;
+    size_t i = 0;
+    while (i < len) {
+        size_t word = 0;
+        while (i + word < len && text[i + word] != ' ')
+            word++;
+        bool is_long = word > WORD_MOST;
+        if (!is_long && n + word + 1 >= LINE_SIZE)
+            break;
+        if (!is_long) {
+            memcpy(line + n, text + i, word);
+            n += word;
+        }
+        i += word;
+        if (i < len)
+            line[n++] = text[i++];
+        if (n + 1 >= LINE_SIZE)
+            break;
+    }
+    line[n] = '\0';
+    return i;
 }
 
 void bounce_split(const char *text, const struct bounce_sink *sink) {
@@ -416,12 +495,11 @@ void bounce_split(const char *text, const struct bounce_sink *sink) {
     begin(&p);
     while (*text != '\0') {
         size_t len = strcspn(text, "\n");
-        size_t n = len < sizeof line - 1 ? len : sizeof line - 1;
-        while (n < len && n > 0 && text[n] != ' ') /* cut at a blank */
-            n--;
-        memcpy(line, text, n);
-        line[n] = '\0';
-        take_line(&p, line);
+        size_t at = 0;
+        do {
+            at += take_piece(text + at, len - at, line);
+            take_line(&p, line);
+        } while (at < len);
         text += len + (text[len] == '\n');
     }
     end(&p);

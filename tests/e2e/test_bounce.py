@@ -320,6 +320,20 @@ def behind_a_pipe(world):
         with world.case(f"bounce: {name} gives no address of a Received field"):
             code, out, _ = bounce(world, text, "--no-check", "--output=json", stdin=content)
             equal((code, [found["address"] for found in json.loads(out)["bounces"]]), (OK, [None]))
+    with world.case("bounce: a message behind a byte order mark and empty lines is one"):
+        code, out, _ = bounce(world, text, "--no-check", "--output=json", stdin="\ufeff\n\n" + old)
+        equal((code, [found["address"] for found in json.loads(out)["bounces"]]), (OK, [None]))
+    with world.case("bounce: output that nobody reads is EX_TEMPFAIL"):
+        reader, writer = os.pipe()
+        os.close(reader)
+        with os.fdopen(writer, "wb") as closed:
+            done = subprocess.run(
+                [BINARY, "bounce", f"--config.file={world.write('piped.yml', text)}", "--no-check"],
+                input=bounce_text(LISTED).encode(),
+                stdout=closed,
+                stderr=subprocess.PIPE,
+            )
+        equal(done.returncode, LATER)
     with world.case("bounce: a saved report in HTML is read"):
         page = f"<html><body><p>{bounce_text(LISTED).replace('Client', '<b>Client</b>')}</p></body></html>"
         code, out, _ = bounce(world, text, "--no-check", "--output=json", stdin=page)
@@ -342,6 +356,7 @@ def behind_a_pipe(world):
         equal((code, out), (NO_INPUT, ""))
         assert "nothing.eml cannot be read" in errors, errors
         equal(bounce(world, text, world.folder)[0], NO_INPUT)
+        equal(bounce(world, text, "/dev/zero")[0], NO_INPUT)
     with world.case("bounce: bad usage is EX_USAGE"):
         for arguments in (["--nonsense"], ["--list=bl"], ["--send=http://127.0.0.1:10554"], ["--output=xml"]):
             equal(bounce(world, text, *arguments)[0], USAGE, arguments)

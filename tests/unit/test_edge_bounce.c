@@ -418,6 +418,63 @@ static void believes_nothing_else(void **state) {
     CHECK(traps, false);
 }
 
+/* ---- where a bounce begins and ends ---- */
+
+#define SPAMCOP "554 5.7.1 Client host [203.0.113.7] blocked using bl.spamcop.net"
+#define COPY "\n\nfor 554 5.7.1 Client host [203.0.113.8] blocked using bl.spamcop.net"
+#define SAYS_SPAMCOP "203.0.113.7 - \"SpamCop\" bl.spamcop.net 554 5.7.1 listing"
+
+static const struct row limits[] = {
+    {SPAMCOP "\n\n   ----- Original message follows -----" COPY, SAYS_SPAMCOP},
+    {SPAMCOP "\n\n----- Original message -----" COPY, SAYS_SPAMCOP},
+    {SPAMCOP "\n\nOriginal message headers:" COPY, SAYS_SPAMCOP},
+    {SPAMCOP "\n\nBelow this line is a copy of the original message" COPY, SAYS_SPAMCOP},
+    {SPAMCOP "\n\n------ This is a copy of the message's header lines. ------" COPY, SAYS_SPAMCOP},
+    {SPAMCOP "\n\nThe body of the message is 70000 characters long; only the first\n10000 are here" COPY,
+     SAYS_SPAMCOP},
+    /* what a person forwards stands below such a line */
+    {"Hello,\n\n-----Original Message-----\n" SPAMCOP, SAYS_SPAMCOP},
+    {"Hello,\n\n----- Original Message -----\n" SPAMCOP, SAYS_SPAMCOP},
+    /* it arrived */
+    {"Final-Recipient: rfc822; a@example.org\nAction: delivered\nStatus: 2.0.0\nDiagnostic-Code: smtp; 250 "
+     "2.0.0 Ok",
+     ""},
+    {"Final-Recipient: rfc822; a@example.org\nDiagnostic-Code: smtp; 250 2.0.0 Ok, not blocked\nAction: "
+     "relayed",
+     ""},
+    /* fields in quoted text */
+    {"> Received: from mail.example.net\n>  (203.0.113.8)\n> \t: 554 5.7.1 Client host [203.0.113.8] "
+     "blocked\n"
+     "> Subject: x",
+     ""},
+    /* and words of people that look like fields */
+    {"Status: blocked\n" SPAMCOP, SAYS_SPAMCOP},
+    {"Action: please help\n" SPAMCOP, SAYS_SPAMCOP},
+};
+
+static void knows_where_a_bounce_begins_and_ends(void **state) {
+    CHECK(limits, false);
+}
+
+static void reads_on_behind_long_lines_and_words(void **state) {
+    static const struct {
+        const char *piece;
+        size_t n;
+        const char *behind;
+    } rows[] = {
+        {"a", 5000, " "}, {"a", 5000, "\n"}, {"abc ", 3000, "\n"}, {"abc ", 3000, ": "}, {"abc\n", 3000, ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct buf text;
+        buf_init(&text, 1 << 20);
+        for (size_t k = 0; k < rows[i].n; k++)
+            buf_add_text(&text, rows[i].piece);
+        buf_addf(&text, "%s" SPAMCOP, rows[i].behind);
+        assert_string_equal(read_text(buf_text(&text), text.len, false), SAYS_SPAMCOP);
+        buf_release(&text);
+    }
+}
+
 /* ---- one message ---- */
 
 static const struct row messages[] = {
@@ -453,6 +510,9 @@ static void tells_once_what_a_message_says_twice(void **state) {
 static void knows_the_pool_for_suspicious_mail(void **state) {
     (void)read_text(messages[0].text, strlen(messages[0].text), true);
     assert_true(bounces.items[0].high_risk_pool);
+    static const char elsewhere[] = "554 5.7.1 Blocked for high risk content";
+    (void)read_text(elsewhere, strlen(elsewhere), true);
+    assert_false(bounces.items[0].high_risk_pool);
     (void)read_text(corpus[3].text, strlen(corpus[3].text), true);
     assert_false(bounces.items[0].high_risk_pool);
 }
@@ -506,6 +566,8 @@ int main(void) {
         cmocka_unit_test(reads_what_resembles_them),
         cmocka_unit_test(tells_kinds_of_bounces_apart),
         cmocka_unit_test(believes_nothing_else),
+        cmocka_unit_test(knows_where_a_bounce_begins_and_ends),
+        cmocka_unit_test(reads_on_behind_long_lines_and_words),
         cmocka_unit_test(tells_once_what_a_message_says_twice),
         cmocka_unit_test(knows_the_pool_for_suspicious_mail),
         cmocka_unit_test(keeps_as_many_as_it_has_room_for),
