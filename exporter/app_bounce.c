@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 
 #define LOOKUP_NS (INT64_C(5) * 1000000000)
+#define WAIT_NS (INT64_C(2) * 1000000000) /* of it for others that use the folder */
 enum {
     TEXT_CAP = 16 << 20,
     ADDRESSES_MOST = 10, /* to be looked up: whoever writes a bounce can spend no more */
@@ -228,9 +229,9 @@ static void read_result(struct app_bounce *a, const struct check *check, struct 
                 advice_add_other(advice, a->settings->lists[i].name);
             continue;
         }
-        advice->result = result.verdict == REGISTRY_LISTED       ? ADVICE_CONFIRMED
-                         : result.verdict == REGISTRY_NOT_LISTED ? ADVICE_NOT_LISTED
-                                                                 : ADVICE_UNKNOWN;
+        advice->result = result.verdict == REGISTRY_NOT_LISTED ? ADVICE_NOT_LISTED : ADVICE_UNKNOWN;
+        if (result.verdict == REGISTRY_LISTED)
+            advice_listed(advice, &a->settings->lists[i], result.codes);
         advice->reason = result.reason;
     }
 }
@@ -249,7 +250,8 @@ static int look_up(struct app_bounce *a) {
                                                .n_ranges = n,
                                                .pairs = a->pairs,
                                                .seen = seen,
-                                               .is_brief = true};
+                                               .is_brief = true,
+                                               .wait_ns = WAIT_NS};
     struct app_lookup *lookup = n > 0 ? app_lookup_new(&request) : NULL;
     if (lookup == NULL)
         return n > 0 ? BOUNCE_EXIT_LATER : BOUNCE_EXIT_OK;

@@ -17,11 +17,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SECOND_NS INT64_C(1000000000)
 #define CLOSE_NS (5 * SECOND_NS)
 #define PROGRESS_NS (SECOND_NS / 4)
+#define RETRY_NS (SECOND_NS / 10)
 enum { TEXT_CAP = 1 << 20 };
 
 struct app_lookup {
@@ -130,17 +132,29 @@ static void say_what_is_not_asked(const struct app_lookup *a) {
         before = ", ";
     }
     if (app_store_is_taken(a->store))
-        app_complain(
-            "a running exporter has the folder %s, and with it what is left of the budgets; ask it at "
-            "/api/v1/addresses/ADDRESS, or stop it%s",
-            a->request.storage_path, buf_text(&names));
+        app_complain("another rbl_exporter (the daemon, or a check or bounce at this moment) has the folder "
+                     "%s, and with "
+                     "it what is left of the budgets; ask a running exporter at /api/v1/addresses/ADDRESS, "
+                     "or stop it%s",
+                     a->request.storage_path, buf_text(&names));
     else if (!app_store_up(a->store))
         app_complain("%s%s", app_store_why(a->store), buf_text(&names));
     buf_release(&names);
 }
 
-static bool prepare(struct app_lookup *a, int64_t now_ns) {
+/* Opens the store; who has it may end soon. */
+static void open_store(struct app_lookup *a) {
+    const struct timespec pause = {.tv_nsec = RETRY_NS};
+    int64_t until_ns = clock_now_ns() + a->request.wait_ns;
     a->store = app_store_open(a->request.storage_path, APP_STORE_BUDGETS);
+    while (a->store != NULL && app_store_is_taken(a->store) && clock_now_ns() < until_ns) {
+        app_store_close(a->store, CLOSE_NS, clock_now_ns());
+        (void)nanosleep(&pause, NULL);
+        a->store = app_store_open(a->request.storage_path, APP_STORE_BUDGETS);
+    }
+}
+
+static bool prepare(struct app_lookup *a, int64_t now_ns) {
     enum status status = a->store != NULL ? build(a, false, now_ns) : STATUS_NO_MEMORY;
     const struct check_request request = {
         .ranges = a->request.ranges, .n_ranges = a->request.n_ranges, .unpaid = a->unpaid};
@@ -251,6 +265,7 @@ struct app_lookup *app_lookup_new(const struct app_lookup_request *request) {
         app_lookup_free(a);
         return NULL;
     }
+    open_store(a);
     if (!prepare(a, clock_now_ns())) {
         app_lookup_free(a);
         return NULL;

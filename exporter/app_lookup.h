@@ -27,6 +27,7 @@ struct app_lookup_request {
     const bool *pairs; /* [n_ranges][lists]: which of them are asked about a range; NULL: all */
     const unsigned
         *seen;         /* by list: looks that somebody else has had, so many fewer are needed; NULL: none */
+    int64_t wait_ns;   /* so long it is waited for another process that has the folder */
     bool is_brief;     /* reasons of listings are not waited for */
     bool has_progress; /* a line on standard error, if that is a terminal */
 };

@@ -70,6 +70,31 @@ void advice_prepare(struct advice *a, const struct bounce *bounce, const struct 
         a->microsoft = mirror_range_of(mirrors, &bounce->address);
 }
 
+static bool is_one_of(const char *name, const struct mirror_texts *names) {
+    for (size_t i = 0; i < names->n; i++)
+        if (strcmp(names->items[i], name) == 0)
+            return true;
+    return false;
+}
+
+void advice_listed(struct advice *a, const struct list *list, uint64_t codes) {
+    const struct mirror_name *known = a->bounce->known;
+    a->result = ADVICE_CONFIRMED;
+    if (known == NULL || known->codes.n == 0)
+        return;
+    for (unsigned bit = 0; bit < LIST_CODE_OTHER; bit++) {
+        size_t len = strlen(a->as);
+        if ((codes >> bit & 1) == 0)
+            continue;
+        const char *name = list_code_name(list, bit);
+        if (is_one_of(name, &known->codes))
+            return;
+        (void)snprintf(a->as + len, sizeof a->as - len, "%s%s", len > 0 ? ", " : "", name);
+    }
+    a->is_part = true;
+    a->result = a->as[0] != '\0' && codes >> LIST_CODE_OTHER == 0 ? ADVICE_NOT_LISTED : ADVICE_UNKNOWN;
+}
+
 void advice_add_other(struct advice *a, const char *name) {
     size_t len = strlen(a->others);
     if (len + strlen(name) + 3 < sizeof a->others)

@@ -29,7 +29,7 @@ enum advice_result {
 /* "confirmed", "not_listed", "unknown", "unparsed". */
 extern const char *const advice_result_text[ADVICE_RESULTS];
 
-enum { ADVICE_NO_LIST = UINT32_MAX, ADVICE_OTHERS_SIZE = 256 };
+enum { ADVICE_NO_LIST = UINT32_MAX, ADVICE_OTHERS_SIZE = 256, ADVICE_AS_SIZE = 128 };
 
 struct advice {
     const struct bounce *bounce;
@@ -38,13 +38,17 @@ struct advice {
     const char *page;                 /* where its listings are removed; "" if not known */
     const struct ip_range *microsoft; /* of the ranges from which Microsoft 365 sends; NULL: in none */
     enum advice_result result;
-    const char *reason;              /* why the result is unknown: as in core/check; NULL: not looked up */
+    const char *reason; /* why the result is unknown: as in core/check; NULL: not looked up */
+    bool is_part;       /* the list lists it, but not by an answer that is known as what the bounce says */
+    char as[ADVICE_AS_SIZE]; /* then: the answers that came, with commas between; "" if they have no names */
     char others[ADVICE_OTHERS_SIZE]; /* other lists that list it now, with commas between */
 };
 
 /* What can be said without a look-up: the result is unknown, or unparsed. */
 void advice_prepare(struct advice *a, const struct bounce *bounce, const struct mirrors *mirrors,
                     const struct catalog *catalog, const struct settings *settings);
+/* Its list lists the address now, with these answers (bits of the names of `list`, its codes). */
+void advice_listed(struct advice *a, const struct list *list, uint64_t codes);
 /* Another list that lists the address now. */
 void advice_add_other(struct advice *a, const char *name);
 

@@ -52,7 +52,16 @@ static void tell_unknown(const struct teller *t) {
         tell(t, "Whether %s is listed on %s now was not looked up.", t->address, t->list);
 }
 
-static void tell_status(const struct teller *t) {
+static void tell_part(const struct teller *t) {
+    if (t->a->result == ADVICE_NOT_LISTED)
+        tell(t, "%s is listed on %s as %s now, not as %s: the bounce speaks of another listing.", t->address,
+             t->a->public_list, t->a->as, t->list);
+    else
+        tell(t, "%s is listed on %s now, but whether as %s its answers do not say.", t->address,
+             t->a->public_list, t->list);
+}
+
+static void tell_result(const struct teller *t) {
     switch (t->a->result) {
     case ADVICE_CONFIRMED: tell(t, "%s is listed on %s now.", t->address, t->list); break;
     case ADVICE_NOT_LISTED:
@@ -70,6 +79,13 @@ static void tell_status(const struct teller *t) {
         break;
     case ADVICE_RESULTS: break;
     }
+}
+
+static void tell_status(const struct teller *t) {
+    if (t->a->is_part)
+        tell_part(t);
+    else
+        tell_result(t);
     if (t->a->others[0] != '\0')
         tell(t, "Other lists that list %s now: %s.", t->address, t->a->others);
 }
@@ -166,7 +182,8 @@ static void tell_retry(const struct teller *t) {
 
 static void tell_listing(const struct teller *t) {
     tell_cause(t);
-    if (t->a->result == ADVICE_NOT_LISTED) /* there is nothing to remove, and nothing to wait for */
+    if (t->a->result == ADVICE_NOT_LISTED &&
+        !t->a->is_part) /* there is nothing to remove, and nothing to wait for */
         return;
     tell_ticket(t);
     tell_retry(t);
@@ -174,6 +191,12 @@ static void tell_listing(const struct teller *t) {
 }
 
 static void tell_refused(const struct teller *t) {
+    if (t->a->result == ADVICE_CONFIRMED) { /* both are true: the listing is what remains */
+        tell(t,
+             "The receiver was refused by the list, and took that for a listing, but there is one as well.");
+        tell_listing(t);
+        return;
+    }
     tell(t,
          "%s refused the receiver's question (a public resolver, or too many questions), and the receiver "
          "took that for "

@@ -13,12 +13,18 @@ static bool zone_matches(const char *pattern, const char *zone, size_t *secret) 
     if (!keyed && pattern[0] != '*')
         return strcasecmp(pattern, zone) == 0;
     const char *tail = pattern + (keyed ? sizeof key - 1 : 1); /* with the dot before it */
+    bool label = strncmp(tail, ".*.", 3) == 0;
+    tail += label ? 2 : 0;
     size_t len = strlen(zone);
     size_t tail_len = strlen(tail);
     if (len <= tail_len || strcasecmp(zone + len - tail_len, tail) != 0)
         return false;
-    *secret = keyed ? len - tail_len : 0;
-    return true;
+    size_t front = len - tail_len;
+    while (label && front > 0 && zone[front - 1] != '.')
+        front--;
+    front -= label && front > 0; /* the dot before the label */
+    *secret = keyed ? front : 0;
+    return front > 0;
 }
 
 const struct mirror *mirror_find(const struct mirrors *mirrors, const char *zone) {

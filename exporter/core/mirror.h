@@ -4,8 +4,8 @@
  * call a list, which public list a private mirror of a receiver carries, and whose the sending addresses are.
  *
  * It is data and never changes. A zone of a name that begins with "*." or "{key}." stands for every name with
- * labels before the rest; where it is {key} they are a secret of the receiver. Other zones are compared
- * whole. Neither zones nor names are compared by case.
+ * labels before the rest; where it is {key} they are a secret of the receiver. Behind it "*." stands for one
+ * label. Other zones are compared whole. Neither zones nor names are compared by case.
  */
 #ifndef RBL_CORE_MIRROR_H
 #define RBL_CORE_MIRROR_H
@@ -30,6 +30,7 @@ struct mirror_name {
     const char *name;          /* the canonical spelling */
     struct mirror_texts also;  /* other spellings, and hosts of links */
     struct mirror_texts zones; /* DNS zones that carry it */
+    struct mirror_texts codes; /* what those lists call its answers; empty: every answer is its */
     struct mirror_texts lists; /* names of built-in lists that hold it, the public one first; may be empty */
     const char *page;          /* where its listings are looked up and removed; "" if not said */
     bool domains;              /* it lists names of domains, not addresses */

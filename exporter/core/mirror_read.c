@@ -84,11 +84,12 @@ static void read_names(struct reader *r, const struct node *list) {
     r->out->names = names;
     for (const struct node *n = list->first; names != NULL && n != NULL; n = n->next) {
         const struct node *domains = node_find(n, "domains");
-        check_keys(r, n, " name also zones lists page domains source ");
+        check_keys(r, n, " name also zones codes lists page domains source ");
         names[r->out->n_names++] = (struct mirror_name){
             .name = text_of(r, n, "name", true),
             .also = texts_of(r, n, "also"),
             .zones = texts_of(r, n, "zones"),
+            .codes = texts_of(r, n, "codes"),
             .lists = texts_of(r, n, "lists"),
             .page = text_of(r, n, "page", false),
             .domains = domains != NULL && domains->type == NODE_SCALAR && strcmp(domains->text, "true") == 0,

@@ -238,22 +238,40 @@ def only_what_is_proven(world):
         found, text = servers()
         (told,) = bounces(world, text, stdin=f"554 Blocked - see https://ipcheck.proofpoint.com/?ip={LISTED}")
         assert any(f"Other lists that list {LISTED} now: one, two" in s for s in told["advice"]), told
-        equal([asked(server, LISTED) for server in found], [2, 2])
-    with world.case("bounce: one that a bounce names for the address is asked once more"):
-        found, text = servers()
+        assert all(asked(server, LISTED) >= 2 for server in found), found
+
+    def only_the_first():
+        told = set()
+
+        def behave(server, query):
+            if query.ip != LISTED or query.kind != 1:
+                return fakedns.sound(server, query)
+            first = server not in told
+            told.add(server)
+            return server.positive(query, ["127.0.0.2"]) if first else server.negative(query)
+
+        return behave
+
+    with world.case("bounce: a list that nobody has named, and that lists an address once only, is not told of"):
+        found, text = servers(only_the_first())
+        (told,) = bounces(world, text, stdin=f"554 Blocked - see https://ipcheck.proofpoint.com/?ip={LISTED}")
+        assert not any("Other lists" in s for s in told["advice"]), told
+        assert all(asked(server, LISTED) >= 2 for server in found), found
+    with world.case("bounce: one that a bounce names for the address confirms it by one look, and no other is asked"):
+        found, text = servers(only_the_first())
         (told,) = bounces(world, text, stdin=bounce_text(LISTED, "one.example.net"))
-        equal((told["result"], [asked(server, LISTED) for server in found]), ("confirmed", [1, 0]))
+        equal((told["result"], asked(found[1], LISTED)), ("confirmed", 0))
     with world.case("bounce: each address is asked about at its own list alone"):
         found, text = servers()
         bounces(world, text, stdin=bounce_text(LISTED, "one.example.net") + "\n" + bounce_text(CLEAN, "two.example.net"))
-        equal([[asked(server, ip) for ip in (LISTED, CLEAN)] for server in found], [[1, 0], [0, 1]])
+        equal([[asked(server, ip) > 0 for ip in (LISTED, CLEAN)] for server in found], [[True, False], [False, True]])
     with world.case("bounce: at most 10 addresses are looked up, and it says so"):
         found, text = servers()
         many = "\n".join(bounce_text(f"192.0.2.{i}", "two.example.net") for i in range(101, 121))
         code, out, errors = bounce(world, text, "--output=json", stdin=many)
         equal((code, len(json.loads(out)["bounces"])), (OK, 20))
         assert "at most 10 addresses are looked up: 10 bounces with others were only read" in errors, errors
-        equal([sum(asked(found[1], f"192.0.2.{i}") for i in part) for part in (range(101, 111), range(111, 121))], [10, 0])
+        equal(sorted({s.ip for s in found[1].queries() if s.ip in many}), [f"192.0.2.{i}" for i in range(101, 111)])
 
 
 @scene
@@ -261,12 +279,31 @@ def beside_a_daemon(world):
     server = FakeDns(world, ZONE, {LISTED: ["127.0.0.2"]})
     paid = dns_list("bl", ZONE, budget={"queries": 100000, "per": "1d", "rate": "unlimited"})
     text = settings(server, paid)
+    with world.case("bounce: two at once wait for each other, and both are answered"):
+        folder = world.fresh_folder("storage")
+        path = world.write("both.yml", text)
+        both = [
+            subprocess.Popen(
+                [BINARY, "bounce", f"--config.file={path}", f"--storage.path={folder}", "--output=json"],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            )
+            for _ in range(2)
+        ]  # fmt: skip
+        for process in both:
+            process.stdin.write(bounce_text(LISTED).encode())
+            process.stdin.flush()
+        for process in both:
+            process.stdin.close()
+        for process in both:
+            out, errors = process.stdout.read(), process.stderr.read()
+            equal((process.wait(harness.LIMIT_S), errors), (OK, b""))
+            equal([f["result"] for f in json.loads(out)["bounces"]], ["confirmed"])
     exporter = Exporter(world, text)
     with world.case("bounce with the store of a running daemon asks no list with a quota, reads all the same, and says why"):
         code, out, errors = bounce(world, text, "--output=json", stdin=bounce_text(LISTED), storage=exporter.storage)
         equal(code, OK)
         equal([f["result"] for f in json.loads(out)["bounces"]], ["unknown"])
-        assert "could not be counted: bl" in errors, errors
+        assert "could not be counted: bl" in errors and "another rbl_exporter (the daemon, or" in errors, errors
 
 
 @scene

@@ -84,12 +84,24 @@ static void finds_the_public_list_behind_each_name(void **state) {
     assert_int_equal(failed, 0);
 }
 
+static uint64_t code_of(const struct list *list, const char *name) {
+    for (unsigned bit = 0; bit < list->n_code_names; bit++)
+        if (strcmp(list->code_names[bit], name) == 0)
+            return UINT64_C(1) << bit;
+    return UINT64_C(1) << LIST_CODE_OTHER;
+}
+
 /* Names of lists in the table are those of built-in lists, and the ranges those of the default configuration.
  */
 static void the_table_agrees_with_the_rest_of_the_program(void **state) {
     for (size_t i = 0; i < mirrors->n_names; i++)
-        for (size_t k = 0; k < mirrors->names[i].lists.n; k++)
-            assert_non_null(catalog_find(catalog, mirrors->names[i].lists.items[k]));
+        for (size_t k = 0; k < mirrors->names[i].lists.n; k++) {
+            const struct list *list = catalog_find(catalog, mirrors->names[i].lists.items[k]);
+            assert_non_null(list);
+            for (size_t c = 0; c < mirrors->names[i].codes.n; c++)
+                assert_true(code_of(list, mirrors->names[i].codes.items[c]) != UINT64_C(1)
+                                                                                   << LIST_CODE_OTHER);
+        }
     struct settings *embedded = NULL;
     char *text = strndup(embedded_default_yml, embedded_default_yml_size);
     assert_int_equal(read_text(text, &embedded), STATUS_OK);
@@ -181,6 +193,41 @@ static void tells_kinds_apart(void **state) {
     }
 }
 
+/* A part of a list is confirmed by its own answers alone. */
+static void does_not_take_one_part_of_a_list_for_another(void **state) {
+    static const struct {
+        const char *what;
+        const char *answer;
+        enum advice_result result;
+        const char *words;
+    } rows[] = {
+        {"Spamhaus SBL", "sbl", ADVICE_CONFIRMED, "is listed on Spamhaus SBL now."},
+        {"Spamhaus CSS", "css", ADVICE_CONFIRMED, "is listed on Spamhaus CSS now."},
+        {"Spamhaus XBL", "xbl", ADVICE_CONFIRMED, "is listed on Spamhaus XBL now."},
+        {"Spamhaus PBL", "pbl", ADVICE_CONFIRMED, "is listed on Spamhaus PBL now."},
+        {"zen.spamhaus.org", "pbl", ADVICE_CONFIRMED, "is listed on Spamhaus now."},
+        {"sa-ip4tset.blagr.emailsrvr.com=127.23.0.2 Spamhaus SBL", "pbl", ADVICE_NOT_LISTED,
+         "is listed on spamhaus_zen as pbl now, not as Spamhaus SBL"},
+        {"sa-ip4tset.blagr.emailsrvr.com=127.23.0.2 Spamhaus SBL", "no such", ADVICE_UNKNOWN,
+         "whether as Spamhaus SBL its answers do not say"},
+    };
+    const struct list *zen = catalog_find(catalog, "spamhaus_zen");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[256];
+        (void)snprintf(text, sizeof text, CLIENT "%s", rows[i].what);
+        struct advice a = prepared(text);
+        advice_listed(&a, zen, code_of(zen, rows[i].answer));
+        assert_int_equal(a.result, rows[i].result);
+        expect(&a, WORDS(rows[i].words, "support request"), WORDS("Send the message again; if"));
+    }
+}
+
+static void does_not_contradict_itself(void **state) {
+    struct advice a = prepared(CLIENT "zen.spamhaus.org=127.255.255.254");
+    a.result = ADVICE_CONFIRMED;
+    expect(&a, WORDS("is listed on Spamhaus now", "support request"), WORDS("Neither delisting"));
+}
+
 static void names_as_many_other_lists_as_there_is_room_for(void **state) {
     struct advice a = prepared(CLIENT "Senderscore");
     for (int i = 0; i < 100; i++)
@@ -213,6 +260,8 @@ int main(void) {
         cmocka_unit_test(says_where_the_notation_of_a_panel_covers_too_much),
         cmocka_unit_test(tells_owners_of_an_address_to_find_the_cause_first),
         cmocka_unit_test(tells_kinds_apart),
+        cmocka_unit_test(does_not_take_one_part_of_a_list_for_another),
+        cmocka_unit_test(does_not_contradict_itself),
         cmocka_unit_test(names_as_many_other_lists_as_there_is_room_for),
     };
     return cmocka_run_group_tests(tests, begin, end);

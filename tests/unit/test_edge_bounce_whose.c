@@ -151,12 +151,33 @@ static void reads_replies_behind_other_marks(void **state) {
     CHECK(introduced, false);
 }
 
+/* A key of the receiver's is nobody's business, whatever zone it opens. */
+static const struct row keys[] = {
+    {"550 5.7.1 Client host [203.0.113.7] blocked using k3y.sbl.dq.spamhaus.net",
+     "203.0.113.7 - \"Spamhaus SBL\" {key}.sbl.dq.spamhaus.net 550 5.7.1 listing"},
+    {"550 5.7.1 Client host [203.0.113.7] blocked using k3y.sbl-xbl.dq.spamhaus.net",
+     "203.0.113.7 - \"Spamhaus\" {key}.sbl-xbl.dq.spamhaus.net 550 5.7.1 listing"},
+    {"550 5.7.1 Client host [203.0.113.7] blocked using k3y.more.authbl.dq.spamhaus.net",
+     "203.0.113.7 - \"Spamhaus\" {key}.authbl.dq.spamhaus.net 550 5.7.1 listing"},
+    {"550 5.7.1 Sender address [u@example.com] blocked using k3y.zrd.dq.spamhaus.net",
+     "- - \"Spamhaus DBL\" {key}.zrd.dq.spamhaus.net 550 5.7.1 domain"},
+    {"550 5.7.1 Client host [203.0.113.7] blocked using k3y.exploit.mail.abusix.zone",
+     "203.0.113.7 - \"Abusix\" {key}.exploit.mail.abusix.zone 550 5.7.1 listing"},
+    {"550 5.7.1 Client host [203.0.113.7] blocked using zen.dq.spamhaus.net",
+     "203.0.113.7 - \"\" zen.dq.spamhaus.net 550 5.7.1 listing"},
+};
+
+static void shows_no_key(void **state) {
+    CHECK(keys, false);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_no_address_of_the_receivers),
         cmocka_unit_test(takes_no_other_when_the_sender_is_named),
         cmocka_unit_test(takes_no_number_for_an_address),
         cmocka_unit_test(reads_replies_behind_other_marks),
+        cmocka_unit_test(shows_no_key),
     };
     mirrors = mirrors_fixture();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
