@@ -29,9 +29,27 @@ struct bounce_sink {
 };
 /* `text` is NUL-terminated, without control characters but line ends (bounce_clean()). */
 void bounce_split(const char *text, const struct bounce_sink *sink);
+
+/* --- bounce_clean.c --- */
 /* Line ends become \n; other control characters and every kind of blank a space; typographic quotes, dashes
  * and arrows those of ASCII. `out` has room for `len` + 1 bytes: nothing grows. Returns its length. */
 size_t bounce_clean(const char *text, size_t len, char *out);
+
+/* --- bounce_field.c --- */
+enum bounce_field {
+    FIELD_NONE,
+    FIELD_HEADER,
+    FIELD_DSN,
+    FIELD_RECIPIENT,
+    FIELD_DIAGNOSTIC,
+    FIELD_STATUS,
+    FIELD_ACTION,
+    FIELD_REMOTE
+};
+/* The field that a line begins with, and its value. */
+enum bounce_field bounce_field_of(const char *line, const char **value);
+/* Whether a value of Action: says that the message has arrived, or went on. */
+bool bounce_is_arrival(const char *action);
 
 /* --- bounce_reply.c: SMTP replies --- */
 /* The code of the reply that begins at `at` (450, 554, ...), where one can stand; 0: none does. */

@@ -14,81 +14,25 @@
 #include <string.h>
 #include <strings.h>
 
-enum { LINE_SIZE = STATEMENT_SIZE, FIELD_NAME = 40, WORD_MOST = 1000 };
-
-enum field {
-    FIELD_NONE,
-    FIELD_HEADER,
-    FIELD_DSN,
-    FIELD_RECIPIENT,
-    FIELD_DIAGNOSTIC,
-    FIELD_STATUS,
-    FIELD_ACTION,
-    FIELD_REMOTE
-};
+enum { LINE_SIZE = STATEMENT_SIZE, WORD_MOST = 1000 };
 
 struct splitter {
     const struct bounce_sink *sink;
     struct statement now;
     bool has_reply;
     bool has_trigger;
-    unsigned claims;       /* words that a statement has once */
-    unsigned more_of;      /* the last line was `NNN-`: the code of the lines that go on; 0: none */
-    bool delivered;        /* the report says that it arrived */
-    size_t indent;         /* of the header that is passed over */
-    bool in_header;        /* folded lines belong to a header that is passed over */
-    bool in_report;        /* fields of RFC 3464 */
-    enum field field;      /* the last field of the report */
-    bool any_reply;        /* one stood somewhere before */
-    bool over;             /* a copy of the message follows */
-    bool awaits_host;      /* the last line was "Remote server:" */
-    char lower[LINE_SIZE]; /* the line, in lower case */
+    unsigned claims;         /* words that a statement has once */
+    unsigned more_of;        /* the last line was `NNN-`: the code of the lines that go on; 0: none */
+    bool delivered;          /* the report says that it arrived */
+    size_t indent;           /* of the header that is passed over */
+    bool in_header;          /* folded lines belong to a header that is passed over */
+    bool in_report;          /* fields of RFC 3464 */
+    enum bounce_field field; /* the last field of the report */
+    bool any_reply;          /* one stood somewhere before */
+    bool over;               /* a copy of the message follows */
+    bool awaits_host;        /* the last line was "Remote server:" */
+    char lower[LINE_SIZE];   /* the line, in lower case */
 };
-
-/* ---- cleaning ---- */
-
-struct replaced {
-    const char *bytes;
-    const char *by;
-};
-static const struct replaced replaced[] = {
-    {"\xc2\xa0", " "},      {"\xe2\x80\x87", " "},  {"\xe2\x80\xaf", " "}, {"\xe3\x80\x80", " "},
-    {"\xe2\x80\x8b", " "},  {"\xef\xbb\xbf", " "},  {"\xe2\x80\x98", "'"}, {"\xe2\x80\x99", "'"},
-    {"\xe2\x80\x9c", "\""}, {"\xe2\x80\x9d", "\""}, {"\xe2\x80\x93", "-"}, {"\xe2\x80\x94", "-"},
-    {"\xe2\x86\x92", "->"}, {"\xe2\x80\xa2", "*"},  {"\xc2\xab", "\""},    {"\xc2\xbb", "\""},
-    {"\xe3\x80\x8c", "\""}, {"\xe3\x80\x8d", "\""}, {"\xef\xbc\x9a", ":"},
-};
-
-static const struct replaced *replacement(const char *text, size_t left) {
-    for (size_t i = 0; i < sizeof replaced / sizeof *replaced; i++) {
-        size_t n = strlen(replaced[i].bytes);
-        if (n <= left && memcmp(replaced[i].bytes, text, n) == 0)
-            return &replaced[i];
-    }
-    return NULL;
-}
-
-size_t bounce_clean(const char *text, size_t len, char *out) {
-    size_t n = 0;
-    for (size_t i = 0; i < len;) {
-        unsigned char c = (unsigned char)text[i];
-        const struct replaced *r = c >= 0xc2 ? replacement(text + i, len - i) : NULL;
-        if (r != NULL) {
-            memcpy(out + n, r->by, strlen(r->by));
-            n += strlen(r->by);
-            i += strlen(r->bytes);
-            continue;
-        }
-        if (c == '\r' && i + 1 < len && text[i + 1] == '\n')
-            i++;
-        bool latin1_blank = c == 0xa0 && (i == 0 || (unsigned char)text[i - 1] < 0x80);
-        bool blank = c < 0x20 || c == 0x7f || latin1_blank;
-        out[n++] = c == '\n' || c == '\r' ? '\n' : blank ? ' ' : (char)c;
-        i++;
-    }
-    out[n] = '\0';
-    return n;
-}
 
 /* ---- one statement ---- */
 
@@ -166,97 +110,6 @@ static const char *skip_marks(const char *line) {
     }
 }
 
-static const char *const headers[] = {
-    "received",
-    "return-path",
-    "from",
-    "to",
-    "cc",
-    "bcc",
-    "subject",
-    "date",
-    "message-id",
-    "mime-version",
-    "content-type",
-    "content-transfer-encoding",
-    "content-description",
-    "content-disposition",
-    "content-language",
-    "content-id",
-    "dkim-signature",
-    "authentication-results",
-    "received-spf",
-    "delivered-to",
-    "reply-to",
-    "sender",
-    "references",
-    "in-reply-to",
-    "thread-topic",
-    "thread-index",
-    "accept-language",
-    "user-agent",
-    "auto-submitted",
-    "precedence",
-    "envelope-to",
-    "delivery-date",
-    "feedback-id",
-    "importance",
-};
-static const char *const reports[] = {
-    "reporting-mta", "original-envelope-id", "dsn-gateway",  "received-from-mta",
-    "arrival-date",  "last-attempt-date",    "final-log-id", "will-retry-until",
-};
-
-static bool is_among(const char *name, const char *const *names, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(name, names[i]) == 0)
-            return true;
-    return false;
-}
-
-static bool starts_with_one(const char *text, const char *const *words, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        if (strncasecmp(text, words[i], strlen(words[i])) == 0 && !bounce_is_word(text[strlen(words[i])]))
-            return true;
-    return false;
-}
-#define STARTS(text, words) starts_with_one(text, words, sizeof(words) / sizeof *(words))
-
-static const char *const arrived[] = {"delivered", "relayed", "expanded"};
-
-static bool is_action(const char *value) {
-    static const char *const lost[] = {"failed", "delayed"};
-    return STARTS(value, lost) || STARTS(value, arrived);
-}
-
-/* The field that a line begins with, and its value. */
-static enum field field_of(const char *line, const char **value) {
-    char name[FIELD_NAME + 1];
-    size_t n = 0;
-    for (; n < FIELD_NAME && (bounce_is_word(line[n]) || line[n] == '-'); n++)
-        name[n] = bounce_lower(line[n]);
-    name[n] = '\0';
-    if (n == 0 || line[n] != ':' || (line[n + 1] != ' ' && line[n + 1] != '\0'))
-        return FIELD_NONE;
-    *value = line + n + 1 + strspn(line + n + 1, " ");
-    if (strcmp(name, "diagnostic-code") == 0)
-        return FIELD_DIAGNOSTIC;
-    if (strcmp(name, "status") == 0) /* people write these two as well */
-        return bounce_enhanced_at(*value, 0) > 0 ? FIELD_STATUS : FIELD_NONE;
-    if (strcmp(name, "action") == 0)
-        return is_action(*value) ? FIELD_ACTION : FIELD_NONE;
-    if (strcmp(name, "remote-mta") == 0)
-        return FIELD_REMOTE;
-    if (strcmp(name, "final-recipient") == 0 || strcmp(name, "original-recipient") == 0)
-        return FIELD_RECIPIENT;
-    if (is_among(name, reports, sizeof reports / sizeof *reports))
-        return FIELD_DSN;
-    bool is_header = strncmp(name, "x-", 2) == 0 || strncmp(name, "arc-", 4) == 0 ||
-                     strncmp(name, "list-", 5) == 0 ||
-                     is_among(name, headers, sizeof headers / sizeof *headers);
-    return is_header ? FIELD_HEADER : FIELD_NONE;
-}
-
 /* `a` stands for a letter, `0` for a digit, `_` for a digit or a blank, `T` for itself or a blank. */
 static bool has_shape(const char *line, const char *shape) {
     for (; *shape != '\0'; shape++, line++) {
@@ -332,7 +185,7 @@ static const char *without_type(const char *value) {
     return value[n] == ';' ? value + n + 1 + strspn(value + n + 1, " ") : value;
 }
 
-static void report_field(struct splitter *p, enum field field, const char *value) {
+static void report_field(struct splitter *p, enum bounce_field field, const char *value) {
     bool next = p->now.len > 0 && (field == FIELD_RECIPIENT || field == FIELD_DIAGNOSTIC);
     if (!p->in_report || next)
         end(p);
@@ -347,7 +200,7 @@ static void report_field(struct splitter *p, enum field field, const char *value
     case FIELD_STATUS:
         (void)snprintf(p->now.status, sizeof p->now.status, "%.*s", (int)bounce_enhanced_at(value, 0), value);
         break;
-    case FIELD_ACTION: p->delivered = STARTS(value, arrived); break;
+    case FIELD_ACTION: p->delivered = bounce_is_arrival(value); break;
     case FIELD_REMOTE: (void)snprintf(p->now.remote, sizeof p->now.remote, "%s", without_type(value)); break;
     case FIELD_NONE:
     case FIELD_HEADER:
@@ -445,7 +298,7 @@ static void take_line(struct splitter *p, const char *raw) {
         empty_line(p);
         return;
     }
-    enum field field = field_of(line, &value);
+    enum bounce_field field = bounce_field_of(line, &value);
     if (p->in_report && field == FIELD_NONE) { /* a folded line, or one that was wrapped */
         if (p->field == FIELD_DIAGNOSTIC)
             add(p, line);
