@@ -304,7 +304,7 @@ static bool is_first(const struct statement *s, size_t begin, size_t words) {
 
 /* `(bl.example.net - 192.0.2.1)` */
 static bool is_behind_zone(const struct statement *s, size_t begin) {
-    size_t end = begin >= 3 && memcmp(s->text + begin - 3, " - ", 3) == 0 ? begin - 3 : 0;
+    size_t end = begin >= 3 && strncmp(&s->text[begin - 3], " - ", 3) == 0 ? begin - 3 : 0;
     size_t host = end;
     while (host > 0 && strchr(" (", s->text[host - 1]) == NULL)
         host--;
