@@ -351,7 +351,7 @@ enum status cli_parse(int argc, char **argv, struct cli *out) {
     enum status status = STATUS_OK;
     while (status == STATUS_OK && reader.next < reader.end) {
         char *argument = *reader.next++;
-        bool is_stdin = argument[1] == '\0' && reader.command && takes_words(reader.command);
+        bool is_stdin = strcmp(argument, "-") == 0 && reader.command && takes_words(reader.command);
         if (only_words || argument[0] != '-' || is_stdin)
             status = read_word(&reader, argument, &cli);
         else if (strcmp(argument, "--") == 0)
