@@ -33,7 +33,7 @@ import time
 import traceback
 
 LIMIT_S = 30  # for whatever is awaited
-STOP_S = 10  # from SIGTERM to the end; RELIABILITY promises 2, sanitizers look for leaks besides
+STOP_S = 10  # from SIGTERM to the end; 2 are promised, but sanitizers look for leaks besides
 SCENES_AT_ONCE = 4
 ALARMS = ("assert", "Sanitizer", "runtime error")
 

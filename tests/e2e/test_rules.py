@@ -55,7 +55,7 @@ def an_ha_pair(world):
     def becomes(expression, expected):
         harness.wait(
             lambda: prometheus.query(expression) == expected,
-            lambda: f"{expression} is {expected}, not {prometheus.query(expression)}",
+            lambda: f"{expression} is {expected}, not {prometheus.query(expression)} (up: {prometheus.query('up')})",
             world=world,
         )
 
