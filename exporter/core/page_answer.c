@@ -154,7 +154,7 @@ static void add_lists(struct page *p, const struct page_lists_state *lists) {
     buf_addf(p->out, "<p><strong class=\"bad\">%u of %u lists cannot be believed:</strong> ", lists->blind,
              lists->all);
     add_names(p);
-    buf_add_text(p->out, ". What they last proved is kept; what changes there now is not seen. <a "
+    buf_add_text(p->out, ". What was proven there is kept; what changes there now is not seen. <a "
                          "href=\"#blind\">Why, and what to do</a></p>\n");
 }
 

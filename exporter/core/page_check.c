@@ -116,11 +116,25 @@ static void add_clean(struct page *p, const struct page_check_counts *n) {
         buf_addf(p->out, " is on none of the %u block lists that could say", all);
 }
 
+/* What was proven before a list went blind stays said, but not as if it were proven now. */
+static void add_listed(struct page *p, const struct page_check_counts *n) {
+    const char *plural = n->listed == 1 ? "" : "s";
+    if (n->doubted == n->listed)
+        buf_addf(p->out, " was listed on %u block list%s when %s could last say", n->listed, plural,
+                 n->listed == 1 ? "it" : "they");
+    else
+        buf_addf(p->out, " is listed on %u block list%s", n->listed, plural);
+    if (n->doubted > 0 && n->doubted < n->listed)
+        buf_addf(p->out, ", as of before on %u that cannot be believed now", n->doubted);
+    if (n->blank > 0)
+        buf_addf(p->out, "; %u could not say", n->blank);
+}
+
 static void add_title(struct page *p, const struct page_check_counts *n, const char *ip) {
     const char *class = is_good(n) ? " class=\"good\"" : "";
     buf_addf(p->out, "<h1%s>%s", n->listed > 0 ? " class=\"bad\"" : class, ip);
     if (n->listed > 0)
-        buf_addf(p->out, " is listed on %u block list%s", n->listed, n->listed == 1 ? "" : "s");
+        add_listed(p, n);
     else if (n->open > 0)
         buf_add_text(p->out, " is being checked");
     else if (n->not_listed + n->kept > 0)

@@ -10,11 +10,12 @@
 /* Lists by what they say; those that are not asked about such addresses at all do not count. */
 struct page_check_counts {
     /* Block lists. */
-    unsigned listed;
+    unsigned listed;     /* now, or when they were last believed */
+    unsigned doubted;    /* of them: cannot be believed now */
     unsigned not_listed; /* they say so now */
     unsigned kept;       /* they said so before they stopped being ok */
     unsigned unproven;   /* of not_listed and kept: without a test entry that must be listed */
-    unsigned blank;      /* they were asked and could not say */
+    unsigned blank;      /* they were asked and could not say, nor ever have */
     unsigned not_asked;  /* or their answer has been forgotten */
     /* Lists of any kind. */
     unsigned unknown;

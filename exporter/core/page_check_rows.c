@@ -87,7 +87,8 @@ static void count_block(struct page_check_counts *n, const struct row *row) {
     n->not_listed += clean && !row->is_kept;
     n->kept += clean && row->is_kept;
     n->unproven += clean && row->l->unproven;
-    n->blank += row->is_asked && !row->open && row->verdict == REGISTRY_UNKNOWN;
+    n->doubted += row->keeps_listing || (row->verdict == REGISTRY_LISTED && row->is_kept);
+    n->blank += row->is_asked && !row->open && !row->keeps_listing && row->verdict == REGISTRY_UNKNOWN;
 }
 
 struct page_check_counts page_check_count(const struct page *p, const struct ip *ip) {

@@ -110,7 +110,7 @@ def verdict_of_each_list(world):
         answer = check(exporter, f" [{LISTED}]\r\n")
         wait(lambda: "<script>" in rows(get(exporter, LISTED))["real"][1], "the reason", world=world)
         answer = get(exporter, LISTED)
-        equal(title(answer), f"{LISTED} is listed on 1 block list")
+        equal(title(answer), f"{LISTED} is listed on 1 block list; 2 could not say")
         assert '<h1 class="bad">' in answer.text
         found = rows(answer)
         equal(sorted(found), ["dead", "real", "refused"])

@@ -55,9 +55,8 @@ static void tells_what_a_blind_list_leaves_open(void **state) {
     world_blind(w, BLOCK, HEALTH_TIMEOUT);
     EXPECT(w, "<h1 class=\"bad\">Nothing is listed on 1 of 2 block lists; 1 cannot be believed</h1>",
            "<title>0 listed, 1 cannot tell - rbl_exporter</title>",
-           "<strong class=\"bad\">1 of 4 lists cannot be believed:</strong> block (timeout). What they last "
-           "proved is "
-           "kept",
+           "<strong class=\"bad\">1 of 4 lists cannot be believed:</strong> block (timeout). What was proven "
+           "there is kept",
            "<a href=\"#blind\">");
     world_blind(w, KEYED, HEALTH_REFUSED);
     EXPECT(w, "<h1 class=\"bad\">Cannot be told: no block list can be believed</h1>",

@@ -204,7 +204,7 @@ static void counts_block_lists_that_were_not_asked(void **state) {
                 ROW("keyed") "<td>not asked</td>");
     world_listed(w, BLOCK, "198.51.100.9", LOOK_WATCHED, 1);
     check = question(w, "ip=198.51.100.9");
-    EXPECT_PAGE(w, &check, "<h1 class=\"bad\">198.51.100.9 is listed on 1 block list</h1>");
+    EXPECT_PAGE(w, &check, "<h1 class=\"bad\">198.51.100.9 is listed on 1 block list; 1 could not say</h1>");
     check = question(w, "ip=198.51.100.4");
     world_listed(w, BLOCK, "198.51.100.4", LOOK_SWEEP, 1);
     EXPECT_PAGE(w, &check,
@@ -308,13 +308,28 @@ static void keeps_a_listing_in_sight_when_its_list_cannot_be_asked(void **state)
     world_listed(w, BLOCK, "192.0.2.1", LOOK_WATCHED, 1);
     world_blind(w, BLOCK, HEALTH_REFUSED);
     struct page_check check = question(w, "ip=192.0.2.1");
-    EXPECT_PAGE(w, &check, "is listed on 1 block list<",
+    EXPECT_PAGE(w, &check, "<h1 class=\"bad\">192.0.2.1 was listed on 1 block list when it could last say",
                 "listed</strong>, as of before: the list cannot be believed now (refused)");
     assert_int_equal(checker_probe(w->checker, &check.ip, only_block, w->now_ns), STATUS_OK);
     EXPECT_PAGE(
-        w, &check, "is listed on 1 block list<",
+        w, &check, "was listed on 1 block list when it could last say",
         "<strong>unknown</strong> (refused); <strong class=\"bad\">listed</strong> when it was last proven",
         "register its egress address", ">delisting page</a>");
+}
+
+static void tells_listings_of_now_from_those_of_before(void **state) {
+    struct world *w = *state;
+    struct page_check check = question(w, "ip=192.0.2.1");
+    world_listed(w, BLOCK, "192.0.2.1", LOOK_WATCHED, 1);
+    world_listed(w, KEYED, "192.0.2.1", LOOK_WATCHED, 1);
+    EXPECT_PAGE(w, &check, "<h1 class=\"bad\">192.0.2.1 is listed on 2 block lists</h1>");
+    world_blind(w, KEYED, HEALTH_SILENT);
+    EXPECT_PAGE(w, &check,
+                "<h1 class=\"bad\">192.0.2.1 is listed on 2 block lists, as of before on 1 that cannot be "
+                "believed now</h1>");
+    world_blind(w, BLOCK, HEALTH_TIMEOUT);
+    EXPECT_PAGE(w, &check,
+                "<h1 class=\"bad\">192.0.2.1 was listed on 2 block lists when they could last say</h1>");
 }
 
 static void shows_lists_that_have_not_answered_yet(void **state) {
@@ -361,6 +376,7 @@ int main(void) {
         IN_WORLD(is_not_good_on_the_word_of_an_unproven_list),
         IN_WORLD(does_not_take_lists_of_other_kinds_for_block_lists),
         IN_WORLD(keeps_a_listing_in_sight_when_its_list_cannot_be_asked),
+        IN_WORLD(tells_listings_of_now_from_those_of_before),
         IN_WORLD(shows_lists_that_have_not_answered_yet),
         IN_WORLD(the_style_knows_the_columns),
     };
