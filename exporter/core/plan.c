@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/plan.h"
 
+#include "core/plan_internal.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,61 +13,7 @@
 #define JITTER_SHARE 10 /* an address is asked at most a tenth of its interval early */
 enum { NOBODY = 255 };  /* among servers */
 
-/* ---- queues ---- */
-
-static struct plan_item *queue_at(const struct plan_queue *q, uint32_t place) {
-    return &q->items[(q->head + place) % q->size];
-}
-
-static enum status queue_push(struct plan_queue *q, const struct plan_item *item) {
-    if (q->n == q->size) {
-        uint32_t size = q->size == 0 ? 16 : q->size * 2;
-        struct plan_item *items = malloc(size * sizeof *items);
-        if (items == NULL)
-            return STATUS_NO_MEMORY;
-        for (uint32_t i = 0; i < q->n; i++)
-            items[i] = q->items[(q->head + i) % q->size];
-        free(q->items);
-        *q = (struct plan_queue){.items = items, .n = q->n, .size = size};
-    }
-    q->n++;
-    *queue_at(q, q->n - 1) = *item;
-    return STATUS_OK;
-}
-
-/* At its place by time. */
-static enum status queue_insert(struct plan_queue *q, const struct plan_item *item) {
-    enum status status = queue_push(q, item);
-    for (uint32_t place = q->n - 1; status == STATUS_OK && place > 0; place--) {
-        struct plan_item *before = queue_at(q, place - 1);
-        if (before->due_ns <= item->due_ns)
-            break;
-        *queue_at(q, place) = *before;
-        *before = *item;
-    }
-    return status;
-}
-
-static struct plan_item *queue_find(const struct plan_queue *q, enum plan_purpose purpose, uint32_t index,
-                                    uint32_t *place) {
-    for (*place = 0; *place < q->n; ++*place)
-        if (queue_at(q, *place)->purpose == purpose && queue_at(q, *place)->index == index)
-            return queue_at(q, *place);
-    return NULL;
-}
-
-static const struct plan_item *queue_front(const struct plan_queue *q) {
-    return q->n > 0 ? &q->items[q->head] : NULL;
-}
-
-/* Those before it move up; there are few of them. */
-static void queue_remove(struct plan_queue *q, uint32_t place) {
-    assert(place < q->n);
-    for (; place > 0; place--)
-        *queue_at(q, place) = *queue_at(q, place - 1);
-    q->head = (q->head + 1) % q->size;
-    q->n--;
-}
+/* ---- lanes ---- */
 
 static enum budget_class lane_class(enum plan_lane lane) {
     switch (lane) {
@@ -179,7 +127,7 @@ static bool allowed(struct offer *o, int64_t due_ns, enum budget_class class, in
 static bool offer_lane(struct offer *o, enum plan_lane lane, struct plan_item *item) {
     const struct plan_queue *q = &o->p->lanes[lane];
     for (uint32_t place = 0; place < q->n; place++) {
-        const struct plan_item *here = queue_at(q, place);
+        const struct plan_item *here = plan_queue_at(q, place);
         if (here->purpose == PLAN_SELF_TEST && (o->full >> here->server & 1) != 0)
             continue;
         uint64_t mark = mix((uint64_t)here->due_ns << 1 | 1) ^ here->index;
@@ -294,7 +242,7 @@ static void sweep_check_end(struct plan_sweep *s, int64_t now_ns) {
 static void leave(struct plan *p, const struct plan_item *item, bool asked, int64_t now_ns) {
     struct plan_sweep *s = &p->sweep;
     if (item->lane < LANES) {
-        queue_remove(&p->lanes[item->lane], item->place);
+        plan_queue_remove(&p->lanes[item->lane], item->place);
         p->sweep_turn = item->lane == LANE_RECHECK;
     } else if (item->purpose == PLAN_WATCHED) {
         ring_advance(&p->rings[item->ring], now_ns);
@@ -340,12 +288,12 @@ static enum plan_lane test_lane(enum budget_class class) {
 enum status plan_add_test(struct plan *p, uint8_t family, uint8_t server, uint8_t entry,
                           enum budget_class class, int64_t now_ns) {
     enum plan_lane lane = test_lane(class);
-    return queue_push(&p->lanes[lane], &(struct plan_item){.due_ns = now_ns,
-                                                           .index = entry,
-                                                           .purpose = PLAN_SELF_TEST,
-                                                           .server = server,
-                                                           .family = family,
-                                                           .class = (uint8_t)lane_class(lane)});
+    return plan_queue_push(&p->lanes[lane], &(struct plan_item){.due_ns = now_ns,
+                                                                .index = entry,
+                                                                .purpose = PLAN_SELF_TEST,
+                                                                .server = server,
+                                                                .family = family,
+                                                                .class = (uint8_t)lane_class(lane)});
 }
 
 static unsigned move_lane(struct plan *p, enum plan_lane lane, uint8_t family, uint8_t server,
@@ -353,11 +301,11 @@ static unsigned move_lane(struct plan *p, enum plan_lane lane, uint8_t family, u
     struct plan_queue *q = &p->lanes[lane];
     unsigned n = 0;
     for (uint32_t place = 0; place < q->n;) {
-        struct plan_item item = *queue_at(q, place);
+        struct plan_item item = *plan_queue_at(q, place);
         bool is_meant = item.family == family && item.server == server;
         item.class = (uint8_t) class;
-        if (is_meant && queue_push(&p->lanes[test_lane(class)], &item) == STATUS_OK) {
-            queue_remove(q, place);
+        if (is_meant && plan_queue_push(&p->lanes[test_lane(class)], &item) == STATUS_OK) {
+            plan_queue_remove(q, place);
             n++;
         } else {
             place++;
@@ -378,15 +326,16 @@ unsigned plan_move_tests(struct plan *p, uint8_t family, uint8_t server, enum bu
 }
 
 enum status plan_add_confirm(struct plan *p, uint32_t index, uint8_t avoid_server, int64_t now_ns) {
-    return queue_push(&p->lanes[LANE_CONFIRM], &(struct plan_item){.due_ns = now_ns + PLAN_CONFIRM_PAUSE_NS,
-                                                                   .index = index,
-                                                                   .purpose = PLAN_CONFIRM,
-                                                                   .server = avoid_server,
-                                                                   .class = BUDGET_URGENT});
+    return plan_queue_push(&p->lanes[LANE_CONFIRM],
+                           &(struct plan_item){.due_ns = now_ns + PLAN_CONFIRM_PAUSE_NS,
+                                               .index = index,
+                                               .purpose = PLAN_CONFIRM,
+                                               .server = avoid_server,
+                                               .class = BUDGET_URGENT});
 }
 
 enum status plan_add_recheck(struct plan *p, uint32_t index, int64_t due_ns) {
-    return queue_push(
+    return plan_queue_push(
         &p->lanes[LANE_RECHECK],
         &(struct plan_item){
             .due_ns = due_ns, .index = index, .purpose = PLAN_RECHECK, .server = 255, .class = BUDGET_SWEEP});
@@ -395,7 +344,7 @@ enum status plan_add_recheck(struct plan *p, uint32_t index, int64_t due_ns) {
 enum status plan_add_txt(struct plan *p, uint32_t index, int64_t now_ns) {
     if (p->lanes[LANE_TXT].n >= PLAN_TXT_MAX)
         return STATUS_FULL;
-    return queue_push(
+    return plan_queue_push(
         &p->lanes[LANE_TXT],
         &(struct plan_item){
             .due_ns = now_ns, .index = index, .purpose = PLAN_TXT, .server = 255, .class = BUDGET_WATCHED});
@@ -407,14 +356,14 @@ enum status plan_add_look(struct plan *p, uint32_t index, enum budget_class clas
     const struct plan_item look = {
         .due_ns = due_ns, .index = index, .purpose = PLAN_LOOK, .server = NOBODY, .class = (uint8_t) class};
     uint32_t place;
-    if (queue_find(&p->lanes[LANE_LOOK], PLAN_LOOK, index, &place) != NULL)
+    if (plan_queue_find(&p->lanes[LANE_LOOK], PLAN_LOOK, index, &place) != NULL)
         return STATUS_OK;
-    bool waits = queue_find(probes, PLAN_LOOK, index, &place) != NULL;
+    bool waits = plan_queue_find(probes, PLAN_LOOK, index, &place) != NULL;
     if (waits && q == probes)
         return STATUS_OK;
-    enum status status = q->n < PLAN_LOOK_MAX ? queue_insert(q, &look) : STATUS_FULL;
+    enum status status = q->n < PLAN_LOOK_MAX ? plan_queue_insert(q, &look) : STATUS_FULL;
     if (waits && status == STATUS_OK)
-        queue_remove(probes, place);
+        plan_queue_remove(probes, place);
     return status;
 }
 
@@ -429,21 +378,21 @@ enum status plan_add_probe(struct plan *p, enum plan_purpose purpose, uint32_t n
                                    .family = (uint8_t)family,
                                    .class = BUDGET_PROBE};
     uint32_t place;
-    if (queue_find(q, purpose, number, &place) != NULL)
-        queue_remove(q, place); /* there is room for one now */
-    return q->n < PLAN_LOOK_MAX ? queue_insert(q, &item) : STATUS_FULL;
+    if (plan_queue_find(q, purpose, number, &place) != NULL)
+        plan_queue_remove(q, place); /* there is room for one now */
+    return q->n < PLAN_LOOK_MAX ? plan_queue_insert(q, &item) : STATUS_FULL;
 }
 
 enum status plan_add_probe_confirm(struct plan *p, uint32_t number, uint16_t question, enum ip_family family,
                                    uint8_t avoid_server, int64_t now_ns) {
-    return queue_push(&p->lanes[LANE_PROBE_CONFIRM],
-                      &(struct plan_item){.due_ns = now_ns + PLAN_CONFIRM_PAUSE_NS,
-                                          .index = number,
-                                          .ring = question,
-                                          .purpose = PLAN_PROBE,
-                                          .server = avoid_server,
-                                          .family = (uint8_t)family,
-                                          .class = BUDGET_PROBE});
+    return plan_queue_push(&p->lanes[LANE_PROBE_CONFIRM],
+                           &(struct plan_item){.due_ns = now_ns + PLAN_CONFIRM_PAUSE_NS,
+                                               .index = number,
+                                               .ring = question,
+                                               .purpose = PLAN_PROBE,
+                                               .server = avoid_server,
+                                               .family = (uint8_t)family,
+                                               .class = BUDGET_PROBE});
 }
 
 static enum plan_lane retry_lane(const struct plan_item *item) {
@@ -463,7 +412,7 @@ static enum plan_lane retry_lane(const struct plan_item *item) {
 enum status plan_add_retry(struct plan *p, const struct plan_item *item, int64_t now_ns) {
     struct plan_item retry = *item;
     retry.due_ns = now_ns + PLAN_RETRY_PAUSE_NS;
-    return queue_push(&p->lanes[retry_lane(item)], &retry);
+    return plan_queue_push(&p->lanes[retry_lane(item)], &retry);
 }
 
 /* ---- what is achieved ---- */
@@ -516,7 +465,7 @@ static uint64_t due_in_lane(const struct plan_queue *q, int64_t now_ns) {
     uint32_t hi = q->n;
     while (lo < hi) {
         uint32_t mid = lo + (hi - lo) / 2;
-        if (queue_at(q, mid)->due_ns < now_ns)
+        if (plan_queue_at(q, mid)->due_ns < now_ns)
             lo = mid + 1;
         else
             hi = mid;
@@ -528,7 +477,7 @@ int64_t plan_lag(const struct plan *p, int64_t now_ns, uint64_t *n_due) {
     int64_t lag_ns = 0;
     *n_due = 0;
     for (int lane = 0; lane < LANES; lane++) {
-        const struct plan_item *front = queue_front(&p->lanes[lane]);
+        const struct plan_item *front = plan_queue_front(&p->lanes[lane]);
         if (front != NULL && !waits_for_quota(p, (enum budget_class)front->class, now_ns))
             count_due(front->due_ns, due_in_lane(&p->lanes[lane], now_ns), now_ns, &lag_ns, n_due);
     }
