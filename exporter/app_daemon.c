@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The daemon: a configuration and all that is made of it is a generation; a reload replaces the whole, or
- * nothing.
+ * nothing. So does a source of addresses that says something new, but for the configuration.
  */
 #include "app_daemon.h"
 
 #include "app_ask.h"
 #include "app_config.h"
-#include "app_text.h"
+#include "app_sources.h"
 #include "app_store.h"
+#include "app_text.h"
 #include "app_watch.h"
 #include "app_web.h"
 
@@ -31,9 +32,11 @@
 
 /* Within two seconds of SIGTERM all is over; the web server may take half a second. */
 #define CLOSE_NS (INT64_C(1200) * 1000000)
+/* Numbers of generations begin anew behind it, so that the highest bit of a cookie is never theirs. */
+enum { GENERATIONS = 1 << 15 };
 
 struct generation {
-    struct settings *settings;
+    struct settings *settings; /* the configuration, and what its sources add */
     struct targets *targets;
     struct checker *checker;
 };
@@ -45,6 +48,8 @@ struct app {
     struct resolver *resolver;
     struct app_store *store;
     struct app_watch watch;
+    struct settings *base; /* the configuration as it is in its file; the generation borrows from it */
+    struct app_sources sources;
     struct generation now;
     uint32_t generation; /* number of the current one */
     int64_t epoch_ns;
@@ -62,14 +67,20 @@ static void generation_free(struct generation *g) {
     *g = (struct generation){.settings = NULL};
 }
 
-/* Builds the generation that `settings` (taken over) asks for. On failure the reason is in `problems`. */
-static enum status generation_build(struct app *app, struct settings *settings, uint32_t number,
-                                    struct problems *problems, int64_t now_ns, struct generation *out) {
-    struct generation g = {.settings = settings};
+/* Builds the generation that `base` and what its sources say ask for. On failure the reason is in `problems`.
+ */
+static enum status generation_build(struct app *app, const struct settings *base,
+                                    const struct sources *sources, struct problems *problems, int64_t now_ns,
+                                    struct generation *out) {
+    struct generation g = {.settings = NULL};
+    uint32_t number = (app->generation + 1) % GENERATIONS;
     struct endpoint system[3];
     const struct checker_watch watch = app_watch_make(&app->watch);
-    size_t n_system = app_ask_system(settings, system, problems);
-    enum status status = problems_failed(problems) ? STATUS_INVALID : targets_build(settings, &g.targets);
+    size_t n_system = app_ask_system(base, system, problems);
+    enum status status =
+        problems_failed(problems) ? STATUS_INVALID : sources_expand(sources, base, problems, &g.settings);
+    if (status == STATUS_OK)
+        status = targets_build(g.settings, &g.targets);
     if (status == STATUS_OK)
         status = checker_new(g.targets, system, n_system, app->epoch_ns, number, &watch, now_ns, &g.checker);
     if (status == STATUS_RANGE)
@@ -97,7 +108,7 @@ static enum status open_store(struct app *app, struct checker *checker, int64_t 
 static void generation_use(struct app *app, const struct generation *next, int64_t now_ns) {
     struct generation old = app->now;
     app->now = *next;
-    app->generation++;
+    app->generation = (app->generation + 1) % GENERATIONS;
     app->watch = (struct app_watch){next->settings, next->targets, next->checker, app->store};
     if (old.checker != NULL)
         app_store_use(app->store, next->checker, next->settings->storage.history_ns, now_ns);
@@ -105,15 +116,13 @@ static void generation_use(struct app *app, const struct generation *next, int64
     app_web_use(&app->web, app->now.checker);
 }
 
-/* Loads and builds; the first takes over from the store, the others from the one that runs. Nothing has
- * changed on failure. */
-static enum status generation_load(struct app *app, struct problems *problems) {
-    int64_t now_ns = clock_now_ns();
-    struct settings *settings = NULL;
+/* Builds the next generation, which the first time takes over from the store, later from the one that runs.
+ * Nothing has changed on failure. */
+static enum status generation_next(struct app *app, const struct settings *base,
+                                   const struct sources *sources, struct problems *problems, int64_t now_ns,
+                                   struct generation *out) {
     struct generation next = {.settings = NULL};
-    enum status status = app_config_load(app->cli->config_file, app->catalog, problems, &settings);
-    if (status == STATUS_OK)
-        status = generation_build(app, settings, app->generation + 1, problems, now_ns, &next);
+    enum status status = generation_build(app, base, sources, problems, now_ns, &next);
     if (status == STATUS_OK)
         status = app->now.checker != NULL ? checker_carry(next.checker, app->now.checker, now_ns)
                                           : open_store(app, next.checker, now_ns);
@@ -121,14 +130,61 @@ static enum status generation_load(struct app *app, struct problems *problems) {
         status = app_store_recall(app->store, next.checker, app->now.checker, now_ns);
     if (status == STATUS_OK)
         status = app_ask_servers(app->resolver, next.checker);
-    if (status != STATUS_OK) {
-        if (!problems_failed(problems))
-            problems_error(problems, 0, 0, "not enough memory for this configuration");
-        generation_free(&next);
-        return status;
+    if (status == STATUS_OK) {
+        *out = next;
+        return STATUS_OK;
     }
-    generation_use(app, &next, now_ns);
-    return STATUS_OK;
+    if (!problems_failed(problems))
+        problems_error(problems, 0, 0, "not enough memory for this configuration");
+    generation_free(&next);
+    return status;
+}
+
+/* Loads the configuration and goes over to it, or changes nothing. */
+static enum status generation_load(struct app *app, struct problems *problems) {
+    int64_t now_ns = clock_now_ns();
+    struct settings *base = NULL;
+    struct sources *sources = NULL;
+    struct generation next;
+    enum status status = app_config_load(app->cli->config_file, app->catalog, problems, &base);
+    if (status == STATUS_OK)
+        status = app_sources_begin(&app->sources, base, &sources);
+    if (status == STATUS_OK)
+        status = generation_next(app, base, sources, problems, now_ns, &next);
+    if (status == STATUS_OK) {
+        struct settings *old = app->base;
+        generation_use(app, &next, now_ns);
+        app->base = base;
+        app_sources_use(&app->sources, &sources);
+        base = old;
+    }
+    sources_free(sources);
+    settings_free(base);
+    return status;
+}
+
+/* Goes over to what the sources of the running configuration say now. */
+static void use_sources(struct app *app) {
+    int64_t began_ns = clock_now_ns();
+    struct generation next;
+    struct problems *problems = malloc(sizeof *problems);
+    enum status status = STATUS_NO_MEMORY;
+    if (problems != NULL) {
+        problems_init(problems);
+        status = generation_next(app, app->base, app->sources.now, problems, began_ns, &next);
+        app_problems_log(app_config_name(app->cli->config_file), problems);
+        problems_release(problems);
+        free(problems);
+    }
+    if (status == STATUS_OK)
+        generation_use(app, &next, began_ns);
+    else
+        log_write(LOG_ERROR,
+                  "what groups get from outside the configuration has changed, but cannot be used: the "
+                  "addresses stay as they were, and it is tried again in a minute",
+                  NULL);
+    int64_t ended_ns = clock_now_ns();
+    app_sources_settled(&app->sources, status == STATUS_OK, ended_ns - began_ns, ended_ns);
 }
 
 /* The program's own events. */
@@ -183,6 +239,8 @@ static void on_answer(void *context, uint64_t cookie, enum resolver_outcome outc
 
 static int64_t on_turn(void *context, int64_t now_ns) {
     struct app *app = context;
+    if (app_sources_are_due(&app->sources, now_ns))
+        use_sources(app);
     app_web_probed(&app->web); /* before others may take the place of what has ended */
     int64_t web_ns = app_web_turn(&app->web, now_ns);
     int64_t wake_ns = checker_turn(app->now.checker, now_ns);
@@ -203,6 +261,8 @@ static int64_t on_turn(void *context, int64_t now_ns) {
         wake_ns = resolver_ns;
     if (store_ns < wake_ns)
         wake_ns = store_ns;
+    if (app_sources_wake_ns(&app->sources) < wake_ns)
+        wake_ns = app_sources_wake_ns(&app->sources);
     return checker_ns < wake_ns ? checker_ns : wake_ns;
 }
 
@@ -215,7 +275,7 @@ static void log_start(const struct app *app) {
     for (size_t i = 0; i < app->now.settings->n_lists; i++)
         enabled += app->now.settings->lists[i].enabled ? 1 : 0;
     (void)snprintf(lists, sizeof lists, "%zu", enabled);
-    (void)snprintf(groups, sizeof groups, "%zu", app->now.settings->n_groups);
+    (void)snprintf(groups, sizeof groups, "%zu", app->base->n_groups);
     app_plan_log(app->now.settings, app->now.targets);
     log_write(LOG_INFO, "rbl_exporter started", "version", version_text, "config",
               app_config_name(app->cli->config_file), "lists", lists, "groups", groups, "address",
@@ -303,6 +363,8 @@ static void stop(struct app *app) {
     resolver_free(app->resolver);
     app_store_close(app->store, CLOSE_NS, clock_now_ns());
     generation_free(&app->now);
+    app_sources_free(&app->sources);
+    settings_free(app->base);
     settings_free(app->embedded);
     loop_free(app->loop);
 }

@@ -33,8 +33,6 @@ static const char *const tiers[] = {"page", "warn", "info", NULL};
 #define TEXT_KEY(member)                                                                                     \
     .type = "a text", .read = settings_read_text, .default_text = "", .range = "",                           \
     IN(settings_dead, member), .flags = SCHEMA_REQUIRED | SCHEMA_CATALOG
-#define LATER_KEY                                                                                            \
-    .flags = SCHEMA_LATER, .type = "", .default_text = "", .range = "", .read = settings_read_nothing
 
 /* clang-format off */
 const struct schema_key settings_schema[] = {
@@ -50,7 +48,8 @@ const struct schema_key settings_schema[] = {
      .help = "The addresses that are watched."},
     {SECTION_TOP, "safelists", SECTION_KEY("a list of safelists", sequence), IN(settings_top, safelists),
      .help = "What has been put into the safelist of a mail system, to be told when it may go."},
-    {SECTION_TOP, "bounces", LATER_KEY, .help = ""},
+    {SECTION_TOP, "bounces", SECTION_KEY("a mapping", bounces),
+     .help = "How bounced addresses are watched (group `bounced`)."},
     {SECTION_TOP, "storage", SECTION_KEY("a mapping", storage),
      .help = "What is kept on disk, in the folder that `--storage.path` names."},
 
@@ -79,6 +78,11 @@ const struct schema_key settings_schema[] = {
 
     {SECTION_STORAGE, "history", DURATION(duration, SETTINGS_DAY_NS, 10 * YEAR), .default_text = "400d",
      IN(storage_settings, history_ns), .help = "How long events (listed, delisted, ...) are kept; at most 1,000,000 of them."},
+
+    {SECTION_BOUNCES, "keep", DURATION(duration, SECOND, YEAR), .default_text = "7d", IN(bounce_settings, keep_ns),
+     .help = "How long an address stays watched after its last bounce."},
+    {SECTION_BOUNCES, "limit", COUNT(count, 1, 100000), .default_text = "1000", IN(bounce_settings, limit),
+     .help = "Most bounced addresses watched at once; the one that bounced longest ago leaves."},
 
     {SECTION_BUDGET, "queries", COUNT(queries, 1, MOST_QUERIES), .default_text = "",
      .flags = SCHEMA_REQUIRED, IN(budget_settings, queries), .help = "Queries within any window of `per`."},
@@ -158,7 +162,7 @@ const struct schema_key settings_schema[] = {
     {SECTION_GROUP, "addresses", SECTION_KEY("a list of IPv4 and IPv6 addresses", addresses),
      .help = "Watched one by one, each with series of its own."},
     {SECTION_GROUP, "ranges", SECTION_KEY(RANGES, ranges),
-     .help = "Swept; series are per range, whatever its size. At most 2^24 addresses in one, 2^26 in all."},
+     .help = "Swept; series are per range, whatever its size. At most 2^24 addresses in one, 2^26 in all; a larger one of IPv6 only recognises bounced addresses."},
     {SECTION_GROUP, "ranges_date", SECTION_KEY("a date such as 2026-11-01", date), IN(group, ranges_date_days),
      .help = "When the ranges were published; a warning says so when that is long ago."},
     {SECTION_GROUP, "lists", .type = "a list of names of lists", .default_text = "every enabled list", .range = "",
@@ -167,9 +171,14 @@ const struct schema_key settings_schema[] = {
      IN(group, interval_ns), .help = "How often each of `addresses` is checked."},
     {SECTION_GROUP, "sweep_interval", DURATION(duration, SECOND, YEAR), .default_text = "that of `defaults`",
      IN(group, sweep_interval_ns), .help = "How often `ranges` are swept; as fast as the budgets allow."},
-    {SECTION_GROUP, "files", LATER_KEY, .help = ""},
-    {SECTION_GROUP, "spf", LATER_KEY, .help = ""},
-    {SECTION_GROUP, "only_ptr", LATER_KEY, .help = ""},
+    {SECTION_GROUP, "files", .type = "a list of paths, with * ? [...] as in a shell", .default_text = "", .range = "1 to 100",
+     .read = settings_read_files,
+     .help = "Files with more of both: an address (watched one by one) or a range a line, `#` begins a comment. Watched for changes."},
+    {SECTION_GROUP, "spf", .type = "a DNS name", .default_text = "", .range = "", .read = settings_read_spf,
+     .help = "The domain whose SPF record names more ranges; looked up at start and daily."},
+    {SECTION_GROUP, "only_ptr", .type = "a host name, * standing for anything", .default_text = "", .range = "",
+     .read = settings_read_only_ptr,
+     .help = "Addresses of the ranges with such a host name (PTR) are swept first, the rest with what is left."},
 
     {SECTION_SAFELIST, "name", SECTION_KEY(A_NAME, name), .flags = SCHEMA_REQUIRED, IN(safelist, name),
      .help = "The safelist's name in metrics; unique."},
@@ -248,6 +257,7 @@ void settings_reference(struct buf *out) {
         [SECTION_RESOLVER] = "`resolver`",
         [SECTION_DEFAULTS] = "`defaults`",
         [SECTION_STORAGE] = "`storage`",
+        [SECTION_BOUNCES] = "`bounces`",
         [SECTION_BUDGET] = "Each of `budgets`",
         [SECTION_LIST] = "Each of `lists`",
         [SECTION_LIST_BUDGET] = "`budget` of a list",
@@ -261,8 +271,7 @@ void settings_reference(struct buf *out) {
         buf_addf(out, "%s### %s\n\n| key | takes | default | range | what it does |\n|---|---|---|---|---|\n",
                  section > 0 ? "\n" : "", titles[section]);
         for (size_t i = 0; i < settings_schema_size; i++)
-            if (settings_schema[i].section == section &&
-                !(settings_schema[i].flags & (SCHEMA_LATER | SCHEMA_CATALOG)))
+            if (settings_schema[i].section == section && !(settings_schema[i].flags & SCHEMA_CATALOG))
                 add_row(out, &settings_schema[i]);
     }
 }

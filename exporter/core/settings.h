@@ -27,6 +27,9 @@ enum {
     SETTINGS_MAX_SAFELISTS = 1000,
     SETTINGS_NAME_MAX = 63,
     SETTINGS_TICKET_MAX = 200,    /* bytes */
+    SETTINGS_MAX_FILES = 100,     /* patterns in one group */
+    SETTINGS_PATH_MAX = 4095,     /* bytes */
+    SETTINGS_HOST_MAX = 253,      /* bytes of a host name in text */
     SETTINGS_MAX_RANGE = 1 << 24, /* addresses in one range */
     SETTINGS_MAX_TOTAL = 1 << 26, /* addresses in all ranges together, overlaps counted twice */
 };
@@ -53,6 +56,9 @@ struct budget_settings {
     int64_t per_ns;
 };
 
+/* The group of addresses that bounces named; no other may have its name. */
+#define SETTINGS_BOUNCED "bounced"
+
 struct group_range {
     struct ip_range range;
     const char *label; /* canonical CIDR, else a-b */
@@ -64,11 +70,18 @@ struct group {
     size_t n_addresses;
     const struct group_range *ranges; /* as configured, no duplicates */
     size_t n_ranges;
+    const struct ip_range
+        *recognised; /* of IPv6 and too large to be swept: addresses in them are the group's */
+    size_t n_recognised;
     const bool
         *lists; /* by index of settings.lists: whether the group is checked on it (never a disabled one) */
     int64_t interval_ns;
     int64_t sweep_interval_ns;
     int64_t ranges_date_days; /* when the ranges were published, in days since 1970-01-01; -1: not said */
+    const char *const *files; /* patterns of files with more addresses and ranges, as glob(7) has them */
+    size_t n_files;
+    const char *spf;      /* the domain whose SPF record has more ranges; NULL: none */
+    const char *only_ptr; /* senders are the addresses of the ranges whose host name is so; NULL: all are */
 };
 
 /* The share of a safelisted range that has to be known before it may go. */
@@ -90,11 +103,17 @@ struct storage_settings {
     int64_t history_ns; /* how long events are kept */
 };
 
+struct bounce_settings {
+    int64_t keep_ns; /* how long a bounced address stays watched after its last bounce */
+    unsigned limit;  /* so many of them at most */
+};
+
 struct settings {
     struct arena arena;
     struct resolver_settings resolver;
     struct default_settings defaults;
     struct storage_settings storage;
+    struct bounce_settings bounces;
     const struct budget_settings *budgets;
     size_t n_budgets;
     const struct list *lists; /* disabled ones too, in the order of the file */

@@ -130,8 +130,21 @@ static bool read_range(struct settings_reader *r, const struct node *item, struc
     return false;
 }
 
+/* IPv6 is too large to be swept: such a range tells which bounced addresses are the group's. */
+static bool is_recognised_only(const struct ip_range *range) {
+    return range->first.family == IP_V6 && ip_range_count(range) > SETTINGS_MAX_RANGE;
+}
+
 static bool read_swept_range(struct settings_reader *r, const struct node *item, struct ip_range *out) {
-    return read_range(r, item, out) && is_sweepable(r, item, out);
+    if (!read_range(r, item, out))
+        return false;
+    if (!is_recognised_only(out))
+        return is_sweepable(r, item, out);
+    char shown[SETTINGS_SHOWN_SIZE];
+    problems_warn(r->problems, item->line, item->column,
+                  "range %s is too large to be swept: it only serves to recognise bounced addresses",
+                  settings_show(item, shown));
+    return true;
 }
 
 static const char *label_of(struct settings_reader *r, const struct ip_range *range) {
@@ -142,8 +155,8 @@ static const char *label_of(struct settings_reader *r, const struct ip_range *ra
     return label;
 }
 
-const struct group_range *settings_read_range_list(struct settings_reader *r, const struct schema_key *key,
-                                                   const struct node *value, bool swept, size_t *n_out) {
+struct group_range *settings_read_range_list(struct settings_reader *r, const struct schema_key *key,
+                                             const struct node *value, bool swept, size_t *n_out) {
     size_t n = 0;
     struct entry *entries = read_items(r, key, value, swept ? read_swept_range : read_range, &n);
     struct group_range *ranges = entries ? settings_alloc(r, n, sizeof *ranges) : NULL;
@@ -158,10 +171,25 @@ const struct group_range *settings_read_range_list(struct settings_reader *r, co
     return ranges;
 }
 
+/* Those that are too large to be swept are put aside. */
+static void part_ranges(struct settings_reader *r, struct group_range *ranges, size_t n,
+                        struct group *group) {
+    struct ip_range *recognised = settings_alloc(r, n, sizeof *recognised);
+    for (size_t i = 0; recognised && i < n; i++)
+        if (is_recognised_only(&ranges[i].range))
+            recognised[group->n_recognised++] = ranges[i].range;
+        else
+            ranges[group->n_ranges++] = ranges[i];
+    group->ranges = ranges;
+    group->recognised = recognised;
+}
+
 void settings_read_ranges(struct settings_reader *r, const struct schema_key *key, const struct node *value,
                           void *target) {
-    struct group *group = target;
-    group->ranges = settings_read_range_list(r, key, value, true, &group->n_ranges);
+    size_t n = 0;
+    struct group_range *ranges = settings_read_range_list(r, key, value, true, &n);
+    if (ranges)
+        part_ranges(r, ranges, n, target);
 }
 
 static size_t find_list(const struct settings_reader *r, const char *name) {
@@ -264,10 +292,16 @@ void settings_read_group(struct settings_reader *r, const struct node *node, str
     memset(r->first_of_family, 0, sizeof r->first_of_family);
     if (!out->lists || !settings_read_section(r, SECTION_GROUP, "a group", node, out))
         return;
-    if (!node_find(node, "addresses") && !node_find(node, "ranges"))
-        settings_error(r, node, "group \"%s\" has neither \"addresses\" nor \"ranges\"", out->name);
+    bool sources = node_find(node, "files") || node_find(node, "spf");
+    if (!node_find(node, "addresses") && !node_find(node, "ranges") && !sources)
+        settings_error(r, node, "group \"%s\" has none of \"addresses\", \"ranges\", \"files\" and \"spf\"",
+                       out->name);
     if (node_find(node, "ranges_date") && !node_find(node, "ranges"))
         settings_error(r, node_find(node, "ranges_date")->key,
                        "\"ranges_date\" is of no use without \"ranges\"");
+    if (node_find(node, "only_ptr") && !node_find(node, "ranges") && !sources)
+        settings_error(
+            r, node_find(node, "only_ptr")->key,
+            "\"only_ptr\" is about ranges: it is of no use without \"ranges\", \"files\" or \"spf\"");
     check_families(r, node, out);
 }

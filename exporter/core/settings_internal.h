@@ -19,6 +19,7 @@ enum schema_section {
     SECTION_RESOLVER,    /* struct resolver_settings */
     SECTION_DEFAULTS,    /* struct default_settings */
     SECTION_STORAGE,     /* struct storage_settings */
+    SECTION_BOUNCES,     /* struct bounce_settings */
     SECTION_BUDGET,      /* struct budget_settings */
     SECTION_LIST,        /* struct list */
     SECTION_LIST_BUDGET, /* struct list */
@@ -34,7 +35,6 @@ enum schema_flags {
     SCHEMA_REQUIRED = 1,
     SCHEMA_CATALOG = 2, /* only in config/lists.yml */
     SCHEMA_USER = 4,    /* not in config/lists.yml */
-    SCHEMA_LATER = 8,   /* known, and refused as not supported yet */
 };
 
 struct settings_reader;
@@ -80,6 +80,7 @@ struct settings_reader {
 struct settings_top {
     struct resolver_settings resolver;
     struct storage_settings storage;
+    struct bounce_settings bounces;
     const struct node *budgets;
     const struct node *lists;
     const struct node *groups;
@@ -134,6 +135,8 @@ bool settings_wants_suggestion(const struct settings_reader *r);
 #define SETTINGS_DAY_NS (86400 * SETTINGS_SECOND_NS)
 /* Whether `text` may be the name of a list, group, budget or answer. */
 bool settings_is_name(const char *text);
+/* Whether C0, DEL or C1 is in it: a label, a page or a message must not be steered by it. */
+bool settings_has_control(const char *text);
 /* Decimal digits only, no leading zeros; false if it is none or above `max`. */
 bool settings_parse_number(const char *text, uint64_t max, uint64_t *out);
 /* A duration as Prometheus writes it (1h30m); false if it is none or beyond 292 years. */
@@ -155,7 +158,7 @@ schema_read settings_read_nothing;
 
 /* --- settings_server.c: nameservers, and the sections that hold little else --- */
 schema_read settings_read_resolver_nameservers, settings_read_list_nameservers;
-schema_read settings_read_resolver, settings_read_defaults, settings_read_storage;
+schema_read settings_read_resolver, settings_read_defaults, settings_read_storage, settings_read_bounces;
 
 /* --- settings_codes.c: what answers mean --- */
 schema_read settings_read_codes, settings_read_refused, settings_read_ignored;
@@ -186,13 +189,16 @@ schema_read settings_read_addresses, settings_read_ranges, settings_read_group_l
 void settings_read_group(struct settings_reader *r, const struct node *node, struct group *out);
 /* Reads a sequence of ranges, and reports those that are given twice; `swept`: they count for the limits of
  * what can be swept. NULL: there is none, which is reported. */
-const struct group_range *settings_read_range_list(struct settings_reader *r, const struct schema_key *key,
-                                                   const struct node *value, bool swept, size_t *n_out);
+struct group_range *settings_read_range_list(struct settings_reader *r, const struct schema_key *key,
+                                             const struct node *value, bool swept, size_t *n_out);
 
 /* Reads a sequence of names of lists, by index of r->lists: whether it is named, and enabled. `who` is not
  * checked on those that are not, which is warned of: "the group". NULL: there is none, which is reported. */
 bool *settings_read_list_names(struct settings_reader *r, const struct schema_key *key,
                                const struct node *value, const char *who);
+
+/* --- settings_source.c: where a group's addresses come from besides --- */
+schema_read settings_read_files, settings_read_spf, settings_read_only_ptr;
 
 /* --- settings_safelist.c: safelists --- */
 schema_read settings_read_safelist_ranges, settings_read_safelist_lists, settings_read_added,

@@ -105,6 +105,9 @@ static void read_lists(struct settings_reader *r, const struct catalog *catalog,
 
 static void check_group_name(struct settings_reader *r, const struct group *groups, size_t n,
                              const struct node *first, const struct node *node) {
+    if (strcmp(groups[n].name, SETTINGS_BOUNCED) == 0)
+        settings_error(r, node, "the name \"%s\" is taken by the group of bounced addresses; choose another",
+                       groups[n].name);
     for (size_t i = 0; i < n && groups[n].name[0]; i++, first = first->next)
         if (strcmp(groups[i].name, groups[n].name) == 0) {
             settings_error(r, node, "a second group is named \"%s\"; the first is on line %u", groups[n].name,
@@ -170,6 +173,7 @@ static void read_all(struct settings_reader *r, const struct node *root, const s
     struct settings_top top = {
         .resolver = {.timeout_ns = 2 * SETTINGS_SECOND_NS, .attempts = 3},
         .storage = {.history_ns = 400 * SETTINGS_DAY_NS},
+        .bounces = {.keep_ns = 7 * SETTINGS_DAY_NS, .limit = 1000},
     };
     if (!settings_read_section(r, SECTION_TOP, "the configuration", root, &top))
         return;
@@ -183,6 +187,7 @@ static void read_all(struct settings_reader *r, const struct node *root, const s
     out->resolver = top.resolver;
     out->defaults = r->defaults;
     out->storage = top.storage;
+    out->bounces = top.bounces;
     out->budgets = r->budgets;
     out->n_budgets = r->n_budgets;
     if (!problems_failed(r->problems)) {

@@ -40,16 +40,9 @@ void settings_read_added(struct settings_reader *r, const struct schema_key *key
 }
 
 /* C0, DEL and C1; a label or a page must not be steered by it. */
-static bool has_control(const char *text) {
-    for (const unsigned char *at = (const unsigned char *)text; *at; at++)
-        if (*at < ' ' || *at == 0x7f || (at[0] == 0xc2 && at[1] < 0xa0))
-            return true;
-    return false;
-}
-
 void settings_read_ticket(struct settings_reader *r, const struct schema_key *key, const struct node *value,
                           void *target) {
-    if (value->type != NODE_SCALAR || value->len == 0 || has_control(value->text))
+    if (value->type != NODE_SCALAR || value->len == 0 || settings_has_control(value->text))
         settings_wrong(r, key, value);
     else if (value->len > SETTINGS_TICKET_MAX)
         settings_error(r, value, "\"%s\" has %zu bytes; at most %d are shown as a label", key->name,

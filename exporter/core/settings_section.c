@@ -127,7 +127,7 @@ const char *settings_range_text(const struct schema_key *key, char *out, size_t 
 
 /* Whether a key of the table may be used in the file that is read. */
 static bool is_known_here(const struct settings_reader *r, const struct schema_key *key) {
-    return !(key->flags & (r->in_catalog ? SCHEMA_USER | SCHEMA_LATER : SCHEMA_CATALOG));
+    return !(key->flags & (r->in_catalog ? SCHEMA_USER : SCHEMA_CATALOG));
 }
 
 static const struct schema_key *find_key(const struct settings_reader *r, enum schema_section section,
@@ -145,7 +145,7 @@ static void refuse_unknown(struct settings_reader *r, enum schema_section sectio
     const char *near = NULL;
     for (size_t i = 0; i < settings_schema_size && settings_wants_suggestion(r); i++) {
         const struct schema_key *known = &settings_schema[i];
-        if (known->section == section && is_known_here(r, known) && !(known->flags & SCHEMA_LATER))
+        if (known->section == section && is_known_here(r, known))
             near = settings_nearer(key->text, near, known->name);
     }
     char hint[96];
@@ -156,13 +156,9 @@ static void refuse_unknown(struct settings_reader *r, enum schema_section sectio
 
 /* Whether the value of a known key can be given to its reader. */
 static bool can_read(struct settings_reader *r, const struct schema_key *key, const struct node *value) {
-    if (key->flags & SCHEMA_LATER)
-        settings_error(r, value->key, "\"%s\" is not supported yet by this version", key->name);
-    else if (node_is_null(value))
+    if (node_is_null(value))
         settings_error(r, value, "\"%s\" has no value; expected %s", key->name, key->type);
-    else
-        return true;
-    return false;
+    return !node_is_null(value);
 }
 
 bool settings_read_section(struct settings_reader *r, enum schema_section section, const char *what,

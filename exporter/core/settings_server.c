@@ -143,3 +143,9 @@ void settings_read_storage(struct settings_reader *r, const struct schema_key *k
     struct settings_top *top = target;
     settings_read_section(r, SECTION_STORAGE, key->name, value, &top->storage);
 }
+
+void settings_read_bounces(struct settings_reader *r, const struct schema_key *key, const struct node *value,
+                           void *target) {
+    struct settings_top *top = target;
+    settings_read_section(r, SECTION_BOUNCES, key->name, value, &top->bounces);
+}

@@ -35,6 +35,13 @@ bool settings_is_name(const char *text) {
     return len > 0;
 }
 
+bool settings_has_control(const char *text) {
+    for (const unsigned char *at = (const unsigned char *)text; *at; at++)
+        if (*at < ' ' || *at == 0x7f || (at[0] == 0xc2 && at[1] < 0xa0))
+            return true;
+    return false;
+}
+
 bool settings_parse_number(const char *text, uint64_t max, uint64_t *out) {
     uint64_t value = 0;
     if (!is_digit(text[0]) || (text[0] == '0' && text[1]))
