@@ -5,9 +5,12 @@
 
 #include <string.h>
 
-#define PAUSE_NS (INT64_C(1000) * 1000000)  /* between two changes */
-#define AGAIN_NS (INT64_C(60) * 1000000000) /* after one that could not be */
-enum { SHARE = 20 /* of the time, one part at most goes into changes */ };
+#define PAUSE_NS (INT64_C(1000) * 1000000) /* between two changes at least */
+#define MOST_NS (INT64_C(60) * 1000000000) /* when they do not end, and after one that could not be */
+enum {
+    SHARE = 20, /* of the time, one part at most goes into changes */
+    QUIET = 4,  /* pauses without a change, and it is quiet again */
+};
 
 /* Files are read anew by who watches them. */
 static enum status copy_group(const struct app_sources *s, const struct group *group, struct sources *out) {
@@ -32,7 +35,7 @@ enum status app_sources_begin(const struct app_sources *s, const struct settings
 
 void app_sources_use(struct app_sources *s, struct sources **next) {
     sources_free(s->now);
-    *s = (struct app_sources){.now = *next};
+    *s = (struct app_sources){.now = *next, .wait_ns = s->wait_ns, .pause_ns = s->pause_ns};
     *next = NULL;
 }
 
@@ -61,7 +64,11 @@ int64_t app_sources_wake_ns(const struct app_sources *s) {
 }
 
 void app_sources_settled(struct app_sources *s, bool ok, int64_t took_ns, int64_t now_ns) {
-    int64_t pause_ns = took_ns * SHARE > PAUSE_NS ? took_ns * SHARE : PAUSE_NS;
+    bool quiet = now_ns - s->wait_ns > QUIET * s->pause_ns;
+    int64_t pause_ns = quiet ? PAUSE_NS : s->pause_ns * 2;
+    if (pause_ns < took_ns * SHARE)
+        pause_ns = took_ns * SHARE;
+    s->pause_ns = ok && pause_ns < MOST_NS ? pause_ns : MOST_NS;
+    s->wait_ns = now_ns + s->pause_ns;
     s->changed = !ok;
-    s->wait_ns = now_ns + (ok ? pause_ns : AGAIN_NS);
 }

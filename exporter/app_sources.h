@@ -18,6 +18,7 @@ struct app_sources {
     struct sources *now; /* of the running configuration; NULL: there is none yet */
     bool changed;        /* something new is in it, which the program does not run with yet */
     int64_t wait_ns;     /* not to go over to it before */
+    int64_t pause_ns;    /* between the last two times */
 };
 
 /* What the groups of `base`, a configuration that is not in force yet, get: what they had, as far as it is
@@ -36,7 +37,9 @@ bool app_sources_put(struct app_sources *s, const char *group, enum source_kind 
 bool app_sources_are_due(const struct app_sources *s, int64_t now_ns);
 /* When that will be; INT64_MAX: there is nothing new. */
 int64_t app_sources_wake_ns(const struct app_sources *s);
-/* The program went over to it, which took `took_ns` (then it is let alone for some time), or could not. */
+/* The program went over to it, which took `took_ns`, or could not. Then it is let alone for a second, which
+ * grows to a minute while there is always something new: what was under way is asked again, and what is known
+ * of each address is written anew. */
 void app_sources_settled(struct app_sources *s, bool ok, int64_t took_ns, int64_t now_ns);
 
 #endif

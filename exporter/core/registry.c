@@ -141,17 +141,23 @@ uint8_t registry_cell_score(const struct registry_list *l, uint32_t index) {
     return l->scores != NULL ? l->scores[index] : (uint8_t)REGISTRY_NO_SCORE;
 }
 
-void registry_cell_put(struct registry_list *l, uint32_t index, unsigned state, uint8_t score) {
+void registry_cell_put_at(struct registry_list *l, uint32_t index, int32_t segment, unsigned state,
+                          uint8_t score) {
     unsigned before = l->states[index];
     state = (state & ~(unsigned)CELL_MARKS) | (before & CELL_MARKS);
-    if (index < l->set->n_swept) {
-        struct registry_count *c = &l->counts[target_span_of(l->set, index)->segment];
+    if (segment != TARGET_NO_SEGMENT) {
+        struct registry_count *c = &l->counts[segment];
         count_cell(c, before, registry_cell_score(l, index), (uint32_t)-1);
         count_cell(c, state, score, 1);
     }
     l->states[index] = (uint8_t)state;
     if (l->scores != NULL)
         l->scores[index] = score;
+}
+
+void registry_cell_put(struct registry_list *l, uint32_t index, unsigned state, uint8_t score) {
+    int32_t segment = index < l->set->n_swept ? target_span_of(l->set, index)->segment : TARGET_NO_SEGMENT;
+    registry_cell_put_at(l, index, segment, state, score);
 }
 
 void registry_cell_set(struct registry_list *l, uint32_t index, unsigned state, uint8_t score) {

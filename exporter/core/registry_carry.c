@@ -41,33 +41,50 @@ static void carry_entry(struct registry *r, uint32_t list, const struct list *ol
     to->txt = from->txt != NULL ? strdup(from->txt) : NULL; /* a reason is worth no failure */
 }
 
+/* One list, as it was and as it is to be. */
+struct carry {
+    struct registry *r;
+    uint32_t list;
+    const struct registry *old;
+    uint32_t old_list;
+};
+
 /* Pending flips are not carried: their looks were for the old codes and nameservers; the checker
  * has them looked at again. */
-static enum status carry_cells(struct registry *r, uint32_t list, const struct registry *old,
-                               uint32_t old_list, const struct target_span *span) {
-    struct registry_list *l = &r->lists[list];
-    const struct registry_list *o = &old->lists[old_list];
-    for (uint32_t i = 0; i < span->count; i++) {
-        struct ip ip = ip_add(span->first, i);
-        uint32_t from = target_index(o->set, &ip);
-        if (from == UINT32_MAX || (o->states[from] & CELL_VERDICT) == REGISTRY_UNKNOWN)
-            continue;
-        uint32_t index = span->base + i;
-        unsigned state = o->states[from];
-        if (index >= l->set->n_swept)
-            state &= ~(unsigned)(CELL_SAMPLED | CELL_SAMPLE_LISTED);
-        registry_cell_put(l, index, state, registry_cell_score(o, from));
-        const struct registry_entry *entry = registry_entry_find(old, old_list, from);
-        if (entry == NULL) {
-            l->stamps[index] = o->stamps[from];
-            continue;
-        }
-        struct registry_entry *copy = registry_entry_make(r, list, index);
-        if (copy == NULL)
-            return STATUS_NO_MEMORY;
-        carry_entry(r, list, o->list, entry, copy);
+static enum status carry_cell(const struct carry *c, uint32_t from, uint32_t index, int32_t segment) {
+    struct registry_list *l = &c->r->lists[c->list];
+    const struct registry_list *o = &c->old->lists[c->old_list];
+    unsigned state = o->states[from];
+    if ((state & CELL_VERDICT) == REGISTRY_UNKNOWN)
+        return STATUS_OK;
+    bool tracked = (state & CELL_TRACKED) != 0;
+    if (segment == TARGET_NO_SEGMENT)
+        state &= ~(unsigned)(CELL_SAMPLED | CELL_SAMPLE_LISTED);
+    registry_cell_put_at(l, index, segment, state, registry_cell_score(o, from));
+    if (!tracked) {
+        l->stamps[index] = o->stamps[from];
+        return STATUS_OK;
     }
+    struct registry_entry *copy = registry_entry_make(c->r, c->list, index);
+    if (copy == NULL)
+        return STATUS_NO_MEMORY;
+    carry_entry(c->r, c->list, o->list, registry_entry_find(c->old, c->old_list, from), copy);
     return STATUS_OK;
+}
+
+/* In runs of neighbours that were neighbours before: there may be millions of cells. */
+static enum status carry_span(const struct carry *c, const struct target_span *span) {
+    const struct target_set *before = c->old->lists[c->old_list].set;
+    enum status status = STATUS_OK;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < span->count && status == STATUS_OK; i += n) {
+        struct ip ip = ip_add(span->first, i);
+        uint32_t from;
+        n = target_index_run(before, &ip, span->count - i, &from);
+        for (uint32_t k = 0; from != UINT32_MAX && k < n && status == STATUS_OK; k++)
+            status = carry_cell(c, from + k, span->base + i + k, span->segment);
+    }
+    return status;
 }
 
 static void carry_flips(struct registry *r, uint32_t list, const struct registry *old, uint32_t old_list) {
@@ -123,8 +140,9 @@ enum status registry_carry(struct registry *r, const struct registry *old, regis
         carry_flips(r, i, old, from);
         registry_safelists_carry(r, i, old, from, registry_stamp(r, now_ns));
         enum status status = STATUS_OK;
+        const struct carry carry = {r, i, old, from};
         for (uint32_t s = 0; status == STATUS_OK && s < l->set->n_spans; s++)
-            status = carry_cells(r, i, old, from, &l->set->spans[s]);
+            status = carry_span(&carry, &l->set->spans[s]);
         carry_marks(l, o);
         if (status == STATUS_OK)
             status = registry_journal_carry(r, i, old, from, map, context);

@@ -11,7 +11,10 @@
 /* Sets flags, verdict and score of a cell, keeping the counts of its segment; CELL_MARKS are left as they
  * are. The store need not be told. */
 void registry_cell_put(struct registry_list *l, uint32_t index, unsigned state, uint8_t score);
-/* The same for what the store has to be told. */
+/* The same where the segment of `index` is known (TARGET_NO_SEGMENT: it has none). */
+void registry_cell_put_at(struct registry_list *l, uint32_t index, int32_t segment, unsigned state,
+                          uint8_t score);
+/* The same as registry_cell_put() for what the store has to be told. */
 void registry_cell_set(struct registry_list *l, uint32_t index, unsigned state, uint8_t score);
 uint8_t registry_cell_score(const struct registry_list *l, uint32_t index);
 /* Sets when the cell was last checked, where registry_cell_stamp() finds it. */

@@ -368,6 +368,15 @@ uint32_t target_index(const struct target_set *set, const struct ip *ip) {
     return find_in_spans(set->spans + set->n_segment_spans, 0, set->n_spans - set->n_segment_spans, ip);
 }
 
+uint32_t target_index_run(const struct target_set *set, const struct ip *ip, uint32_t most, uint32_t *index) {
+    *index = target_index(set, ip);
+    if (*index == UINT32_MAX)
+        return 1;
+    const struct target_span *span = target_span_of(set, *index);
+    uint32_t left = span->count - (*index - span->base);
+    return left < most ? left : most;
+}
+
 bool target_group_covers(const struct targets *targets, uint32_t group, uint32_t list) {
     const struct group *g = &targets->settings->groups[group];
     const struct list *l = &targets->settings->lists[list];

@@ -89,6 +89,9 @@ void targets_free(struct targets *targets); /* NULL allowed */
 struct ip target_ip(const struct target_set *set, uint32_t index);
 /* The index of `ip`, or UINT32_MAX if the set does not hold it. */
 uint32_t target_index(const struct target_set *set, const struct ip *ip);
+/* The same of the first of up to `most` neighbours (at least one) that begin at `ip`, in *index; returns how
+ * many of them it holds under consecutive indexes, or, if it does not hold `ip`, one. */
+uint32_t target_index_run(const struct target_set *set, const struct ip *ip, uint32_t most, uint32_t *index);
 /* The range of `group` with the label, in `targets->ranges`; UINT32_MAX: none. `hint` is where it may be. */
 uint32_t target_range_find(const struct targets *targets, uint32_t group, const char *label, uint32_t hint);
 /* The longest run of addresses that span *i begins, with consecutive indexes, whatever segments it is cut

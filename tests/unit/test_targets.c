@@ -64,6 +64,16 @@ static void index_and_address_are_inverse(void **state) {
     for (uint32_t i = 0; i < set->n; i++) {
         struct ip ip = target_ip(set, i);
         assert_int_equal(target_index(set, &ip), i);
+        uint32_t index = 0;
+        uint32_t n = target_index_run(set, &ip, 3, &index);
+        assert_int_equal(index, i);
+        assert_in_range(n, 1, 3);
+        for (uint32_t k = 0; k < n; k++) {
+            struct ip next = ip_add(ip, k);
+            assert_int_equal(target_index(set, &next), i + k);
+        }
+        const struct target_span *span = target_span_of(set, i);
+        assert_int_equal(n, span->count - (i - span->base) < 3 ? span->count - (i - span->base) : 3);
     }
     static const char *const strangers[] = {
         "10.0.0.16",   "9.255.255.255", "10.1.0.4", "192.0.2.9", "192.0.2.11",
@@ -71,7 +81,10 @@ static void index_and_address_are_inverse(void **state) {
     for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++) {
         struct ip ip = fixture_ip(strangers[i]);
         print_message("# %s\n", strangers[i]);
+        uint32_t index = 0;
         assert_int_equal(target_index(set, &ip), UINT32_MAX);
+        assert_int_equal(target_index_run(set, &ip, 3, &index), 1);
+        assert_int_equal(index, UINT32_MAX);
     }
     fixture_release(&f);
 }
