@@ -204,7 +204,8 @@ schema_read settings_read_files, settings_read_spf, settings_read_only_ptr;
 schema_read settings_read_safelist_ranges, settings_read_safelist_lists, settings_read_added,
     settings_read_ticket;
 void settings_read_safelists(struct settings_reader *r, const struct node *node, struct settings *out);
-/* Warns of ranges that are not, or not whole, in groups that are checked on a block list. `node` is what was
+/* Warns of ranges that are not, or not whole, in groups that are checked on a block list, unless a group has
+ * addresses from files or an SPF record. `node` is what was
  * read. */
 void settings_warn_of_unwatched(struct settings_reader *r, const struct settings *settings,
                                 const struct node *node);

@@ -224,13 +224,21 @@ static void warn_of_all(struct settings_reader *r, const struct settings *settin
     }
 }
 
+/* What files and SPF records say is not known yet, so nothing can be said of what nobody watches. */
+static bool has_sources(const struct settings *settings) {
+    for (size_t i = 0; i < settings->n_groups; i++)
+        if (settings->groups[i].n_files > 0 || settings->groups[i].spf)
+            return true;
+    return false;
+}
+
 void settings_warn_of_unwatched(struct settings_reader *r, const struct settings *settings,
                                 const struct node *node) {
     size_t n = 0;
     size_t n_safelisted = 0;
     for (size_t i = 0; i < settings->n_safelists; i++)
         n_safelisted += settings->safelists[i].n_ranges;
-    if (n_safelisted == 0)
+    if (n_safelisted == 0 || has_sources(settings))
         return;
     struct settings_swept *all = settings_collect_ranges(settings, true, &n);
     struct ip_range *ranges = calloc(n + 1, sizeof *ranges);

@@ -98,6 +98,9 @@ static const struct row warnings[] = {
      "nobody watches 192.0.2.16/28: no group that is checked on its \"lists\" has any of it"},
     {"safelists: [{name: s, ranges: [192.0.2.16/28], lists: [one, both]}]" TWO_LISTS, "1:32", "\"both\" is asked about only 0 of the 16 addresses"},
     {"safelists: [{name: s, ranges: [192.0.2.16/28]}]" TWO_LISTS, NULL, ""},
+    /* files and an SPF record may have it */
+    {"safelists: [{name: s, ranges: [198.51.100.0/24]}]" LISTS "\ngroups: [{name: g, files: [a.txt]}]", NULL, ""},
+    {"safelists: [{name: s, ranges: [198.51.100.0/24]}]" LISTS "\ngroups: [{name: g, spf: example.net}]", NULL, ""},
     {SAFELIST("ranges: [40.107.%.%], lists: [one, off]"), "1:58", "list \"off\" is disabled; the safelist is not checked on it"},
 };
 /* clang-format on */
