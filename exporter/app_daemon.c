@@ -34,6 +34,8 @@
 #define CLOSE_NS (INT64_C(1200) * 1000000)
 /* Numbers of generations begin anew behind it, so that the highest bit of a cookie is never theirs. */
 enum { GENERATIONS = 1 << 15 };
+/* As long as a command that is about to end may hold the store when the program starts. */
+#define STORE_WAIT_NS (INT64_C(5) * 1000000000)
 
 struct generation {
     struct settings *settings; /* the configuration, and what its sources add */
@@ -100,7 +102,7 @@ static enum status generation_build(struct app *app, const struct settings *base
 
 /* Opens the store, and brings back what it holds. One that cannot be used is no failure. */
 static enum status open_store(struct app *app, struct checker *checker, int64_t now_ns) {
-    app->store = app_store_open(app->cli->storage_path, APP_STORE_ALL);
+    app->store = app_store_open(app->cli->storage_path, APP_STORE_ALL, STORE_WAIT_NS);
     return app->store != NULL ? app_store_restore(app->store, checker, now_ns) : STATUS_NO_MEMORY;
 }
 

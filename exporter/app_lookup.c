@@ -17,13 +17,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SECOND_NS INT64_C(1000000000)
 #define CLOSE_NS (5 * SECOND_NS)
 #define PROGRESS_NS (SECOND_NS / 4)
-#define RETRY_NS (SECOND_NS / 10)
 enum { TEXT_CAP = 1 << 20 };
 
 struct app_lookup {
@@ -142,18 +140,6 @@ static void say_what_is_not_asked(const struct app_lookup *a) {
     buf_release(&names);
 }
 
-/* Opens the store; who has it may end soon. */
-static void open_store(struct app_lookup *a) {
-    const struct timespec pause = {.tv_nsec = RETRY_NS};
-    int64_t until_ns = clock_now_ns() + a->request.wait_ns;
-    a->store = app_store_open(a->request.storage_path, APP_STORE_BUDGETS);
-    while (a->store != NULL && app_store_is_taken(a->store) && clock_now_ns() < until_ns) {
-        app_store_close(a->store, CLOSE_NS, clock_now_ns());
-        (void)nanosleep(&pause, NULL);
-        a->store = app_store_open(a->request.storage_path, APP_STORE_BUDGETS);
-    }
-}
-
 static bool prepare(struct app_lookup *a, int64_t now_ns) {
     enum status status = a->store != NULL ? build(a, false, now_ns) : STATUS_NO_MEMORY;
     const struct check_request request = {
@@ -265,7 +251,7 @@ struct app_lookup *app_lookup_new(const struct app_lookup_request *request) {
         app_lookup_free(a);
         return NULL;
     }
-    open_store(a);
+    a->store = app_store_open(a->request.storage_path, APP_STORE_BUDGETS, request->wait_ns);
     if (!prepare(a, clock_now_ns())) {
         app_lookup_free(a);
         return NULL;

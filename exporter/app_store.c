@@ -15,9 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* As long as a command that is about to end may hold the store when the program starts. */
-#define WAIT_NS (INT64_C(5) * 1000000000)
-
 struct app_store {
     struct state *state;
     enum app_store_keep keep;
@@ -31,12 +28,12 @@ struct app_store {
     bool started;
 };
 
-struct app_store *app_store_open(const char *path, enum app_store_keep keep) {
+struct app_store *app_store_open(const char *path, enum app_store_keep keep, int64_t wait_ns) {
     struct app_store *store = calloc(1, sizeof *store);
     if (store == NULL)
         return NULL;
     store->keep = keep;
-    store->state = state_open(path, keep == APP_STORE_ALL ? WAIT_NS : 0);
+    store->state = state_open(path, wait_ns);
     if (store->state == NULL) {
         free(store);
         return NULL;

@@ -23,9 +23,9 @@ enum app_store_keep {
 };
 
 struct app_store;
-/* Opens the store in folder `path`; NULL: no memory. A store that cannot be used is no failure:
- * app_store_why(). */
-struct app_store *app_store_open(const char *path, enum app_store_keep keep) MUST_CHECK;
+/* Opens the store in folder `path`; waits up to `wait_ns` for another process to let go of it. NULL: no
+ * memory. A store that cannot be used is no failure: app_store_why(). */
+struct app_store *app_store_open(const char *path, enum app_store_keep keep, int64_t wait_ns) MUST_CHECK;
 /* Brings back into `c` (fresh from checker_new()) what is kept of its lists, and the latest events. From then
  * on queries of lists with a quota are sent only when they are reserved on disk. To be called once.
  * STATUS_NO_MEMORY: `c` is to be thrown away. */

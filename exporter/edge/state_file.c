@@ -6,6 +6,10 @@
  * hears SQLITE_BUSY at once, and no shared memory is needed beside the WAL. SQLite moves the WAL into the
  * file at 2,048 pages; with the largest transaction upon that it stays within about 4 MiB.
  *
+ * Whoever opens it reads first and keeps that lock, then needs the one of who writes: of two that begin
+ * together, each would wait for the other to stop reading. So nobody waits with a lock in hand: who hears
+ * SQLITE_BUSY closes the file and begins again, a little later than the other.
+ *
  * What cannot be written is opened to be read, so that what is known is shown all the same: as it is, and, if
  * SQLite cannot do its work beside it on a file system that lets nothing be written, as if nobody ever wrote
  * to it (`immutable`); then what is still in the WAL is not seen.
@@ -13,6 +17,7 @@
 #include "edge/state_internal.h"
 
 #include "edge/clock.h"
+#include "edge/entropy.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -24,7 +29,11 @@
 #include <time.h>
 #include <unistd.h>
 
+static const int64_t MS_NS = INT64_C(1000000);
 enum { STAMP_SIZE = 32, ASIDE_NAMES = 100, LEAST_BYTES = 512 };
+/* Between two attempts to open it one to two PAUSEs pass. However short the wait, of two that begin together
+ * one is to get it. */
+enum { PAUSE_MS = 10, LEAST_WAIT_MS = 200 };
 
 static const char before_reading[] = "PRAGMA locking_mode = EXCLUSIVE; PRAGMA cell_size_check = ON;";
 /* Only while the file is empty; later it would be a write at every start. */
@@ -150,10 +159,8 @@ static bool has_wal(const char *path) {
 static int open_db(struct state_file *f, const char *path, int flags) {
     f->untouched = !has_wal(path);
     const int rc = sqlite3_open_v2(path, &f->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
-    if (rc == SQLITE_OK) {
+    if (rc == SQLITE_OK)
         sqlite3_db_config(f->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-        sqlite3_busy_timeout(f->db, (flags & SQLITE_OPEN_READWRITE) != 0 ? f->wait_ms : 0);
-    }
     return rc;
 }
 
@@ -180,6 +187,7 @@ static enum state_outcome set_up(struct state_file *f, bool *empty) {
         rc = state_schema_migrate(f);
     if (rc == SQLITE_OK)
         return STATE_OPEN;
+    f->busy = (rc & 0xff) == SQLITE_BUSY;
     state_file_explain(f, "cannot write", rc);
     return state_is_damage(rc) ? STATE_DAMAGED : STATE_LATER;
 }
@@ -265,11 +273,31 @@ static void open_to_read(struct state_file *f) {
     free(uri);
 }
 
+static void pause_a_little(void) {
+    const int64_t pause_ns = PAUSE_MS * MS_NS + (int64_t)(entropy_u64() % (uint64_t)(PAUSE_MS * MS_NS));
+    const struct timespec pause = {.tv_nsec = pause_ns};
+    (void)nanosleep(&pause, NULL);
+}
+
+/* Until nobody else has it, or the wait is over. */
+static enum state_outcome wait_to_write(struct state_file *f, bool *empty) {
+    const int wait_ms = f->wait_ms > LEAST_WAIT_MS ? f->wait_ms : LEAST_WAIT_MS;
+    const int64_t until_ns = clock_now_ns() + wait_ms * MS_NS;
+    for (;;) {
+        f->taken = false;
+        f->busy = false;
+        const enum state_outcome outcome = open_to_write(f, empty);
+        if ((!f->taken && !f->busy) || clock_now_ns() >= until_ns)
+            return outcome;
+        state_file_close(f, false);
+        pause_a_little();
+    }
+}
+
 enum state_outcome state_file_open(struct state_file *f) {
     bool empty = false;
     f->read_only = false;
-    f->taken = false;
-    enum state_outcome outcome = open_to_write(f, &empty);
+    enum state_outcome outcome = wait_to_write(f, &empty);
     if (outcome == STATE_OPEN) {
         f->untouched = false;
         return STATE_OPEN;

@@ -120,6 +120,7 @@ struct state_file {
     int64_t prune_cursor;
     bool read_only;
     bool taken;               /* another process has it */
+    bool busy;                /* another process was opening it when this one tried */
     bool untouched;           /* no WAL when it was opened, and nothing written since */
     int wait_ms;              /* how long to wait for another process to let go of it */
     char why[STATE_WHY_SIZE]; /* of the last outcome but STATE_OPEN */

@@ -35,6 +35,7 @@ static struct {
     atomic_int syncing; /* how many are under way */
     atomic_int syncs;
     atomic_int writes;
+    void (*before_lock)(int how); /* called before a lock is taken */
 } disk;
 
 struct disk_file {
@@ -71,6 +72,8 @@ static int disk_size(sqlite3_file *f, sqlite3_int64 *size) {
     return REAL(f)->pMethods->xFileSize(REAL(f), size);
 }
 static int disk_lock(sqlite3_file *f, int how) {
+    if (disk.before_lock)
+        disk.before_lock(how);
     return REAL(f)->pMethods->xLock(REAL(f), how);
 }
 static int disk_unlock(sqlite3_file *f, int how) {
