@@ -15,10 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* When what did not fit into the store's queue is offered again. */
+#define OFFER_NS (INT64_C(200) * 1000000)
+
 struct app_store {
     struct state *state;
     enum app_store_keep keep;
     struct save *save;
+    struct kept_items kept;
     struct history history;
     app_store_history_handler *on_history;
     void *history_context;
@@ -71,6 +75,9 @@ static enum status on_record(void *context, const struct record *record) {
     struct load *load = context;
     if (!begin(load))
         return STATUS_NO_MEMORY;
+    if (record->kind == RECORD_KEPT)
+        return kept_items_put(&load->store->kept, record->list, (enum record_kept)record->number,
+                              record->data, record->len, false);
     return restore_record(load->restore, record);
 }
 
@@ -90,6 +97,14 @@ static void use(struct app_store *store, struct checker *c, int64_t now_ns) {
         log_write(LOG_ERROR, "not enough memory to save the state of every list", NULL);
 }
 
+/* A command has no use for what is kept, but must not lose it with a file that it found damaged. */
+static void keep_kept(struct app_store *store) {
+    if (state_was_damaged(store->state))
+        kept_items_all_wait(&store->kept);
+    else if (store->keep == APP_STORE_BUDGETS)
+        kept_items_release(&store->kept);
+}
+
 static enum status keep_on(struct app_store *store, struct restore *restore, struct checker *c,
                            int64_t now_ns) {
     size_t n = 0;
@@ -98,6 +113,7 @@ static enum status keep_on(struct app_store *store, struct restore *restore, str
     if (store->save == NULL)
         return STATUS_NO_MEMORY;
     store->keeps = !state_is_for_good(store->state);
+    keep_kept(store);
     if (!store->keeps)
         return STATUS_OK;
     save_reserve(store->save, state_up(store->state), now_ns);
@@ -179,6 +195,7 @@ static void on_written(void *context, uint64_t ticket) {
 static void on_lost(void *context) {
     struct app_store *store = context;
     save_all(store->save);
+    kept_items_all_wait(&store->kept);
 }
 
 static void on_history(void *context, uint64_t ticket, bool ok, const struct history_event *events, size_t n,
@@ -207,14 +224,43 @@ void app_store_use(struct app_store *store, struct checker *c, int64_t history_n
         use(store, c, now_ns);
 }
 
+/* Returns when to try again. */
+static int64_t offer_kept(struct app_store *store, int64_t now_ns) {
+    if (!store->keeps || kept_items_offer(&store->kept, put, store))
+        return INT64_MAX;
+    return now_ns + OFFER_NS;
+}
+
 int64_t app_store_turn(struct app_store *store, int64_t now_ns) {
     store->now_ns = now_ns;
     int64_t state_ns = state_turn(store->state, now_ns);
     if (!store->keeps)
         return state_ns;
+    int64_t offer_ns = offer_kept(store, now_ns);
     int64_t save_ns = save_turn(store->save, now_ns, wall_offset_ns(store));
     state_hold(store->state, false);
-    return state_ns < save_ns ? state_ns : save_ns;
+    int64_t next_ns = state_ns < save_ns ? state_ns : save_ns;
+    return offer_ns < next_ns ? offer_ns : next_ns;
+}
+
+bool app_store_keep(struct app_store *store, const char *name, enum record_kept which, const void *data,
+                    size_t len) {
+    if (kept_items_put(&store->kept, name, which, data, len, true) != STATUS_OK)
+        return false;
+    (void)offer_kept(store, store->now_ns);
+    return true;
+}
+
+bool app_store_forget_kept(struct app_store *store, const char *name, enum record_kept which) {
+    bool had = kept_items_find(&store->kept, name, which) != NULL;
+    kept_items_forget(&store->kept, name, which);
+    (void)offer_kept(store, store->now_ns);
+    return had;
+}
+
+const struct app_store_kept *app_store_kept_find(const struct app_store *store, const char *name,
+                                                 enum record_kept which) {
+    return kept_items_find(&store->kept, name, which);
 }
 
 void app_store_event(struct app_store *store, struct history_event *event) {
@@ -265,10 +311,14 @@ uint64_t app_store_errors(const struct app_store *store) {
 void app_store_close(struct app_store *store, int64_t wait_ns, int64_t now_ns) {
     if (store == NULL)
         return;
-    if (store->keeps && store->started && !save_end(store->save, now_ns, wall_offset_ns(store)))
+    bool all = offer_kept(store, now_ns) == INT64_MAX; /* also without a thread: it is written at the end */
+    if (store->keeps && store->started)
+        all = save_end(store->save, now_ns, wall_offset_ns(store)) && all;
+    if (!all)
         log_write(LOG_WARN, "the queue of the store is full: the last moments are not saved", NULL);
     state_hold(store->state, false);
     save_free(store->save);
+    kept_items_release(&store->kept);
     (void)!state_close(store->state, wait_ns);
     free(store);
 }

@@ -8,6 +8,8 @@
 #ifndef RBL_APP_STORE_H
 #define RBL_APP_STORE_H
 
+#include "app_store_kept.h"
+
 #include "core/checker.h"
 #include "core/history.h"
 
@@ -41,6 +43,18 @@ void app_store_use(struct app_store *store, struct checker *c, int64_t history_n
 /* Every turn, after checker_turn() and before checker_next(): hands over what has changed. Returns when to be
  * called next at the latest. */
 int64_t app_store_turn(struct app_store *store, int64_t now_ns);
+/* Keeps `len` bytes, whole, in place of what was kept under `name` (up to 63 bytes) as `which`; they survive
+ * a crash a second later. What the store cannot take at once is given to it later: nothing is lost for that,
+ * and nobody waits. All of it is written anew each time that it differs: who changes much and often gathers.
+ * False: no memory, or name or data are too long; what was kept stays. After app_store_restore(). */
+bool app_store_keep(struct app_store *store, const char *name, enum record_kept which, const void *data,
+                    size_t len) MUST_CHECK;
+/* Takes it back; false: nothing was kept. */
+bool app_store_forget_kept(struct app_store *store, const char *name, enum record_kept which);
+/* What is kept, as of app_store_restore() and what was put since; NULL: nothing. Valid until the next call
+ * that keeps or forgets anything. */
+const struct app_store_kept *app_store_kept_find(const struct app_store *store, const char *name,
+                                                 enum record_kept which);
 /* Adds an event to the history (its wall_ns is set here), in memory and on disk. */
 void app_store_event(struct app_store *store, struct history_event *event);
 /* Asks for the history of an address as state_ask_history() does; false: there is none to be had. The answer

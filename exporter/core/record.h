@@ -14,6 +14,8 @@
  * put before that FOLD, and everything of older generations, can go.
  * - an ENTRY for each address of which more is known, by address; ENTRY_GONE takes one back.
  * BUDGET is what an allowance has spent, by its name.
+ * KEPT is what somebody else than the checker keeps, whole, by a name of its own (a group, a source) and its
+ * `enum record_kept`: bytes of its owner. No LIST_GONE touches it, nor does time: KEPT_GONE takes it back.
  *
  * Brought back in the order LIST (of all lists), then for each list by rising generation LAYOUT, CELLS, LOOKS
  * (in the order they were put), then ENTRY, the records give the state as of the last of them that was kept:
@@ -48,8 +50,17 @@ enum record_kind {
     RECORD_ENTRY_GONE, /* list, ip; no data */
     RECORD_BUDGET, /* list: the name of the budget or list; number: 1 of a shared budget, 0 of a list's own */
     RECORD_BUDGET_GONE, /* the same; no data */
-    RECORD_LIST_GONE,   /* list, with all that is of it but BUDGET; no data */
+    RECORD_LIST_GONE,   /* list, with all that is of it but BUDGET and KEPT; no data */
+    RECORD_KEPT,        /* list: the name; number: enum record_kept; replaced as a whole */
+    RECORD_KEPT_GONE,   /* the same; no data */
     RECORD_KINDS,
+};
+
+/* Whose a KEPT is. The numbers are in files: they stay. */
+enum record_kept {
+    KEPT_SPF,     /* name: a group; what its SPF record led to */
+    KEPT_SENDERS, /* name: a group; which addresses of its ranges are senders */
+    KEPT_BOUNCED, /* the addresses out of bounces */
 };
 
 struct record {

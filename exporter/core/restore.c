@@ -178,6 +178,8 @@ enum status restore_record(struct restore *r, const struct record *record) {
     case RECORD_ENTRY_GONE:
     case RECORD_BUDGET_GONE:
     case RECORD_LIST_GONE:
+    case RECORD_KEPT: /* not the checker's */
+    case RECORD_KEPT_GONE:
     case RECORD_KINDS: break;
     }
     return STATUS_SYNTAX;

@@ -81,10 +81,10 @@ bool state_is_for_good(const struct state *s);
 int64_t state_wall_ns(const struct state *s);
 /* Whether it is down because another process uses it. */
 bool state_is_taken(const struct state *s);
-/* Brings back what is kept, in the order of core/record.h (BUDGET first), then the latest events. `alive_ns`
- * gets the wall clock of the last commit (0: never). Records of lists that nobody has put for STATE_FORGET_NS
- * are forgotten. To be called once, before state_start(). STATUS_NO_MEMORY if a handler or this ran out of
- * it; damage is no failure: it is logged, and the file set aside. */
+/* Brings back what is kept, in the order of core/record.h (BUDGET first, then KEPT), then the latest events.
+ * `alive_ns` gets the wall clock of the last commit (0: never). Records of lists that nobody has put for
+ * STATE_FORGET_NS are forgotten. To be called once, before state_start(). STATUS_NO_MEMORY if a handler or
+ * this ran out of it; damage is no failure: it is logged, and the file set aside. */
 enum status state_load(struct state *s, state_record_handler *record, state_event_handler *event,
                        void *context, int64_t *alive_ns) MUST_CHECK;
 /* Whether state_load() met damage. What it brought back is then not in the new file (but for the events): the

@@ -183,11 +183,14 @@ static enum state_outcome set_up(struct state_file *f, bool *empty) {
         rc = sqlite3_exec(f->db, before_all, NULL, NULL, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(f->db, before_writing, NULL, NULL, NULL);
-    if (rc == SQLITE_OK)
+    bool readable = false;
+    if (rc == SQLITE_OK) {
         rc = state_schema_migrate(f);
-    if (rc == SQLITE_OK)
-        return STATE_OPEN;
+        readable = f->version > 0;
+    }
     f->busy = (rc & 0xff) == SQLITE_BUSY;
+    if (rc == SQLITE_OK || (readable && !f->busy)) /* who writes to it tries again */
+        return STATE_OPEN;
     state_file_explain(f, "cannot write", rc);
     return state_is_damage(rc) ? STATE_DAMAGED : STATE_LATER;
 }

@@ -71,6 +71,8 @@ enum state_sql {
     STATE_SQL_ENTRY_GONE,
     STATE_SQL_BUDGET_PUT,
     STATE_SQL_BUDGET_GONE,
+    STATE_SQL_KEPT_PUT,
+    STATE_SQL_KEPT_GONE,
     STATE_SQL_EVENT_LAST,
     STATE_SQL_EVENT_PUT,
     STATE_SQL_FOLDED_LOOKS,
@@ -90,6 +92,7 @@ enum state_sql {
     STATE_SQL_GENERATIONS_CELLS,
     STATE_SQL_GENERATIONS_LOOKS,
     STATE_SQL_BUDGET,
+    STATE_SQL_KEPT,
     STATE_SQL_LIST,
     STATE_SQL_LAYOUT,
     STATE_SQL_CELLS,
@@ -118,6 +121,7 @@ struct state_file {
     size_t room_lists;
     int64_t last_list_id;
     int64_t prune_cursor;
+    int64_t version; /* of its tables */
     bool read_only;
     bool taken;               /* another process has it */
     bool busy;                /* another process was opening it when this one tried */
@@ -164,10 +168,12 @@ int state_step(sqlite3_stmt *statement) MUST_CHECK;
 int state_number(struct state_file *f, const char *sql, int64_t *out) MUST_CHECK;
 /* Judges what is in the file before it is changed. */
 enum state_outcome state_schema_judge(struct state_file *f) MUST_CHECK;
-/* Brings it to this program's version. */
+/* Brings it to this program's version. What fails leaves it at the one it has, where it can be read. */
 int state_schema_migrate(struct state_file *f) MUST_CHECK;
-/* Whether the tables are those that the migrations make: a changed letter in the text of one can make its
- * rows vanish without an error. */
+/* Whether it is of this program's version. */
+bool state_schema_is_current(const struct state_file *f);
+/* Whether the tables are those that the migrations up to the file's version make: a changed letter in the
+ * text of one can make its rows vanish without an error. */
 bool state_schema_is_whole(struct state_file *f) MUST_CHECK;
 
 /* --- Records in the file (state_write.c, state_load.c, state_history.c) --- */

@@ -16,7 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FOUND_SIZE = 256 };
+enum {
+    FOUND_SIZE = 256,
+    KEPT_SINCE = 2, /* the version that brought the table; an older file may only be readable */
+};
 
 struct loading {
     struct state *s;
@@ -46,6 +49,11 @@ static void note_code(struct loading *l, const char *what, int rc) {
 }
 
 static void check_file(struct loading *l) {
+    if (!state_schema_is_current(l->f) && !l->f->read_only) {
+        const int cause = state_schema_migrate(l->f);
+        if (state_is_damage(cause))
+            note_code(l, "tables of this version", cause);
+    }
     if (!state_schema_is_whole(l->f))
         note_damage(l, "check of the file", "its tables are not those of this program");
     sqlite3_stmt *check;
@@ -85,6 +93,7 @@ static void read_alive(struct loading *l) {
 static const char *const table_of[RECORD_KINDS] = {
     [RECORD_LIST] = "table list",   [RECORD_LAYOUT] = "table layout", [RECORD_CELLS] = "table cells",
     [RECORD_LOOKS] = "table looks", [RECORD_ENTRY] = "table entry",   [RECORD_BUDGET] = "table budget",
+    [RECORD_KEPT] = "table kept",
 };
 
 static bool read_ip(sqlite3_stmt *row, int column, struct ip *out) {
@@ -102,7 +111,8 @@ static bool read_ip(sqlite3_stmt *row, int column, struct ip *out) {
 static bool read_row(enum record_kind kind, const char *list, sqlite3_stmt *row, struct record *out) {
     *out = (struct record){
         .kind = kind,
-        .list = kind == RECORD_BUDGET ? (const char *)sqlite3_column_text(row, 6) : list,
+        .list =
+            kind == RECORD_BUDGET || kind == RECORD_KEPT ? (const char *)sqlite3_column_text(row, 6) : list,
         .generation = (uint32_t)sqlite3_column_int64(row, 0),
         .number = (uint32_t)sqlite3_column_int64(row, 1),
         .data = sqlite3_column_blob(row, 4),
@@ -150,10 +160,10 @@ static void take_rows(struct loading *l, enum record_kind kind, const char *list
     note_code(l, table_of[kind], rc == SQLITE_ROW ? SQLITE_OK : rc);
 }
 
-static void take_budgets(struct loading *l) {
+static void take_named(struct loading *l, enum state_sql which, enum record_kind kind) {
     sqlite3_stmt *rows;
-    const int rc = state_sql(l->f, STATE_SQL_BUDGET, &rows);
-    take_rows(l, RECORD_BUDGET, NULL, rows, rc);
+    const int rc = state_sql(l->f, which, &rows);
+    take_rows(l, kind, NULL, rows, rc);
 }
 
 static void take_of_list(struct loading *l, enum state_sql which, enum record_kind kind,
@@ -386,7 +396,9 @@ enum status state_load(struct state *s, state_record_handler *record, state_even
         read_alive(&l);
         s->alive_ns = l.alive_ns;
         s->alive_mono_ns = clock_now_ns();
-        take_budgets(&l);
+        take_named(&l, STATE_SQL_BUDGET, RECORD_BUDGET);
+        if (!l.no_memory && s->file.version >= KEPT_SINCE)
+            take_named(&l, STATE_SQL_KEPT, RECORD_KEPT);
         take_lists(&l);
         if (!l.no_memory)
             check_counts(&l);

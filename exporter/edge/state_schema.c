@@ -34,6 +34,8 @@ static const char *const migrations[] = {
     "CREATE TABLE history(id INTEGER PRIMARY KEY, at INTEGER, kind TEXT, list TEXT, ip TEXT, detail TEXT,"
     " crc INTEGER);"
     "CREATE UNIQUE INDEX history_of ON history(ip, at) WHERE ip IS NOT NULL;",
+    "CREATE TABLE kept(name TEXT, kind INTEGER, data BLOB, crc INTEGER, PRIMARY KEY(name, kind))"
+    " WITHOUT ROWID;",
 };
 enum { VERSION = sizeof migrations / sizeof migrations[0] };
 
@@ -61,6 +63,8 @@ static const char *const statements[STATE_SQLS] = {
     [STATE_SQL_ENTRY_GONE] = "DELETE FROM entry WHERE list = ? AND ip = ?",
     [STATE_SQL_BUDGET_PUT] = "INSERT OR REPLACE INTO budget VALUES(?, ?, ?, ?)",
     [STATE_SQL_BUDGET_GONE] = "DELETE FROM budget WHERE name = ? AND shared = ?",
+    [STATE_SQL_KEPT_PUT] = "INSERT OR REPLACE INTO kept VALUES(?, ?, ?, ?)",
+    [STATE_SQL_KEPT_GONE] = "DELETE FROM kept WHERE name = ? AND kind = ?",
     [STATE_SQL_EVENT_LAST] = "SELECT max(id) FROM history",
     [STATE_SQL_EVENT_PUT] = "INSERT INTO history VALUES(?, ?, ?, ?, ?, ?, ?)",
     [STATE_SQL_FOLDED_LOOKS] =
@@ -83,6 +87,7 @@ static const char *const statements[STATE_SQLS] = {
     /* Those that give records: generation, number, ip, what else is in the checksum, data, crc,
      * name or number. */
     [STATE_SQL_BUDGET] = "SELECT 0, shared, NULL, 0, data, crc, name FROM budget",
+    [STATE_SQL_KEPT] = "SELECT 0, kind, NULL, 0, data, crc, name FROM kept",
     [STATE_SQL_LIST] = "SELECT 0, 0, NULL, put_at, data, crc, id FROM list WHERE id = ?",
     [STATE_SQL_LAYOUT] =
         "SELECT generation, 0, NULL, 0, data, crc FROM layout WHERE list = ? AND generation = ?",
@@ -158,10 +163,10 @@ static enum state_outcome refuse(struct state_file *f, const char *what, int64_t
 }
 
 enum state_outcome state_schema_judge(struct state_file *f) {
-    int64_t version = 0;
     int64_t application = 0;
     int64_t tables = 0;
-    int rc = state_number(f, "PRAGMA user_version", &version);
+    f->version = 0;
+    int rc = state_number(f, "PRAGMA user_version", &f->version);
     if (rc == SQLITE_OK)
         rc = state_number(f, "PRAGMA application_id", &application);
     if (rc == SQLITE_OK)
@@ -176,13 +181,13 @@ enum state_outcome state_schema_judge(struct state_file *f) {
         state_file_explain(f, "cannot read", rc);
         return state_is_damage(rc) ? STATE_DAMAGED : STATE_LATER;
     }
-    if (version == 0 && application == 0 && tables == 0)
+    if (f->version == 0 && application == 0 && tables == 0)
         return STATE_OPEN;
     if (application != APPLICATION_ID)
         return refuse(f, "is no store of rbl_exporter", 0);
-    if (version > VERSION)
-        return refuse(f, "was written by a later version of rbl_exporter", version);
-    if (version > 0)
+    if (f->version > VERSION)
+        return refuse(f, "was written by a later version of rbl_exporter", f->version);
+    if (f->version > 0)
         return STATE_OPEN;
     snprintf(f->why, sizeof f->why, "%s has no version", f->path);
     return STATE_DAMAGED;
@@ -203,11 +208,16 @@ static int migrate_from(struct state_file *f, int64_t version) {
 }
 
 int state_schema_migrate(struct state_file *f) {
-    int64_t version = 0;
-    int rc = state_number(f, "PRAGMA user_version", &version);
-    for (; rc == SQLITE_OK && version < VERSION; version++)
-        rc = migrate_from(f, version);
+    int rc = state_number(f, "PRAGMA user_version", &f->version);
+    while (rc == SQLITE_OK && f->version < VERSION) {
+        rc = migrate_from(f, f->version);
+        f->version += rc == SQLITE_OK;
+    }
     return rc;
+}
+
+bool state_schema_is_current(const struct state_file *f) {
+    return f->version == VERSION;
 }
 
 static char *schema_of(sqlite3 *db) {
@@ -226,7 +236,7 @@ static char *schema_of(sqlite3 *db) {
 bool state_schema_is_whole(struct state_file *f) {
     sqlite3 *fresh;
     int rc = sqlite3_open_v2(":memory:", &fresh, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-    for (size_t i = 0; rc == SQLITE_OK && i < VERSION; i++)
+    for (int64_t i = 0; rc == SQLITE_OK && i < f->version && i < VERSION; i++)
         rc = sqlite3_exec(fresh, migrations[i], NULL, NULL, NULL);
     char *found = schema_of(f->db);
     char *expected = rc == SQLITE_OK ? schema_of(fresh) : NULL;

@@ -14,7 +14,7 @@
 
 /* They are in checksums. */
 static_assert(RECORD_LIST == 0 && RECORD_LAYOUT == 1 && RECORD_CELLS == 2 && RECORD_LOOKS == 3 &&
-                  RECORD_ENTRY == 6 && RECORD_BUDGET == 8,
+                  RECORD_ENTRY == 6 && RECORD_BUDGET == 8 && RECORD_KEPT == 11,
               "kinds of records that are in files keep their numbers");
 
 /* Only what the row of such a record holds: the rest comes back as zero, whatever it was when it was put. */
@@ -23,7 +23,7 @@ static struct record key_of(const struct record *record) {
     struct record key = {.kind = kind};
     if (kind == RECORD_LAYOUT || kind == RECORD_CELLS || kind == RECORD_LOOKS || kind == RECORD_ENTRY)
         key.generation = record->generation;
-    if (kind == RECORD_CELLS || kind == RECORD_BUDGET)
+    if (kind == RECORD_CELLS || kind == RECORD_BUDGET || kind == RECORD_KEPT)
         key.number = record->number;
     if (kind == RECORD_ENTRY)
         key.ip = record->ip;
@@ -54,7 +54,8 @@ uint32_t state_alive_crc(int64_t wall_ns) {
 /* --- Transactions --- */
 
 int state_begin(struct state_file *f) {
-    return state_run(f, STATE_SQL_BEGIN);
+    const int rc = state_schema_is_current(f) ? SQLITE_OK : state_schema_migrate(f);
+    return rc == SQLITE_OK ? state_run(f, STATE_SQL_BEGIN) : rc;
 }
 
 int state_commit(struct state_file *f, int64_t wall_ns) {
@@ -212,10 +213,10 @@ static int put_data(sqlite3_stmt *put, int at, const struct record *record, int6
     return state_step(put);
 }
 
-static int write_budget(struct state_file *f, const struct record *record) {
+/* A row of BUDGET or KEPT, whose key is a name and a number. */
+static int write_named(struct state_file *f, enum state_sql which, const struct record *record, bool gone) {
     sqlite3_stmt *put;
-    const bool gone = record->kind == RECORD_BUDGET_GONE;
-    const int rc = state_sql(f, gone ? STATE_SQL_BUDGET_GONE : STATE_SQL_BUDGET_PUT, &put);
+    const int rc = state_sql(f, which, &put);
     if (rc != SQLITE_OK)
         return rc;
     int at = 1;
@@ -330,11 +331,7 @@ static int write_list_gone(struct state_file *f, const char *name) {
     return rc;
 }
 
-int state_write_record(struct state_file *f, const struct record *record, int64_t wall_ns) {
-    if (record->kind == RECORD_BUDGET || record->kind == RECORD_BUDGET_GONE)
-        return write_budget(f, record);
-    if (record->kind == RECORD_LIST_GONE)
-        return write_list_gone(f, record->list);
+static int write_of_list(struct state_file *f, const struct record *record, int64_t wall_ns) {
     struct state_list *list;
     const int rc = get_list(f, record->list, wall_ns, &list);
     if (rc != SQLITE_OK)
@@ -351,9 +348,31 @@ int state_write_record(struct state_file *f, const struct record *record, int64_
     case RECORD_BUDGET:
     case RECORD_BUDGET_GONE:
     case RECORD_LIST_GONE:
+    case RECORD_KEPT:
+    case RECORD_KEPT_GONE:
     case RECORD_KINDS: break;
     }
     return SQLITE_OK;
+}
+
+int state_write_record(struct state_file *f, const struct record *record, int64_t wall_ns) {
+    switch (record->kind) {
+    case RECORD_BUDGET: return write_named(f, STATE_SQL_BUDGET_PUT, record, false);
+    case RECORD_BUDGET_GONE: return write_named(f, STATE_SQL_BUDGET_GONE, record, true);
+    case RECORD_KEPT: return write_named(f, STATE_SQL_KEPT_PUT, record, false);
+    case RECORD_KEPT_GONE: return write_named(f, STATE_SQL_KEPT_GONE, record, true);
+    case RECORD_LIST_GONE: return write_list_gone(f, record->list);
+    case RECORD_LIST:
+    case RECORD_LAYOUT:
+    case RECORD_CELLS:
+    case RECORD_LOOKS:
+    case RECORD_FOLD:
+    case RECORD_FOLDED:
+    case RECORD_ENTRY:
+    case RECORD_ENTRY_GONE:
+    case RECORD_KINDS: break;
+    }
+    return write_of_list(f, record, wall_ns);
 }
 
 int state_forget_list(struct state_file *f, int64_t list_id) {

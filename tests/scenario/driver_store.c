@@ -40,6 +40,8 @@ static bool replaces(const struct store_record *at, const struct record *record)
     case RECORD_LOOKS:
     case RECORD_FOLD:
     case RECORD_FOLDED:
+    case RECORD_KEPT: /* core/save puts none */
+    case RECORD_KEPT_GONE:
     case RECORD_KINDS: break;
     }
     return false;

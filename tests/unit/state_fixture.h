@@ -168,9 +168,9 @@ struct world {
     size_t n_answers;
 };
 
-static const char *const kind_text[RECORD_KINDS] = {"LIST",   "LAYOUT",      "CELLS",    "LOOKS",
-                                                    "FOLD",   "FOLDED",      "ENTRY",    "ENTRY_GONE",
-                                                    "BUDGET", "BUDGET_GONE", "LIST_GONE"};
+static const char *const kind_text[RECORD_KINDS] = {
+    "LIST",       "LAYOUT", "CELLS",       "LOOKS",     "FOLD", "FOLDED",   "ENTRY",
+    "ENTRY_GONE", "BUDGET", "BUDGET_GONE", "LIST_GONE", "KEPT", "KEPT_GONE"};
 
 static enum status on_record(void *context, const struct record *r) {
     struct world *w = context;

@@ -38,7 +38,7 @@ static void does_not_touch_a_file_of_a_later_version(void **state) {
     begin(w);
     put(w, RECORD_LIST, "a", 0, 0, "x");
     end(w);
-    run_sql(w, "PRAGMA user_version = 2");
+    run_sql(w, "PRAGMA user_version = 3");
     struct stat before;
     struct stat after;
     assert_int_equal(stat(w->file, &before), 0);

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What is kept for others than the checker, through the real store: across runs, crashes, refusals and
+ * damage.
+ */
+/* LINK: -Wl,--wrap=state_put */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "app_store.c"
+#include "app_store_kept.c"
+
+#include "world.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const int64_t PATIENCE_NS = INT64_C(60) * 1000000000;
+
+static struct {
+    char folder[64];
+    char file[96];
+    struct world world;
+    struct settings settings;
+    struct loop *loop;
+    struct app_store *store;
+    bool refuses; /* the queue is full */
+    unsigned n_refused;
+    unsigned n_kept; /* KEPT and KEPT_GONE that were put */
+} t;
+
+bool __real_state_put(struct state *s, const struct record *record, uint64_t ticket);
+bool __wrap_state_put(struct state *s, const struct record *record, uint64_t ticket) {
+    t.n_refused += t.refuses;
+    if (t.refuses)
+        return false;
+    t.n_kept += record->kind == RECORD_KEPT || record->kind == RECORD_KEPT_GONE;
+    return __real_state_put(s, record, ticket);
+}
+
+static void open_as(enum app_store_keep keep) {
+    t.settings = world_settings();
+    world_begin(&t.world, &t.settings);
+    t.store = app_store_open(t.folder, keep);
+    assert_non_null(t.store);
+    assert_int_equal(app_store_restore(t.store, t.world.checker, t.world.now_ns), STATUS_OK);
+}
+
+static void start(void) {
+    open_as(APP_STORE_ALL);
+    assert_int_equal(app_store_start(t.store, t.loop, INT64_MAX), STATUS_OK);
+}
+
+static void turn(void) {
+    t.world.now_ns += SECOND;
+    checker_turn(t.world.checker, t.world.now_ns);
+    (void)app_store_turn(t.store, t.world.now_ns);
+}
+
+static void stop(void) {
+    app_store_close(t.store, PATIENCE_NS, t.world.now_ns);
+    t.store = NULL;
+    world_end(&t.world);
+}
+
+static void keep(const char *name, const char *text) {
+    assert_true(app_store_keep(t.store, name, KEPT_SPF, text, strlen(text)));
+}
+
+static void expect(const char *name, const char *text) {
+    const struct app_store_kept *found = app_store_kept_find(t.store, name, KEPT_SPF);
+    if (text == NULL) {
+        assert_null(found);
+        return;
+    }
+    assert_non_null(found);
+    assert_int_equal(found->len, strlen(text));
+    assert_memory_equal(found->data, text, found->len);
+}
+
+static int begin_test(void **state) {
+    memset(&t, 0, sizeof t);
+    strcpy(t.folder, "/tmp/test_app_store.XXXXXX");
+    t.loop = loop_new();
+    if (t.loop == NULL || mkdtemp(t.folder) == NULL)
+        return -1;
+    snprintf(t.file, sizeof t.file, "%s/state.db", t.folder);
+    log_setup(LOG_ERROR + 1, LOG_LOGFMT);
+    alarm(120);
+    return 0;
+}
+
+static int end_test(void **state) {
+    DIR *dir = opendir(t.folder);
+    char name[400];
+    for (const struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
+        snprintf(name, sizeof name, "%s/%s", t.folder, entry->d_name);
+        (void)unlink(name);
+    }
+    if (dir != NULL)
+        closedir(dir);
+    rmdir(t.folder);
+    loop_free(t.loop);
+    alarm(0);
+    return 0;
+}
+
+static void run_sql(const char *sql) {
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(t.file, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void keeps_across_runs(void **state) {
+    start();
+    expect("out", NULL);
+    keep("out", "one");
+    expect("out", "one");
+    keep("out", "two");
+    keep("in", "");
+    expect("out", "two");
+    stop();
+    start();
+    expect("out", "two");
+    expect("in", "");
+    assert_true(app_store_forget_kept(t.store, "out", KEPT_SPF));
+    assert_false(app_store_forget_kept(t.store, "out", KEPT_SPF));
+    expect("out", NULL);
+    stop();
+    start();
+    expect("out", NULL);
+    expect("in", "");
+    stop();
+}
+
+static void survives_a_kill_one_second_later(void **state) {
+    const pid_t child = fork();
+    if (child == 0) {
+        start();
+        keep("out", "before");
+        for (int i = 0; i < 10; i++) {
+            turn();
+            usleep(100000);
+        }
+        kill(getpid(), SIGKILL);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    start();
+    expect("out", "before");
+    stop();
+}
+
+static void what_the_queue_refuses_is_offered_again(void **state) {
+    start();
+    keep("gone", "x");
+    t.refuses = true;
+    keep("out", "one");
+    keep("out", "two");
+    assert_true(app_store_forget_kept(t.store, "gone", KEPT_SPF));
+    expect("out", "two");
+    t.world.now_ns += SECOND;
+    t.n_refused = 0;
+    assert_true(app_store_turn(t.store, t.world.now_ns) <= t.world.now_ns + SECOND / 5);
+    assert_true(t.n_refused >= 2);
+    t.refuses = false;
+    t.n_kept = 0;
+    turn();
+    turn();
+    assert_int_equal(t.n_kept, 2); /* once each */
+    stop();
+    start();
+    expect("out", "two");
+    expect("gone", NULL);
+    stop();
+}
+
+static void hands_everything_over_again_when_the_file_is_lost(void **state) {
+    start();
+    keep("out", "one");
+    keep("in", "two");
+    stop();
+    start();
+    keep("new", "three");
+    turn();
+    assert_int_equal(unlink(t.file), 0);
+    keep("new", "four"); /* that it is gone is found with the next write */
+    const int64_t until_ns = clock_now_ns() + PATIENCE_NS;
+    for (t.n_kept = 0; t.n_kept < 3 && clock_now_ns() < until_ns; usleep(1000))
+        turn();
+    assert_int_equal(t.n_kept, 3);
+    stop();
+    start();
+    expect("out", "one");
+    expect("in", "two");
+    expect("new", "four");
+    stop();
+}
+
+static void brings_what_is_kept_out_of_a_damaged_file(void **state) {
+    start();
+    keep("out", "one");
+    stop();
+    run_sql("UPDATE meta SET crc = 0");
+    start();
+    assert_true(state_was_damaged(t.store->state));
+    expect("out", "one");
+    stop();
+    start();
+    assert_false(state_was_damaged(t.store->state));
+    expect("out", "one");
+    stop();
+}
+
+/* A command: it has no use for it. */
+static void a_command_neither_has_it_nor_loses_it(void **state) {
+    start();
+    keep("out", "one");
+    stop();
+    for (int damaged = 0; damaged <= 1; damaged++) {
+        for (int started = 0; started <= 1; started++) {
+            if (damaged)
+                run_sql("UPDATE meta SET crc = 0");
+            t.n_kept = 0;
+            open_as(APP_STORE_BUDGETS);
+            assert_int_equal(state_was_damaged(t.store->state), damaged);
+            if (!damaged)
+                expect("out", NULL);
+            if (started)
+                assert_int_equal(app_store_start(t.store, t.loop, INT64_MAX), STATUS_OK);
+            if (started)
+                turn();
+            stop();
+            assert_int_equal(t.n_kept, damaged);
+            start();
+            assert_false(state_was_damaged(t.store->state));
+            expect("out", "one");
+            stop();
+        }
+    }
+}
+
+/* What is kept is there for the program, and nothing fails for that it cannot be written. */
+static void goes_on_from_memory_without_a_store(void **state) {
+    t.settings = world_settings();
+    world_begin(&t.world, &t.settings);
+    t.store = app_store_open("/proc/nothing/here", APP_STORE_ALL);
+    assert_non_null(t.store);
+    assert_int_equal(app_store_restore(t.store, t.world.checker, t.world.now_ns), STATUS_OK);
+    assert_int_equal(app_store_start(t.store, t.loop, INT64_MAX), STATUS_OK);
+    keep("out", "one");
+    turn();
+    expect("out", "one");
+    assert_true(app_store_turn(t.store, t.world.now_ns) > t.world.now_ns + SECOND); /* it does not try */
+    assert_int_equal(t.n_kept, 0);
+    stop();
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(keeps_across_runs, begin_test, end_test),
+        cmocka_unit_test_setup_teardown(survives_a_kill_one_second_later, begin_test, end_test),
+        cmocka_unit_test_setup_teardown(what_the_queue_refuses_is_offered_again, begin_test, end_test),
+        cmocka_unit_test_setup_teardown(hands_everything_over_again_when_the_file_is_lost, begin_test,
+                                        end_test),
+        cmocka_unit_test_setup_teardown(brings_what_is_kept_out_of_a_damaged_file, begin_test, end_test),
+        cmocka_unit_test_setup_teardown(a_command_neither_has_it_nor_loses_it, begin_test, end_test),
+        cmocka_unit_test_setup_teardown(goes_on_from_memory_without_a_store, begin_test, end_test),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
