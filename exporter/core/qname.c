@@ -107,6 +107,15 @@ enum status qname_for_ip(const struct ip *ip, const struct qname *zone, struct q
     return STATUS_OK;
 }
 
+void qname_for_ptr(const struct ip *ip, struct qname *out) {
+    static const struct qname trees[IP_FAMILIES] = {
+        [IP_V4] = {.wire = "\7in-addr\4arpa", .len = 14},
+        [IP_V6] = {.wire = "\3ip6\4arpa", .len = 10},
+    };
+    enum status status = qname_for_ip(ip, &trees[ip->family], out);
+    assert(status == STATUS_OK); /* 78 octets at most */
+}
+
 /* Lengths of labels are below 'A', so looking at letters can walk over all octets of a name alike. */
 _Static_assert(LABEL_MAX < 'A', "a length octet is no letter");
 

@@ -3,7 +3,8 @@
  * qname: from an address and a zone to the DNS query that asks about it (RFC 5782 sections 2.1 and 2.4).
  *
  * Names are in wire form (length-prefixed labels, RFC 1035 section 3.1). IPv4: octets reversed; IPv6: 32
- * nibbles reversed, without ip6.arpa; then the zone.
+ * nibbles reversed, without ip6.arpa; then the zone. The name of an address in the reverse tree is the same
+ * with in-addr.arpa or ip6.arpa as the zone (RFC 1035 section 3.5, RFC 3596 section 2.5).
  */
 #ifndef RBL_CORE_QNAME_H
 #define RBL_CORE_QNAME_H
@@ -15,7 +16,7 @@
 #include <stdint.h>
 
 enum { QNAME_MAX = 255, QUERY_MAX = 12 + QNAME_MAX + 4 };
-enum query_type { QUERY_A = 1, QUERY_TXT = 16 };
+enum query_type { QUERY_A = 1, QUERY_PTR = 12, QUERY_TXT = 16 };
 
 struct qname {
     uint8_t wire[QNAME_MAX];
@@ -29,6 +30,8 @@ enum status qname_from_zone(const char *zone, size_t len, struct qname *out) MUS
 int qname_fits(const struct qname *zone, enum ip_family family);
 /* The name to ask for `ip` in `zone`; STATUS_RANGE if it would exceed 255 octets. */
 enum status qname_for_ip(const struct ip *ip, const struct qname *zone, struct qname *out) MUST_CHECK;
+/* The name under in-addr.arpa or ip6.arpa whose PTR records name the host `ip`. */
+void qname_for_ptr(const struct ip *ip, struct qname *out);
 /* Mixes the case of the letters by the bits of `random` (used round-robin): the 0x20 of
  * draft-vixie-dnsext-dns0x20. */
 void qname_mix_case(struct qname *name, uint64_t random);

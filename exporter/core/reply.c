@@ -10,9 +10,7 @@
 
 enum {
     TYPE_NS = 2,
-    TYPE_CNAME = 5,
     TYPE_SOA = 6,
-    TYPE_DNAME = 39,
     TYPE_OPT = 41,
     SOA_NUMBERS = 20, /* serial, refresh, retry, expire, minimum */
     ADDRESS_SIZE = 4,
@@ -41,8 +39,7 @@ struct reading {
     bool opt_seen;
 };
 
-/* `name` is `zone` or below it. */
-static bool is_under(const struct qname *name, const struct qname *zone) {
+bool reply_is_under(const struct qname *name, const struct qname *zone) {
     struct qname tail;
     size_t at = 0;
     while (name->len - at > zone->len)
@@ -95,7 +92,8 @@ static enum reply_form read_head(struct reading *r) {
 static enum reply_form check_rdata(const struct reading *r, const struct reply_record *record,
                                    struct qname *target) {
     bool soa = record->type == TYPE_SOA;
-    if (!soa && record->type != TYPE_NS && record->type != TYPE_CNAME && record->type != TYPE_DNAME)
+    if (!soa && record->type != TYPE_NS && record->type != REPLY_TYPE_CNAME &&
+        record->type != REPLY_TYPE_DNAME)
         return REPLY_SOUND;
     size_t at = record->rdata;
     for (int names = soa ? 2 : 1; names > 0; names--) {
@@ -111,7 +109,7 @@ static enum reply_form check_rdata(const struct reading *r, const struct reply_r
 static bool follow_cname(struct reading *r, const struct reply_record *record, const struct qname *target) {
     if (r->cname_suffix == NULL || record->class != REPLY_CLASS_IN || r->out->n_addresses > 0 ||
         r->n_steps == REPLY_MAX_CNAMES || !qname_equal(&record->owner, &r->chain[r->n_steps]) ||
-        !is_under(target, r->cname_suffix))
+        !reply_is_under(target, r->cname_suffix))
         return false;
     for (unsigned i = 0; i <= r->n_steps; i++)
         if (qname_equal(target, &r->chain[i]))
@@ -135,16 +133,16 @@ static bool take_address(struct reading *r, const struct reply_record *record) {
 
 static void take_answer(struct reading *r, const struct reply_record *record, const struct qname *target) {
     r->out->n_answer_records++;
-    if (record->type == TYPE_CNAME || record->type == TYPE_DNAME)
+    if (record->type == REPLY_TYPE_CNAME || record->type == REPLY_TYPE_DNAME)
         r->out->cname_seen = true;
-    bool good = record->type == TYPE_CNAME ? follow_cname(r, record, target) : take_address(r, record);
+    bool good = record->type == REPLY_TYPE_CNAME ? follow_cname(r, record, target) : take_address(r, record);
     r->out->answers_clean = r->out->answers_clean && good;
 }
 
 static void take_soa(struct reading *r, const struct reply_record *record, enum section section) {
     struct reply *out = r->out;
     if (section != AUTHORITY || record->class != REPLY_CLASS_IN ||
-        !is_under(r->question->name, &record->owner) ||
+        !reply_is_under(r->question->name, &record->owner) ||
         (out->has_soa && !qname_equal(&out->soa_owner, &record->owner))) {
         out->soa_foreign = true;
     } else {

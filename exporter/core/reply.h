@@ -11,13 +11,18 @@
 #ifndef RBL_CORE_REPLY_H
 #define RBL_CORE_REPLY_H
 
+#include "core/buf.h"
 #include "core/qname.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { REPLY_MAX_ADDRESSES = 4096, REPLY_MAX_CNAMES = 8 };
+enum {
+    REPLY_MAX_ADDRESSES = 4096,
+    REPLY_MAX_CNAMES = 8,
+    REPLY_TEXTS_SIZE = 1 << 17, /* bytes of the texts of one answer */
+};
 
 enum reply_form {
     REPLY_SOUND,
@@ -70,5 +75,39 @@ void reply_read(const uint8_t *message, size_t len, const struct reply_question 
  * cut at `size`; false if the message is no such answer or holds none. */
 bool reply_read_txt(const uint8_t *message, size_t len, const struct reply_question *question, char *out,
                     size_t size);
+
+/* ---- general look-ups ---- */
+
+/* What a message says to a question for TXT or PTR records. */
+enum reply_says {
+    REPLY_SAYS_RECORDS,
+    REPLY_SAYS_NODATA,   /* the name exists, such records of it do not */
+    REPLY_SAYS_NXDOMAIN, /* the name does not exist */
+    REPLY_SAYS_SERVFAIL,
+    REPLY_SAYS_REFUSED,
+    REPLY_SAYS_NOTHING, /* another rcode, or no sound answer to the question */
+};
+
+/* The records of an answer, each for itself. */
+struct reply_texts {
+    size_t n;
+    struct buf bytes; /* a length of two bytes in front of each: see reply_texts_next() */
+};
+
+void reply_texts_init(struct reply_texts *texts);
+void reply_texts_release(struct reply_texts *texts);
+/* Adds a record, of at most 65,535 bytes; as buf_add(). */
+void reply_texts_add(struct reply_texts *texts, const char *bytes, size_t len);
+/* The record at `*at` (0: the first), and steps over it; false: there is none. `*text` is borrowed, of `*len`
+ * bytes, which may be any, and is not ended. */
+bool reply_texts_next(const struct reply_texts *texts, size_t *at, const char **text, size_t *len);
+/* Reads the records that were asked for: of TXT the strings of each joined by nothing (RFC 7208 section 3.3),
+ * as they came; of PTR the names as qname_format() writes them. CNAMEs (with the DNAMEs that they were made
+ * from) are followed inside the message wherever they lead, in the order of the chain, at most
+ * REPLY_MAX_CNAMES. Any record that does not belong to that makes it REPLY_SAYS_NOTHING, and so does
+ * want of memory or of room (see buf_status(&out->bytes)). `*out` is emptied before. `*head` is what
+ * reply_read() says of the message: its form, rcode and spelling. */
+enum reply_says reply_read_texts(const uint8_t *message, size_t len, const struct reply_question *question,
+                                 struct reply *head, struct reply_texts *out) MUST_CHECK;
 
 #endif

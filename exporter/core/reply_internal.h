@@ -11,6 +11,7 @@
 #include "core/reply.h"
 
 enum { REPLY_HEADER_SIZE = 12, REPLY_MAX_HOPS = 128, REPLY_CLASS_IN = 1, REPLY_RCODE_NOERROR = 0 };
+enum { REPLY_TYPE_CNAME = 5, REPLY_TYPE_DNAME = 39 };
 
 struct reply_walk {
     const uint8_t *message;
@@ -37,5 +38,9 @@ enum reply_form reply_next_question(struct reply_walk *walk, struct reply_record
 enum reply_form reply_next_record(struct reply_walk *walk, struct reply_record *out) MUST_CHECK;
 /* Reads the name at `*at` and moves `*at` behind it; REPLY_SOUND, or as above. */
 enum reply_form reply_name(const struct reply_walk *walk, size_t *at, struct qname *out) MUST_CHECK;
+/* `name` is `zone` or below it. */
+bool reply_is_under(const struct qname *name, const struct qname *zone);
+/* The RDATA of a TXT record: at least one string, and the last ends where it ends. */
+bool reply_has_strings(const struct reply_walk *walk, const struct reply_record *record);
 
 #endif

@@ -107,17 +107,18 @@ static void put_record(struct printer *p, const struct reply_walk *walk, const s
     put_pending_as_invalid(p);
 }
 
-/* A TXT record of the question, with at least one string, whose strings end where it ends. */
-static bool is_text(const struct reply_walk *walk, const struct reply_record *record,
-                    const struct reply_question *question) {
+bool reply_has_strings(const struct reply_walk *walk, const struct reply_record *record) {
     size_t end = record->rdata + record->rdata_len;
     size_t at = record->rdata;
-    if (record->type != QUERY_TXT || record->class != REPLY_CLASS_IN || record->rdata_len == 0 ||
-        !qname_equal(&record->owner, question->name))
-        return false;
     while (at < end)
         at += 1 + (size_t)walk->message[at];
-    return at == end;
+    return record->rdata_len > 0 && at == end;
+}
+
+static bool is_text(const struct reply_walk *walk, const struct reply_record *record,
+                    const struct reply_question *question) {
+    return record->type == QUERY_TXT && record->class == REPLY_CLASS_IN &&
+           qname_equal(&record->owner, question->name) && reply_has_strings(walk, record);
 }
 
 /* Prints `n` answer records (`p` NULL: only looks); false at the first that is no text. */

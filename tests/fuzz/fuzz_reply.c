@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Any bytes as the answer to a question: reply_read(), reply_read_txt() and the verdict. The first byte of
- * the input chooses what is asked and known (enum choice), the rest is the message. Beside what the
- * sanitizers see, what a verdict promises is checked against the bytes themselves:
+ * Any bytes as the answer to a question: reply_read(), reply_read_txt(), reply_read_texts() and the verdict.
+ * The first byte of the input chooses what is asked and known (enum choice), the rest is the message. Beside
+ * what the sanitizers see, what a verdict promises is checked against the bytes themselves:
  * - listed: QR, no TC, NOERROR, and as many answer records as addresses and aliases, all of the addresses in
  * 127/8;
  * - not listed by a negative answer: no answer record, NOERROR or NXDOMAIN, and the SOA that was learnt or,
- * where that was learnt, none.
+ * where that was learnt, none;
+ * - records of a general look-up: NOERROR, no TC, no more of them than answer records, and no more text than
+ * the message (or, of names, what escaping may make of 255 octets) can hold.
  */
 #include "core/verdict.h"
 
@@ -90,6 +92,29 @@ static void check_text(const uint8_t *message, size_t size, const struct reply_q
         assert((unsigned char)*c >= ' ' && *c != 0x7f);
 }
 
+static void check_records(const uint8_t *message, size_t size, const struct reply_question *question) {
+    struct reply_texts texts;
+    const char *text;
+    size_t len;
+    size_t at = 0;
+    size_t n = 0;
+    size_t total = 0;
+    reply_texts_init(&texts);
+    enum reply_says says = reply_read_texts(message, size, question, &again, &texts);
+    for (; reply_texts_next(&texts, &at, &text, &len); n++) {
+        total += len;
+        assert(question->type == QUERY_TXT ||
+               (len > 0 && len <= 4 * QNAME_MAX && memchr(text, 0, len) == NULL));
+    }
+    assert(n == texts.n && (says == REPLY_SAYS_RECORDS) == (n > 0));
+    if (says == REPLY_SAYS_RECORDS)
+        assert(again.form == REPLY_SOUND && again.rcode == 0 && n <= again.n_answer_records &&
+               (message[2] & 0x82) == 0x80 && (question->type == QUERY_PTR || total < size));
+    if (says == REPLY_SAYS_NODATA || says == REPLY_SAYS_NXDOMAIN)
+        assert(again.form == REPLY_SOUND && again.rcode == (says == REPLY_SAYS_NODATA ? 0 : 3));
+    reply_texts_release(&texts);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size == 0)
         return 0;
@@ -106,5 +131,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     check_verdict(choices, message);
     question.type = QUERY_TXT;
     check_text(message, size - 1, &question);
+    check_records(message, size - 1, &question);
+    question.type = QUERY_PTR;
+    check_records(message, size - 1, &question);
     return 0;
 }

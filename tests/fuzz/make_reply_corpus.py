@@ -12,7 +12,7 @@ import sys
 ID = 0x1234
 QUESTION = "2.0.0.127.bl.example.net"
 EXACT_CASE, ALIASES, WITHOUT_SOA, SELF_TEST, BITS, SCORE = (1 << bit for bit in range(6))
-A, NS, CNAME, SOA, TXT, AAAA, DNAME, OPT = 1, 2, 5, 6, 16, 28, 39, 41
+A, NS, CNAME, SOA, PTR, TXT, AAAA, DNAME, OPT = 1, 2, 5, 6, 12, 16, 28, 39, 41
 TO_QUESTION, TO_ZONE = b"\xc0\x0c", b"\xc0\x16"
 
 
@@ -109,6 +109,24 @@ SEEDS = {
     "query": (0, message(flags=0x0100)),
     "text": (0, message([text(b"listed, see https://example.net/", b"more"), text(b"again")], kind=TXT)),
     "text_utf8": (0, message([text("ä€😀".encode()[:3], "ä€😀".encode()[3:], b"\xff\0\n\xe2\x80\xae")], kind=TXT)),
+    "text_behind_alias": (
+        0,
+        message([record(TO_QUESTION, CNAME, name("a.test")), record(name("a.test"), TXT, b"\1a\1b")], kind=TXT),
+    ),
+    "text_behind_dname": (
+        0,
+        message(
+            [
+                record(TO_ZONE, DNAME, name("a.test")),
+                record(TO_QUESTION, CNAME, name("2.0.0.127.a.test")),
+                record(name("2.0.0.127.a.test"), TXT, b"\1a"),
+            ],
+            kind=TXT,
+        ),
+    ),
+    "host": (0, message([record(TO_QUESTION, PTR, name("mail-1.outbound.test"))], kind=PTR)),
+    "hosts": (0, message([record(TO_QUESTION, PTR, b"\1\0" + TO_ZONE), record(TO_QUESTION, PTR, b"\0")], kind=PTR)),
+    "host_cut": (0, message([record(TO_QUESTION, PTR, b"\2a")], kind=PTR)),
     "header_only": (0, message()[:12]),
     "empty": (0, b""),
 }

@@ -150,6 +150,28 @@ static void writes_the_name_over_its_zone_too(void **state) {
     assert_string_equal(text, "1.0.0.10.bl.example");
 }
 
+/* RFC 1035 section 3.5, RFC 3596 section 2.5. */
+static void knows_the_name_of_an_address_in_the_reverse_tree(void **state) {
+    static const struct {
+        const char *ip, *name;
+    } rows[] = {
+        {"10.2.0.52", "52.0.2.10.in-addr.arpa"},
+        {"255.255.255.255", "255.255.255.255.in-addr.arpa"},
+        {"4321:0:1:2:3:4:567:89ab",
+         "b.a.9.8.7.6.5.0.4.0.0.0.3.0.0.0.2.0.0.0.1.0.0.0.0.0.0.0.1.2.3.4.ip6.arpa"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct ip ip = ip_of(rows[i].ip);
+        struct qname name;
+        char text[TEXT_SIZE];
+        qname_for_ptr(&ip, &name);
+        qname_format(&name, text);
+        struct qname expected = zone_of(rows[i].name);
+        if (strcmp(text, rows[i].name) != 0 || name.len != expected.len)
+            fail_msg("%s: \"%s\"", rows[i].ip, text);
+    }
+}
+
 static void knows_which_zones_leave_room_for_addresses(void **state) {
     static const struct {
         const char *ip;
@@ -298,6 +320,7 @@ int main(void) {
         cmocka_unit_test(takes_a_name_of_255_octets_and_none_of_256),
         cmocka_unit_test(asks_for_the_names_of_rfc_5782),
         cmocka_unit_test(writes_the_name_over_its_zone_too),
+        cmocka_unit_test(knows_the_name_of_an_address_in_the_reverse_tree),
         cmocka_unit_test(knows_which_zones_leave_room_for_addresses),
         cmocka_unit_test(mixes_case_by_the_bits_and_nothing_else),
         cmocka_unit_test(uses_the_64_bits_again_for_more_letters),

@@ -160,7 +160,7 @@ static void put_owner(const char *name) {
 static void put_answers(const struct model *m) {
     if (m->cname) {
         put_owner(NULL);
-        wire_cname(&message, "x.bl.example.net");
+        wire_named(&message, 5, "x.bl.example.net");
     }
     for (unsigned i = 0; i < m->n_addresses; i++) {
         put_owner(i + 1 == m->n_addresses ? m->answer_owner : NULL);

@@ -7,7 +7,8 @@
  *   q                    the question 2.0.0.127.bl.example.net A IN; it begins at 12, the zone in it at 22
  *   =NAME  @OFFSET       a name with its root label ("=" alone: the root); a pointer
  *   A:ADDRESS            the rest of an A record behind its owner: IN, TTL 300, 4 bytes
- *   SOA  NS  CNAME:NAME  the rest of such a record; the names in SOA and NS are the root
+ *   SOA  NS  CNAME:NAME  DNAME:NAME  PTR:NAME
+ *                        the rest of such a record; the names in SOA and NS are the root
  *   OPT:XX               a whole OPT record, the extended rcode in hex
  *   TXT:N  s:TEXT        the fixed fields of a TXT record with N bytes of RDATA; a string of it ('_' is a
  *                        space)
@@ -79,8 +80,9 @@ static inline void wire_soa(struct wire *w) {
         wire_u8(w, 0);
 }
 
-static inline void wire_cname(struct wire *w, const char *target) {
-    wire_fixed(w, 5, *target ? strlen(target) + 2 : 1);
+/* A record whose RDATA is a name: CNAME (5), PTR (12), DNAME (39). */
+static inline void wire_named(struct wire *w, unsigned type, const char *target) {
+    wire_fixed(w, type, *target ? strlen(target) + 2 : 1);
     wire_name(w, target);
 }
 
@@ -138,7 +140,11 @@ static inline void wire_word(struct wire *w, const char *word) {
         wire_fixed(w, 2, 1);
         wire_u8(w, 0);
     } else if (strncmp(word, "CNAME:", 6) == 0) {
-        wire_cname(w, word + 6);
+        wire_named(w, 5, word + 6);
+    } else if (strncmp(word, "DNAME:", 6) == 0) {
+        wire_named(w, 39, word + 6);
+    } else if (strncmp(word, "PTR:", 4) == 0) {
+        wire_named(w, 12, word + 4);
     } else if (strncmp(word, "OPT:", 4) == 0) {
         wire_opt(w, (unsigned)strtoul(word + 4, NULL, 16));
     } else if (strncmp(word, "TXT:", 4) == 0) {
