@@ -1,0 +1,677 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* LINK: -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,--wrap=strndup */
+#include "edge/files_internal.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "edge/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const int64_t MS = 1000000;
+
+static long fail_at; /* which of our allocations fails; 0: none */
+static long n_allocations;
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *old, size_t size);
+char *__real_strdup(const char *text);
+char *__real_strndup(const char *text, size_t n);
+
+static bool must_fail(void) {
+    return ++n_allocations == fail_at;
+}
+
+void *__wrap_malloc(size_t size) {
+    return must_fail() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t n, size_t size) {
+    return must_fail() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *old, size_t size) {
+    return must_fail() ? NULL : __real_realloc(old, size);
+}
+
+char *__wrap_strdup(const char *text) {
+    return must_fail() ? NULL : __real_strdup(text);
+}
+
+char *__wrap_strndup(const char *text, size_t n) {
+    return must_fail() ? NULL : __real_strndup(text, n);
+}
+
+/* --- A folder of its own, and what was heard of it --- */
+
+/* `log` is what was heard, each news with a blank before it: `+path=contents`, `-path: why`; a set other than
+ * the first has its number before the path. Paths are those below the folder. */
+struct world {
+    char folder[64];
+    struct loop *loop;
+    struct files *files;
+    char log[16 * 1024];
+    const char *awaited; /* NULL: nothing in particular */
+    int64_t until_ns;
+    int64_t modified_ns;
+    int n_done;
+};
+
+static void hear(void *context, const struct files_news *news) {
+    struct world *w = context;
+    char number[24] = "";
+    size_t used = strlen(w->log);
+    size_t prefix = strlen(w->folder) + 1;
+    if (news->set > 0)
+        (void)snprintf(number, sizeof number, "%zu:", news->set);
+    assert_memory_equal(news->path, w->folder, prefix - 1);
+    if (news->what == FILES_READ) {
+        assert_int_equal(news->text[news->len], 0);
+        (void)snprintf(w->log + used, sizeof w->log - used, " +%s%s=%.100s", number, news->path + prefix,
+                       news->text);
+        w->modified_ns = news->modified_wall_ns;
+    } else {
+        (void)snprintf(w->log + used, sizeof w->log - used, " -%s%s: %s", number, news->path + prefix,
+                       news->why);
+    }
+}
+
+static void hear_done(void *context) {
+    struct world *w = context;
+    w->n_done++;
+}
+
+static int64_t turn(void *context, int64_t now_ns) {
+    struct world *w = context;
+    int64_t due_ns = files_turn(w->files, now_ns);
+    bool heard = w->awaited && strcmp(w->log, w->awaited) == 0;
+    if (heard || now_ns >= w->until_ns)
+        loop_stop(w->loop);
+    return due_ns < w->until_ns ? due_ns : w->until_ns;
+}
+
+static int set_up(void **state) {
+    struct world *w = calloc(1, sizeof *w);
+    *state = w;
+    fail_at = 0;
+    if (!w)
+        return -1;
+    (void)snprintf(w->folder, sizeof w->folder, "/tmp/test_files.XXXXXX");
+    w->loop = loop_new();
+    if (!w->loop || !mkdtemp(w->folder))
+        return -1;
+    loop_on_turn(w->loop, turn, w);
+    w->files = files_new(w->loop, hear, hear_done, w);
+    alarm(120); /* a loop that hangs ends the test */
+    return w->files ? 0 : -1;
+}
+
+static int remove_one(const char *path, const struct stat *about, int type, struct FTW *where) {
+    return remove(path);
+}
+
+static int tear_down(void **state) {
+    struct world *w = *state;
+    (void)chmod(w->folder, 0700);
+    (void)nftw(w->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    files_free(w->files);
+    loop_free(w->loop);
+    free(w);
+    alarm(0);
+    return 0;
+}
+
+static const char *at(const struct world *w, const char *name) {
+    static char paths[4][512];
+    static unsigned next;
+    char *path = paths[next++ % 4];
+    (void)snprintf(path, sizeof paths[0], "%s/%s", w->folder, name);
+    return path;
+}
+
+static void write_file(const struct world *w, const char *name, const char *text) {
+    int fd = open(at(w, name), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+}
+
+/* As if it had been written a day ago. */
+static void age_file(const struct world *w, const char *name) {
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = clock_wall_ns() / 1000000000 - 86400}};
+    assert_int_equal(utimensat(AT_FDCWD, at(w, name), times, 0), 0);
+}
+
+static void make_folder(const struct world *w, const char *name) {
+    assert_int_equal(mkdir(at(w, name), 0755), 0);
+}
+
+static void rename_to(const struct world *w, const char *from, const char *to) {
+    assert_int_equal(rename(at(w, from), at(w, to)), 0);
+}
+
+static void link_to(const struct world *w, const char *target, const char *name) {
+    assert_int_equal(symlink(target, at(w, name)), 0);
+}
+
+static size_t add(struct world *w, const char *pattern) {
+    size_t set = 99;
+    const char *const patterns[] = {at(w, pattern)};
+    assert_int_equal(files_add(w->files, patterns, 1, &set), STATUS_OK);
+    return set;
+}
+
+static void run(struct world *w, const char *awaited, int64_t ns) {
+    w->awaited = awaited;
+    w->until_ns = clock_now_ns() + ns;
+    assert_int_equal(loop_run(w->loop), STATUS_OK);
+}
+
+/* Waits until just this is heard; then nothing was. */
+static void expect(struct world *w, const char *heard) {
+    bool any = heard[0] != '\0';
+    run(w, any ? heard : NULL, any ? 10000 * MS : 450 * MS);
+    if (strcmp(w->log, heard) != 0)
+        fail_msg("heard \"%s\", expected \"%s\"", w->log, heard);
+    w->log[0] = '\0';
+}
+
+static void skip_poll(struct world *w) {
+    (void)files_turn(w->files, clock_now_ns() + FILES_POLL_NS + 1000 * MS);
+}
+
+/* --- What is read --- */
+
+static void reads_what_the_patterns_name_in_order_each_once(void **state) {
+    struct world *w = *state;
+    make_folder(w, "a");
+    make_folder(w, "b");
+    make_folder(w, "a/folder.txt");
+    write_file(w, "a/2.txt", "two");
+    write_file(w, "a/1.txt", "one");
+    write_file(w, "a/1.txt~", "backup");
+    write_file(w, "a/.1.txt.swp", "swap");
+    write_file(w, "b/3.txt", "");
+    char texts[3][512];
+    const char *const patterns[] = {texts[0], texts[1], texts[2]};
+    (void)snprintf(texts[0], sizeof texts[0], "%s/?/*.txt", w->folder);
+    (void)snprintf(texts[1], sizeof texts[1], "%s/a/1.txt", w->folder);
+    (void)snprintf(texts[2], sizeof texts[2], "%s/c/*.txt", w->folder);
+    size_t set = 99;
+    assert_int_equal(files_add(w->files, patterns, 3, &set), STATUS_OK);
+    assert_int_equal(set, 0);
+    assert_int_equal(add(w, "b/*"), 1);
+    expect(w, " +a/1.txt=one +a/2.txt=two -a/folder.txt: is no regular file +b/3.txt= +1:b/3.txt=");
+    assert_int_equal(files_matches(w->files, 0, 0), 4);
+    assert_int_equal(files_matches(w->files, 0, 1), 1);
+    assert_int_equal(files_matches(w->files, 0, 2), 0);
+    assert_null(files_trouble(w->files, 0, 2));
+    assert_null(files_blind(w->files));
+    assert_int_equal(w->n_done, 1);
+    expect(w, "");
+    assert_int_equal(w->n_done, 1);
+}
+
+static void tells_when_a_file_was_modified(void **state) {
+    struct world *w = *state;
+    write_file(w, "x", "x");
+    age_file(w, "x");
+    add(w, "x");
+    expect(w, " +x=x");
+    assert_in_range(clock_wall_ns() - w->modified_ns, 86400 * 1000 * MS, 86410 * 1000 * MS);
+}
+
+static void says_why_a_file_is_not_read(void **state) {
+    struct world *w = *state;
+    make_folder(w, "folder");
+    assert_int_equal(mkfifo(at(w, "fifo"), 0644), 0);
+    write_file(w, "large", "");
+    assert_int_equal(truncate(at(w, "large"), FILES_BYTES + 1L), 0);
+    write_file(w, "most", "");
+    assert_int_equal(truncate(at(w, "most"), FILES_BYTES), 0);
+    link_to(w, "nowhere", "dangling");
+    link_to(w, "loop", "loop");
+    link_to(w, "most", "well");
+    add(w, "*");
+    expect(w, " -dangling: is gone -fifo: is no regular file -folder: is no regular file"
+              " -large: has more than 67108864 bytes, which are the most that are read"
+              " -loop: cannot be read: Too many levels of symbolic links +most= +well=");
+    expect(w, ""); /* once each */
+    skip_poll(w);
+    assert_string_equal(w->log, "");
+}
+
+static void says_that_it_may_not_read(void **state) {
+    struct world *w = *state;
+    make_folder(w, "d");
+    write_file(w, "d/x", "1");
+    write_file(w, "d/y", "2");
+    add(w, "d/*");
+    add(w, "d/x");
+    if (geteuid() == 0 && (setegid(65534) != 0 || chown(w->folder, 65534, 65534) != 0 ||
+                           chown(at(w, "d"), 65534, 65534) != 0 || chown(at(w, "d/x"), 65534, 65534) != 0 ||
+                           chown(at(w, "d/y"), 65534, 65534) != 0 || seteuid(65534) != 0))
+        fail_msg("cannot become nobody: %s", strerror(errno));
+    expect(w, " +d/x=1 +d/y=2 +1:d/x=1");
+    assert_int_equal(chmod(at(w, "d/y"), 0), 0);
+    expect(w, " -d/y: cannot be read: Permission denied");
+    write_file(w, "d/x", "1b");
+    expect(w, " +d/x=1b +1:d/x=1b");
+    assert_int_equal(chmod(at(w, "d/y"), 0600), 0);
+    expect(w, " +d/y=2");
+    assert_int_equal(chmod(at(w, "d"), 0), 0);
+    char expected[1024];
+    (void)snprintf(
+        expected, sizeof expected,
+        " -d/x: cannot be found: %s: Permission denied -d/y: cannot be found: %s: Permission denied"
+        " -1:d/x: cannot be found: %s: Permission denied",
+        at(w, "d"), at(w, "d"), at(w, "d/x"));
+    expect(w, expected);
+    assert_non_null(files_trouble(w->files, 0, 0));
+    assert_int_equal(chmod(at(w, "d"), 0700), 0);
+    expect(w, " +d/x=1b +d/y=2 +1:d/x=1b");
+    assert_int_equal(seteuid(getuid()) | setegid(getgid()), 0);
+}
+
+static void reads_the_first_thousand_of_too_many(void **state) {
+    struct world *w = *state;
+    char name[32];
+    for (unsigned i = 0; i < FILES_MAX + 2; i++) {
+        (void)snprintf(name, sizeof name, "%04u", i);
+        write_file(w, name, "");
+    }
+    add(w, "*");
+    run(w, NULL, 0);
+    assert_int_equal(files_matches(w->files, 0, 0), FILES_MAX + 2);
+    assert_int_equal(files_omitted(w->files, 0), 2);
+    assert_int_equal(w->files->sets[0].n_entries, FILES_MAX);
+    assert_true(w->files->sets[0].entries[FILES_MAX - 1].is_read);
+    assert_int_equal(unlink(at(w, "0000")) | unlink(at(w, "0001")), 0);
+    w->log[0] = '\0';
+    expect(w, " -0000: is gone -0001: is gone +1000= +1001=");
+    assert_int_equal(files_omitted(w->files, 0), 0);
+}
+
+/* --- What changes --- */
+
+static void hears_of_changes_at_once(void **state) {
+    struct world *w = *state;
+    make_folder(w, "d");
+    write_file(w, "d/a.txt", "1");
+    add(w, "d/*.txt");
+    expect(w, " +d/a.txt=1");
+    write_file(w, "d/a.txt", "2"); /* in place */
+    expect(w, " +d/a.txt=2");
+    write_file(w, "d/a.tmp", "3"); /* by rename */
+    rename_to(w, "d/a.tmp", "d/a.txt");
+    expect(w, " +d/a.txt=3");
+    write_file(w, "d/b.txt", "4");
+    expect(w, " +d/b.txt=4");
+    assert_int_equal(unlink(at(w, "d/a.txt")), 0);
+    expect(w, " -d/a.txt: is gone");
+    rename_to(w, "d/b.txt", "d/c.txt");
+    expect(w, " -d/b.txt: is gone +d/c.txt=4");
+    rename_to(w, "d/c.txt", "d/c.off");
+    expect(w, " -d/c.txt: is gone");
+    rename_to(w, "d/c.off", "d/c.txt"); /* back as it was */
+    expect(w, " +d/c.txt=4");
+    link_to(w, "c.txt", "d/d.txt");
+    expect(w, " +d/d.txt=4");
+    assert_int_equal(link(at(w, "d/c.txt"), at(w, "d/e.txt")), 0);
+    expect(w, " +d/e.txt=4");
+    assert_int_equal(files_matches(w->files, 0, 0), 3);
+}
+
+static void hears_of_many_changes_as_of_one(void **state) {
+    struct world *w = *state;
+    add(w, "*.txt");
+    expect(w, "");
+    for (unsigned i = 0; i < 50; i++) {
+        write_file(w, "a.txt", i % 2 ? "odd" : "even");
+        write_file(w, "b.txt", "x");
+    }
+    expect(w, " +a.txt=odd +b.txt=x");
+    assert_int_equal(w->n_done, 1);
+}
+
+static void takes_contents_as_they_were_for_no_news(void **state) {
+    struct world *w = *state;
+    write_file(w, "x", "same");
+    add(w, "x");
+    expect(w, " +x=same");
+    write_file(w, "x", "same");
+    age_file(w, "x");
+    write_file(w, "y", "same");
+    rename_to(w, "y", "x");
+    expect(w, "");
+    assert_int_equal(w->n_done, 1);
+}
+
+static void hears_of_folders_that_come_go_and_are_replaced(void **state) {
+    struct world *w = *state;
+    add(w, "a/b/*.d/x");
+    expect(w, "");
+    make_folder(w, "a");
+    expect(w, "");
+    make_folder(w, "a/b");
+    make_folder(w, "a/b/1.d");
+    write_file(w, "a/b/1.d/x", "1");
+    expect(w, " +a/b/1.d/x=1");
+    make_folder(w, "a/b/2.d");
+    expect(w, "");
+    write_file(w, "a/b/2.d/x", "2");
+    expect(w, " +a/b/2.d/x=2");
+    rename_to(w, "a", "old");
+    expect(w, " -a/b/1.d/x: is gone -a/b/2.d/x: is gone");
+    rename_to(w, "old", "a");
+    expect(w, " +a/b/1.d/x=1 +a/b/2.d/x=2");
+    make_folder(w, "c"); /* another in its place */
+    make_folder(w, "c/b");
+    make_folder(w, "c/b/1.d");
+    write_file(w, "c/b/1.d/x", "3");
+    rename_to(w, "a", "old");
+    rename_to(w, "c", "a");
+    expect(w, " -a/b/2.d/x: is gone +a/b/1.d/x=3");
+    write_file(w, "a/b/1.d/x", "4"); /* it is the new one that is watched */
+    expect(w, " +a/b/1.d/x=4");
+}
+
+/* As Kubernetes does: the names are links through ..data, which is replaced as a whole by rename. */
+static void hears_of_a_configmap_that_is_swapped(void **state) {
+    struct world *w = *state;
+    make_folder(w, "m");
+    make_folder(w, "m/..1");
+    write_file(w, "m/..1/a.txt", "1");
+    write_file(w, "m/..1/b.txt", "same");
+    link_to(w, "..1", "m/..data");
+    link_to(w, "..data/a.txt", "m/a.txt");
+    link_to(w, "..data/b.txt", "m/b.txt");
+    add(w, "m/*.txt");
+    expect(w, " +m/a.txt=1 +m/b.txt=same");
+    for (unsigned i = 2; i < 5; i++) {
+        char folder[32];
+        char name[64];
+        char text[32];
+        (void)snprintf(folder, sizeof folder, "m/..%u", i);
+        make_folder(w, folder);
+        (void)snprintf(name, sizeof name, "%s/b.txt", folder);
+        write_file(w, name, "same");
+        (void)snprintf(name, sizeof name, "%s/a.txt", folder);
+        (void)snprintf(text, sizeof text, "%u", i);
+        write_file(w, name, text);
+        link_to(w, folder + 2, "m/..data_tmp");
+        rename_to(w, "m/..data_tmp", "m/..data");
+        (void)snprintf(text, sizeof text, " +m/a.txt=%u", i);
+        expect(w, text);
+    }
+}
+
+static void hears_of_what_links_lead_to(void **state) {
+    struct world *w = *state;
+    make_folder(w, "far");
+    make_folder(w, "near");
+    write_file(w, "far/x", "1");
+    link_to(w, "../far/x", "near/x");
+    link_to(w, "near", "here");
+    add(w, "here/x");
+    expect(w, " +here/x=1");
+    write_file(w, "far/y", "2");
+    rename_to(w, "far/y", "far/x");
+    expect(w, " +here/x=2");
+    make_folder(w, "other"); /* a folder that is a link to a folder */
+    write_file(w, "other/x", "3");
+    link_to(w, "other", "there");
+    rename_to(w, "there", "here");
+    expect(w, " +here/x=3");
+    write_file(w, "other/x", "4");
+    expect(w, " +here/x=4");
+    write_file(w, "far/x", "5"); /* not any more */
+    expect(w, "");
+}
+
+static void watches_where_relative_patterns_begin(void **state) {
+    struct world *w = *state;
+    char before[512];
+    assert_non_null(getcwd(before, sizeof before));
+    assert_int_equal(chdir(w->folder), 0);
+    w->folder[0] = '\0';
+    const char *const patterns[] = {"./d/*.txt", "x"};
+    size_t set;
+    assert_int_equal(files_add(w->files, patterns, 2, &set), STATUS_OK);
+    run(w, "", 10 * MS);
+    assert_int_equal(mkdir("d", 0755), 0);
+    run(w, NULL, 300 * MS);
+    int fd = open("d/a.txt", O_WRONLY | O_CREAT, 0644);
+    assert_int_equal(write(fd, "1", 1), 1);
+    close(fd);
+    run(w, " +/d/a.txt=1", 10000 * MS);
+    assert_string_equal(w->log, " +/d/a.txt=1");
+    fd = open("x", O_WRONLY | O_CREAT, 0644);
+    close(fd);
+    run(w, " +/d/a.txt=1 +=", 10000 * MS);
+    assert_string_equal(w->log, " +/d/a.txt=1 +=");
+    assert_non_null(getcwd(w->folder, sizeof w->folder));
+    assert_int_equal(chdir(before), 0);
+}
+
+static void looks_at_all_every_minute_whatever_it_hears(void **state) {
+    struct world *w = *state;
+    files_free(w->files);
+    w->files = files_new(NULL, hear, hear_done, w); /* it cannot watch */
+    write_file(w, "x", "1");
+    age_file(w, "x");
+    add(w, "*");
+    int64_t now_ns = 5 * FILES_POLL_NS;
+    assert_int_equal(files_turn(w->files, now_ns), now_ns + FILES_POLL_NS);
+    assert_string_equal(w->log, " +x=1");
+    write_file(w, "x", "2");
+    age_file(w, "x");
+    assert_int_equal(files_turn(w->files, now_ns + 1), now_ns + FILES_POLL_NS);
+    assert_string_equal(w->log, " +x=1");
+    assert_int_equal(files_turn(w->files, now_ns + FILES_POLL_NS), now_ns + 2 * FILES_POLL_NS);
+    assert_string_equal(w->log, " +x=1 +x=2");
+}
+
+static void leaves_a_file_alone_that_is_being_written(void **state) {
+    struct world *w = *state;
+    write_file(w, "x", "before");
+    age_file(w, "x");
+    add(w, "x");
+    int64_t now_ns = clock_now_ns();
+    (void)files_turn(w->files, now_ns);
+    assert_string_equal(w->log, " +x=before");
+    int fd = open(at(w, "x"), O_WRONLY | O_TRUNC);
+    now_ns += FILES_POLL_NS;
+    for (unsigned i = 0; i < 3; i++, now_ns += FILES_SETTLE_NS) {
+        assert_int_equal(write(fd, "part ", 5), 5);
+        assert_int_equal(files_turn(w->files, now_ns), now_ns + FILES_SETTLE_NS);
+        assert_string_equal(w->log, " +x=before");
+    }
+    close(fd);
+    age_file(w, "x");
+    assert_int_equal(files_turn(w->files, now_ns), now_ns + FILES_POLL_NS);
+    assert_string_equal(w->log, " +x=before +x=part part part ");
+}
+
+static void does_not_wait_for_ever_for_a_file_to_rest(void **state) {
+    struct world *w = *state;
+    write_file(w, "x", "0");
+    age_file(w, "x");
+    add(w, "x");
+    int64_t now_ns = clock_now_ns();
+    int64_t heard_ns = 0;
+    assert_int_equal(files_turn(w->files, now_ns), now_ns + FILES_POLL_NS);
+    now_ns += FILES_POLL_NS;
+    for (int64_t ns = 0; heard_ns == 0 && ns < 2 * FILES_PATIENCE_NS; ns += FILES_SETTLE_NS) {
+        char text[32];
+        (void)snprintf(text, sizeof text, "%u", (unsigned)(ns / MS));
+        write_file(w, "x", text);
+        w->log[0] = '\0';
+        (void)files_turn(w->files, now_ns + ns);
+        heard_ns = w->log[0] != '\0' ? ns : 0;
+    }
+    assert_int_equal(heard_ns, FILES_PATIENCE_NS);
+}
+
+static void looks_again_at_what_was_written_to_when_it_was_read(void **state) {
+    struct world *w = *state;
+    struct stat about;
+    write_file(w, "x", "1");
+    add(w, "x");
+    expect(w, " +x=1");
+    /* a second change within the same tick of the file system's clock, as long as the first */
+    write_file(w, "x", "2");
+    struct files_entry *entry = &w->files->sets[0].entries[0];
+    assert_true(entry->again);
+    assert_int_equal(stat(at(w, "x"), &about), 0);
+    entry->stamp = files_stamp_of(&about);
+    expect(w, " +x=2");
+}
+
+static void looks_at_all_when_events_were_lost(void **state) {
+    struct world *w = *state;
+    const char *const paths[] = {at(w, "d/0"), at(w, "d/1")};
+    unsigned most = 16384;
+    FILE *limit = fopen("/proc/sys/fs/inotify/max_queued_events", "re");
+    if (limit) {
+        assert_int_equal(fscanf(limit, "%u", &most), 1);
+        fclose(limit);
+    }
+    make_folder(w, "d");
+    write_file(w, "d/x.txt", "1");
+    add(w, "d/x.txt");
+    expect(w, " +d/x.txt=1");
+    write_file(w, "d/0", "");
+    write_file(w, "d/1", "");
+    for (unsigned i = 0; i < most + 100; i++)
+        assert_int_equal(chmod(paths[i % 2], 0600), 0); /* the same twice in a row would be one event */
+    write_file(w, "d/x.txt", "2");
+    expect(w, " +d/x.txt=2");
+}
+
+static void expect_watches(struct world *w, size_t n) {
+    for (int i = 0; i < 100 && w->files->n_watches != n; i++)
+        run(w, NULL, 100 * MS);
+    assert_int_equal(w->files->n_watches, n);
+}
+
+static void drops_the_watches_that_it_needs_no_more(void **state) {
+    struct world *w = *state;
+    char name[32];
+    make_folder(w, "d");
+    add(w, "d/*/x");
+    run(w, NULL, 10 * MS);
+    size_t n = w->files->n_watches;
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned i = 0; i < 20; i++) {
+            (void)snprintf(name, sizeof name, "d/%u", i);
+            make_folder(w, name);
+        }
+        expect_watches(w, n + 20);
+        for (unsigned i = 0; i < 20; i++) {
+            (void)snprintf(name, sizeof name, "d/%u", i);
+            assert_int_equal(rmdir(at(w, name)), 0);
+        }
+        expect_watches(w, n);
+    }
+    rename_to(w, "d", "e"); /* folders that are there still, but no pattern leads there */
+    expect_watches(w, n - 1);
+    write_file(w, "e/x", "");
+    expect(w, "");
+    assert_int_equal(w->n_done, 0);
+}
+
+static void says_when_it_cannot_watch(void **state) {
+    struct world *w = *state;
+    char name[32];
+    for (unsigned i = 0; i < FILES_WATCHES; i++) {
+        (void)snprintf(name, sizeof name, "%u", i);
+        make_folder(w, name);
+    }
+    add(w, "*/x");
+    run(w, NULL, 10 * MS);
+    assert_non_null(files_blind(w->files));
+    assert_non_null(strstr(files_blind(w->files), ": too many folders to watch"));
+    write_file(w, "0/x", "1"); /* still found, at the latest a minute later */
+    skip_poll(w);
+    assert_string_equal(w->log, " +0/x=1");
+}
+
+/* Makes a world of two files in two sets; a failure anywhere leaves things as they are or is made good at the
+ * next look. */
+static void get_through(struct world *w, long n) {
+    struct world other = {.folder = ""};
+    struct loop *loop = w->loop;
+    memcpy(other.folder, w->folder, sizeof other.folder);
+    n_allocations = 0;
+    fail_at = n;
+    struct files *files = files_new(loop, hear, hear_done, &other);
+    const char *const patterns[] = {at(w, "?/x"), at(w, "b/y")};
+    size_t set = 7;
+    enum status status = STATUS_NO_MEMORY;
+    for (int i = 0; files && status != STATUS_OK && i < 3; i++)
+        status = files_add(files, patterns, 2, &set);
+    int64_t now_ns = 0;
+    for (int i = 0; files && i < 3; i++)
+        now_ns = files_turn(files, now_ns);
+    fail_at = 0;
+    if (files) {
+        assert_int_equal(set, 0);
+        if (strcmp(other.log, " +b/y=2 +a/x=1") != 0) /* the first was put off */
+            assert_string_equal(other.log, " +a/x=1 +b/y=2");
+    }
+    files_free(files);
+}
+
+static void survives_every_failing_allocation(void **state) {
+    struct world *w = *state;
+    make_folder(w, "a");
+    make_folder(w, "b");
+    write_file(w, "a/x", "1");
+    write_file(w, "b/y", "2");
+    link_to(w, "../a/x", "b/z");
+    long n = 1;
+    do
+        get_through(w, n);
+    while (n_allocations >= n++);
+    assert_true(n > 15);
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(reads_what_the_patterns_name_in_order_each_once),
+        TEST(tells_when_a_file_was_modified),
+        TEST(says_why_a_file_is_not_read),
+        TEST(says_that_it_may_not_read),
+        TEST(reads_the_first_thousand_of_too_many),
+        TEST(hears_of_changes_at_once),
+        TEST(hears_of_many_changes_as_of_one),
+        TEST(takes_contents_as_they_were_for_no_news),
+        TEST(hears_of_folders_that_come_go_and_are_replaced),
+        TEST(hears_of_a_configmap_that_is_swapped),
+        TEST(hears_of_what_links_lead_to),
+        TEST(watches_where_relative_patterns_begin),
+        TEST(looks_at_all_every_minute_whatever_it_hears),
+        TEST(leaves_a_file_alone_that_is_being_written),
+        TEST(does_not_wait_for_ever_for_a_file_to_rest),
+        TEST(looks_again_at_what_was_written_to_when_it_was_read),
+        TEST(looks_at_all_when_events_were_lost),
+        TEST(drops_the_watches_that_it_needs_no_more),
+        TEST(says_when_it_cannot_watch),
+        TEST(survives_every_failing_allocation),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
