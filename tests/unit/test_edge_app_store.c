@@ -47,7 +47,7 @@ bool __wrap_state_put(struct state *s, const struct record *record, uint64_t tic
 static void open_as(enum app_store_keep keep) {
     t.settings = world_settings();
     world_begin(&t.world, &t.settings);
-    t.store = app_store_open(t.folder, keep);
+    t.store = app_store_open(t.folder, keep, 0);
     assert_non_null(t.store);
     assert_int_equal(app_store_restore(t.store, t.world.checker, t.world.now_ns), STATUS_OK);
 }
@@ -252,7 +252,7 @@ static void a_command_neither_has_it_nor_loses_it(void **state) {
 static void goes_on_from_memory_without_a_store(void **state) {
     t.settings = world_settings();
     world_begin(&t.world, &t.settings);
-    t.store = app_store_open("/proc/nothing/here", APP_STORE_ALL);
+    t.store = app_store_open("/proc/nothing/here", APP_STORE_ALL, 0);
     assert_non_null(t.store);
     assert_int_equal(app_store_restore(t.store, t.world.checker, t.world.now_ns), STATUS_OK);
     assert_int_equal(app_store_start(t.store, t.loop, INT64_MAX), STATUS_OK);
