@@ -53,9 +53,37 @@ static void find_public(struct advice *a, const struct catalog *catalog, const s
         a->public_list = builtin->name;
 }
 
+/* Whether the group has it; ranges that are too large to be swept are good for this. */
+static bool find_in_group(struct advice *a, const struct group *group, const struct ip *ip) {
+    for (size_t i = 0; i < group->n_addresses && a->group == NULL; i++)
+        if (ip_equal(&group->addresses[i], ip)) {
+            a->group = group;
+            a->group_range = (struct ip_range){*ip, *ip};
+        }
+    for (size_t i = 0; i < group->n_ranges && a->group == NULL; i++)
+        if (ip_range_contains(&group->ranges[i].range, ip)) {
+            a->group = group;
+            a->group_range = group->ranges[i].range;
+        }
+    for (size_t i = 0; i < group->n_recognised && a->group == NULL; i++)
+        if (ip_range_contains(&group->recognised[i], ip)) {
+            a->group = group;
+            a->group_range = group->recognised[i];
+        }
+    return a->group != NULL;
+}
+
+/* The first group of the configuration that has it; that of bounced addresses is none. */
+static void find_group(struct advice *a, const struct settings *settings) {
+    for (size_t i = 0; i < settings->n_groups; i++)
+        if (strcmp(settings->groups[i].name, SETTINGS_BOUNCED) != 0 &&
+            find_in_group(a, &settings->groups[i], &a->bounce->address))
+            return;
+}
+
 void advice_prepare(struct advice *a, const struct bounce *bounce, const struct mirrors *mirrors,
                     const struct catalog *catalog, const struct settings *settings) {
-    *a = (struct advice){.bounce = bounce, .list = ADVICE_NO_LIST, .page = "", .result = ADVICE_UNKNOWN};
+    *a = (struct advice){.bounce = bounce, .list = ADVICE_NO_LIST, .page = ""};
     find_public(a, catalog, settings);
     const struct list *builtin = a->public_list != NULL ? catalog_find(catalog, a->public_list) : NULL;
     if (a->list != ADVICE_NO_LIST)
@@ -64,10 +92,11 @@ void advice_prepare(struct advice *a, const struct bounce *bounce, const struct 
         a->page = builtin->delist_url;
     if (a->page[0] == '\0' && bounce->known != NULL)
         a->page = bounce->known->page;
-    if (!bounce->has_address)
-        a->result = ADVICE_UNPARSED;
-    else
+    a->result = bounce->has_address ? ADVICE_UNKNOWN : ADVICE_UNPARSED;
+    if (bounce->has_address) {
         a->microsoft = mirror_range_of(mirrors, &bounce->address);
+        find_group(a, settings);
+    }
 }
 
 static bool is_one_of(const char *name, const struct mirror_texts *names) {

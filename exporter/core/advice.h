@@ -37,6 +37,8 @@ struct advice {
     uint32_t list;                    /* of the settings, enabled, that holds it; ADVICE_NO_LIST */
     const char *page;                 /* where its listings are removed; "" if not known */
     const struct ip_range *microsoft; /* of the ranges from which Microsoft 365 sends; NULL: in none */
+    const struct group *group;        /* of the settings, to which the address belongs; NULL: to none */
+    struct ip_range group_range;      /* that holds it there; one address: it is named one by one */
     enum advice_result result;
     const char *reason; /* why the result is unknown: as in core/check; NULL: not looked up */
     bool is_part;       /* the list lists it, but not by an answer that is known as what the bounce says */

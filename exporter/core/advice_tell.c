@@ -90,6 +90,18 @@ static void tell_status(const struct teller *t) {
         tell(t, "Other lists that list %s now: %s.", t->address, t->a->others);
 }
 
+/* Whose it is, in the words of the configuration. */
+static void tell_group(const struct teller *t) {
+    char range[IP_RANGE_TEXT_SIZE];
+    if (t->a->group == NULL)
+        return;
+    (void)ip_range_format(&t->a->group_range, range);
+    if (ip_equal(&t->a->group_range.first, &t->a->group_range.last))
+        tell(t, "It is one of the addresses of your group \"%s\".", t->a->group->name);
+    else
+        tell(t, "It is in %s of your group \"%s\".", range, t->a->group->name);
+}
+
 /* ---- the cause ---- */
 
 static void tell_cause(const struct teller *t) {
@@ -231,6 +243,7 @@ void advice_tell(const struct advice *a, advice_say *say, void *context) {
              : b->zone[0] != '\0'     ? b->zone
                                       : "the receiver's list";
     tell_status(&t);
+    tell_group(&t);
     if (!b->has_address && b->kind == BOUNCE_LISTING) {
         if (a->page[0] != '\0')
             tell(&t, "Delisting page of %s: %s", t.list, a->page);

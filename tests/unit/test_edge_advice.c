@@ -27,7 +27,8 @@ static const char configuration[] =
     "  - {use: spamcop, enabled: false}\n"
     "  - {name: mine, zone: bl.example.net, delist_url: https://example.net/off}\n"
     "  - {name: zen_by_another_name, zone: zen.spamhaus.org}\n"
-    "groups: [{name: g, addresses: [192.0.2.1]}]\n";
+    "groups: [{name: g, addresses: [192.0.2.1], ranges: ['2a01:111:f403::/48', 203.0.113.0/24]},\n"
+    "         {name: h, ranges: [203.0.113.0/24]}]\n";
 
 /* The advice on the one bounce of a text. */
 static struct advice prepared(const char *text) {
@@ -151,6 +152,30 @@ static void tells_what_to_do_about_a_shared_address(void **state) {
            WORDS("support request", "safelist", "Delisting page"));
 }
 
+static void recognises_what_belongs_to_a_group(void **state) {
+    static const struct {
+        const char *address;
+        const char *words; /* NULL: to none */
+    } rows[] = {
+        {"192.0.2.1", "It is one of the addresses of your group \"g\"."},
+        {"203.0.113.9", "It is in 203.0.113.0/24 of your group \"g\"."},
+        {"IPv6:2a01:111:f403:c111::1", "It is in 2a01:111:f403::/48 of your group \"g\"."}, /* never swept */
+        {"192.0.2.2", NULL},
+        {"IPv6:2a01:111:f404::1", NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[128];
+        (void)snprintf(text, sizeof text, "554 5.7.1 Client host [%s] blocked using bl.example.net",
+                       rows[i].address);
+        const struct advice a = prepared(text);
+        print_message("# %s\n", rows[i].address);
+        if (rows[i].words != NULL)
+            expect(&a, WORDS(rows[i].words), WORDS());
+        else
+            expect(&a, WORDS(), WORDS("your group"));
+    }
+}
+
 static void says_where_the_notation_of_a_panel_covers_too_much(void **state) {
     const struct advice a = prepared("554 5.7.1 Client host [52.103.1.2] blocked using Senderscore");
     expect(&a, WORDS("52.103.%.% (52.103.0.0/16", "more than Microsoft's 52.103.0.0/17"), WORDS());
@@ -257,6 +282,7 @@ int main(void) {
         cmocka_unit_test(finds_the_public_list_behind_each_name),
         cmocka_unit_test(the_table_agrees_with_the_rest_of_the_program),
         cmocka_unit_test(tells_what_to_do_about_a_shared_address),
+        cmocka_unit_test(recognises_what_belongs_to_a_group),
         cmocka_unit_test(says_where_the_notation_of_a_panel_covers_too_much),
         cmocka_unit_test(tells_owners_of_an_address_to_find_the_cause_first),
         cmocka_unit_test(tells_kinds_apart),
