@@ -109,9 +109,11 @@ VERSION_FLAGS = -DVERSION_TEXT='"$(VERSION)"' -DVERSION_ARCH='"$(firstword $(sub
 # `private`, or the prerequisites would inherit it.
 $(BUILD)/obj/edge/version.o: private CPPFLAGS += $(VERSION_FLAGS)
 $(BUILD)/obj/edge/version.o: $(BUILD)/version.flags
+# By the number of this make: another one may be at it.
+version_new = $@.$(shell echo $$PPID)
 $(BUILD)/version.flags: FORCE | $(BUILD)
-	$(file >$@.new,$(VERSION_FLAGS))
-	@if cmp -s $@ $@.new; then rm $@.new; else mv $@.new $@; fi
+	$(file >$(version_new),$(VERSION_FLAGS))
+	@if cmp -s $@ $(version_new); then rm $(version_new); else mv $(version_new) $@; fi
 
 $(BUILD):
 	@mkdir -p $@
