@@ -24,7 +24,7 @@ import harness  # noqa: E402 (found by the line above)
 import story  # noqa: E402
 
 SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-END_S = 60  # for the programs to end by themselves, on a busy machine too
+END_S = 180  # for the programs to end by themselves, on a busy machine too
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 

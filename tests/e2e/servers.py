@@ -192,7 +192,7 @@ class Prometheus(harness.Process):
     def api(self, path, **parameters):
         query = urllib.parse.urlencode(parameters)
         url = f"http://{self.endpoint}/api/v1/{path}?{query}"
-        with urllib.request.urlopen(url, timeout=10) as response:
+        with urllib.request.urlopen(url, timeout=harness.LIMIT_S) as response:
             answer = json.load(response)
         assert answer["status"] == "success", answer
         return answer["data"]
@@ -243,12 +243,12 @@ class Alertmanager(harness.Process):
         request = urllib.request.Request(
             f"http://{self.endpoint}/api/v2/alerts", json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=harness.LIMIT_S) as response:
             harness.equal(response.status, 200)
 
     def alerts(self):
         """[(labels, whether a cause keeps it quiet)]"""
-        with urllib.request.urlopen(f"http://{self.endpoint}/api/v2/alerts", timeout=10) as response:
+        with urllib.request.urlopen(f"http://{self.endpoint}/api/v2/alerts", timeout=harness.LIMIT_S) as response:
             return [(a["labels"], bool(a["status"]["inhibitedBy"])) for a in json.load(response)]
 
 
