@@ -21,7 +21,8 @@ GROUPS = [{"name": "elsewhere", "addresses": ["203.0.113.77"]}]
 SAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bounces")
 OK, USAGE, NO_INPUT, LATER = 0, 64, 66, 75
 WAIT_S = 2  # for another one that has the folder
-TRIES = 5
+LOOKUP_S = 5  # for all that is looked up
+TRIES = 5  # of what has to be done within these: the machine may have much else to do
 FIELDS = [
     "address", "receiver", "list", "zone", "code", "public_list", "smtp_status", "enhanced_status", "kind", "result",
     "microsoft_range", "advice",
@@ -239,7 +240,13 @@ def only_what_is_proven(world):
 
     with world.case("bounce: a list that nobody has named is asked twice before it is said to list the address"):
         found, text = servers()
-        (told,) = bounces(world, text, stdin=f"554 Blocked - see https://ipcheck.proofpoint.com/?ip={LISTED}")
+        for _ in range(TRIES):
+            for server in found:
+                server.seen.clear()
+            began = time.monotonic()
+            (told,) = bounces(world, text, stdin=f"554 Blocked - see https://ipcheck.proofpoint.com/?ip={LISTED}")
+            if time.monotonic() - began < LOOKUP_S:
+                break
         assert any(f"Other lists that list {LISTED} now: one, two" in s for s in told["advice"]), told
         assert all(asked(server, LISTED) >= 2 for server in found), found
 
