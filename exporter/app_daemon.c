@@ -7,6 +7,7 @@
 
 #include "app_ask.h"
 #include "app_config.h"
+#include "app_question.h"
 #include "app_sources.h"
 #include "app_store.h"
 #include "app_text.h"
@@ -41,6 +42,7 @@ struct generation {
     struct settings *settings; /* the configuration, and what its sources add */
     struct targets *targets;
     struct checker *checker;
+    struct app_question_servers general; /* nameservers of no list */
 };
 
 struct app {
@@ -48,6 +50,7 @@ struct app {
     const struct catalog *catalog;
     struct loop *loop;
     struct resolver *resolver;
+    struct app_question *question;
     struct app_store *store;
     struct app_watch watch;
     struct settings *base; /* the configuration as it is in its file; the generation borrows from it */
@@ -69,6 +72,16 @@ static void generation_free(struct generation *g) {
     *g = (struct generation){.settings = NULL};
 }
 
+static struct app_question_servers general_servers(const struct settings *s, const struct endpoint *system,
+                                                   size_t n_system) {
+    const struct endpoint *from = s->resolver.n_nameservers > 0 ? s->resolver.nameservers : system;
+    struct app_question_servers general = {.n = s->resolver.n_nameservers > 0 ? s->resolver.n_nameservers
+                                                                              : n_system};
+    for (size_t i = 0; i < general.n; i++)
+        general.endpoints[i] = from[i];
+    return general;
+}
+
 /* Builds the generation that `base` and what its sources say ask for. On failure the reason is in `problems`.
  */
 static enum status generation_build(struct app *app, const struct settings *base,
@@ -79,6 +92,7 @@ static enum status generation_build(struct app *app, const struct settings *base
     struct endpoint system[3];
     const struct checker_watch watch = app_watch_make(&app->watch);
     size_t n_system = app_ask_system(base, system, problems);
+    g.general = general_servers(base, system, n_system);
     enum status status =
         problems_failed(problems) ? STATUS_INVALID : sources_expand(sources, base, problems, &g.settings);
     if (status == STATUS_OK)
@@ -131,7 +145,7 @@ static enum status generation_next(struct app *app, const struct settings *base,
     if (status == STATUS_OK && app->now.checker != NULL)
         status = app_store_recall(app->store, next.checker, app->now.checker, now_ns);
     if (status == STATUS_OK)
-        status = app_ask_servers(app->resolver, next.checker);
+        status = app_question_use(app->question, app->resolver, next.checker, &next.general);
     if (status == STATUS_OK) {
         *out = next;
         return STATUS_OK;
@@ -236,7 +250,9 @@ static void on_signal(void *context, int signal) {
 static void on_answer(void *context, uint64_t cookie, enum resolver_outcome outcome, const uint8_t *message,
                       size_t len, int64_t took_ns) {
     const struct app *app = context;
-    app_ask_answer(app->now.checker, cookie, outcome, message, len, took_ns, loop_now_ns(app->loop));
+    int64_t now_ns = loop_now_ns(app->loop);
+    if (!app_question_answer(app->question, cookie, outcome, message, len, now_ns))
+        app_ask_answer(app->now.checker, cookie, outcome, message, len, took_ns, now_ns);
 }
 
 static int64_t on_turn(void *context, int64_t now_ns) {
@@ -249,8 +265,10 @@ static int64_t on_turn(void *context, int64_t now_ns) {
     int64_t store_ns = app_store_turn(app->store, now_ns);
     app_web_probed(&app->web);
     bool more = app_ask_some(app->now.checker, app->resolver, now_ns);
+    app_question_some(app->question, app->resolver, now_ns);
     int64_t resolver_ns = resolver_turn(app->resolver, now_ns);
     int64_t checker_ns = checker_wake_ns(app->now.checker);
+    int64_t question_ns = app_question_wake_ns(app->question);
     if (!app->ready_logged && checker_ready(app->now.checker)) {
         app->ready_logged = true;
         log_write(LOG_INFO, "ready: the first round of self-tests is done", NULL);
@@ -263,6 +281,8 @@ static int64_t on_turn(void *context, int64_t now_ns) {
         wake_ns = resolver_ns;
     if (store_ns < wake_ns)
         wake_ns = store_ns;
+    if (question_ns < wake_ns)
+        wake_ns = question_ns;
     if (app_sources_wake_ns(&app->sources) < wake_ns)
         wake_ns = app_sources_wake_ns(&app->sources);
     return checker_ns < wake_ns ? checker_ns : wake_ns;
@@ -325,7 +345,8 @@ static bool start(struct app *app, struct problems *problems) {
     const char *name = app_config_name(app->cli->config_file);
     app->loop = loop_new();
     app->resolver = app->loop != NULL ? resolver_new(app->loop, on_answer, app) : NULL;
-    if (app->resolver == NULL) {
+    app->question = app_question_new(clock_now_ns());
+    if (app->resolver == NULL || app->question == NULL) {
         log_write(LOG_ERROR, "cannot start", "error", strerror(errno), NULL);
         return false;
     }
@@ -363,6 +384,7 @@ static bool start(struct app *app, struct problems *problems) {
 static void stop(struct app *app) {
     app_web_stop(&app->web);
     resolver_free(app->resolver);
+    app_question_free(app->question);
     app_store_close(app->store, CLOSE_NS, clock_now_ns());
     generation_free(&app->now);
     app_sources_free(&app->sources);
