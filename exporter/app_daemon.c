@@ -114,10 +114,12 @@ static enum status generation_build(struct app *app, const struct settings *base
     return status;
 }
 
-/* Opens the store, and brings back what it holds. One that cannot be used is no failure. */
-static enum status open_store(struct app *app, struct checker *checker, int64_t now_ns) {
-    app->store = app_store_open(app->cli->storage_path, APP_STORE_ALL, STORE_WAIT_NS);
-    return app->store != NULL ? app_store_restore(app->store, checker, now_ns) : STATUS_NO_MEMORY;
+/* The store is opened with the first configuration that can be read. One that cannot be used is no failure.
+ */
+static enum status open_store(struct app *app) {
+    if (app->store == NULL)
+        app->store = app_store_open(app->cli->storage_path, APP_STORE_ALL, STORE_WAIT_NS);
+    return app->store != NULL ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
 /* The new generation takes the place of the old one. */
@@ -141,7 +143,7 @@ static enum status generation_next(struct app *app, const struct settings *base,
     enum status status = generation_build(app, base, sources, problems, now_ns, &next);
     if (status == STATUS_OK)
         status = app->now.checker != NULL ? checker_carry(next.checker, app->now.checker, now_ns)
-                                          : open_store(app, next.checker, now_ns);
+                                          : app_store_restore(app->store, next.checker, now_ns);
     if (status == STATUS_OK && app->now.checker != NULL)
         status = app_store_recall(app->store, next.checker, app->now.checker, now_ns);
     if (status == STATUS_OK)
@@ -163,6 +165,8 @@ static enum status generation_load(struct app *app, struct problems *problems) {
     struct sources *sources = NULL;
     struct generation next;
     enum status status = app_config_load(app->cli->config_file, app->catalog, problems, &base);
+    if (status == STATUS_OK)
+        status = open_store(app);
     if (status == STATUS_OK)
         status = app_sources_begin(&app->sources, base, &sources);
     if (status == STATUS_OK)

@@ -32,6 +32,15 @@ struct app_store {
     bool started;
 };
 
+static enum status take_kept(struct app_store *store, const struct record *record) {
+    return kept_items_put(&store->kept, record->list, (enum record_kept)record->number, record->data,
+                          record->len, false);
+}
+
+static enum status on_kept(void *context, const struct record *record) {
+    return take_kept(context, record);
+}
+
 struct app_store *app_store_open(const char *path, enum app_store_keep keep, int64_t wait_ns) {
     struct app_store *store = calloc(1, sizeof *store);
     if (store == NULL)
@@ -40,6 +49,10 @@ struct app_store *app_store_open(const char *path, enum app_store_keep keep, int
     store->state = state_open(path, wait_ns);
     if (store->state == NULL) {
         free(store);
+        return NULL;
+    }
+    if (keep == APP_STORE_ALL && state_load_kept(store->state, on_kept, store) != STATUS_OK) {
+        app_store_close(store, 0, 0);
         return NULL;
     }
     return store;
@@ -76,8 +89,7 @@ static enum status on_record(void *context, const struct record *record) {
     if (!begin(load))
         return STATUS_NO_MEMORY;
     if (record->kind == RECORD_KEPT)
-        return kept_items_put(&load->store->kept, record->list, (enum record_kept)record->number,
-                              record->data, record->len, false);
+        return take_kept(load->store, record);
     return restore_record(load->restore, record);
 }
 

@@ -25,8 +25,9 @@ enum app_store_keep {
 };
 
 struct app_store;
-/* Opens the store in folder `path`; waits up to `wait_ns` for another process to let go of it. NULL: no
- * memory. A store that cannot be used is no failure: app_store_why(). */
+/* Opens the store in folder `path`, and looks at what others than the checker keep in it
+ * (app_store_kept_find()): it may be needed to make the checker. Waits up to `wait_ns` for another process to
+ * let go of it. NULL: no memory. A store that cannot be used is no failure: app_store_why(). */
 struct app_store *app_store_open(const char *path, enum app_store_keep keep, int64_t wait_ns) MUST_CHECK;
 /* Brings back into `c` (fresh from checker_new()) what is kept of its lists, and the latest events. From then
  * on queries of lists with a quota are sent only when they are reserved on disk. To be called once.
@@ -51,7 +52,7 @@ bool app_store_keep(struct app_store *store, const char *name, enum record_kept 
                     size_t len) MUST_CHECK;
 /* Takes it back; false: nothing was kept. */
 bool app_store_forget_kept(struct app_store *store, const char *name, enum record_kept which);
-/* What is kept, as of app_store_restore() and what was put since; NULL: nothing. Valid until the next call
+/* What is kept, as of app_store_open() and what was put since; NULL: nothing. Valid until the next call
  * that keeps or forgets anything. */
 const struct app_store_kept *app_store_kept_find(const struct app_store *store, const char *name,
                                                  enum record_kept which);

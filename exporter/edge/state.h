@@ -81,6 +81,9 @@ bool state_is_for_good(const struct state *s);
 int64_t state_wall_ns(const struct state *s);
 /* Whether it is down because another process uses it. */
 bool state_is_taken(const struct state *s);
+/* Brings back only what is KEPT, as far as it can be read: before state_load(), which brings it back again
+ * and sees to what is damaged, for those whose addresses have to be there first. STATUS_NO_MEMORY. */
+enum status state_load_kept(struct state *s, state_record_handler *record, void *context) MUST_CHECK;
 /* Brings back what is kept, in the order of core/record.h (BUDGET first, then KEPT), then the latest events.
  * `alive_ns` gets the wall clock of the last commit (0: never). Records of lists that nobody has put for
  * STATE_FORGET_NS are forgotten. To be called once, before state_start(). STATUS_NO_MEMORY if a handler or

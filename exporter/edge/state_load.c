@@ -28,6 +28,7 @@ struct loading {
     void *context;
     int64_t alive_ns;
     bool no_memory;
+    bool early;       /* state_load_kept(): what is damaged is told when all is read */
     bool passed_over; /* there are rows of lists that are forgotten */
     int64_t n_rows[RECORD_KINDS];
     size_t n_damaged;
@@ -35,6 +36,8 @@ struct loading {
 };
 
 static void note_damage(struct loading *l, const char *what, const char *detail) {
+    if (l->early)
+        return;
     if (l->n_damaged++ == 0)
         snprintf(l->found, sizeof l->found, "%s: %.200s", what, detail);
     state_count_error(l->s);
@@ -382,6 +385,13 @@ enum status state_load_lists(struct state *s, const char *const *names, size_t n
     if (l.no_memory)
         return STATUS_NO_MEMORY;
     return l.n_damaged > 0 ? STATUS_IO : STATUS_OK;
+}
+
+enum status state_load_kept(struct state *s, state_record_handler *record, void *context) {
+    struct loading l = {.s = s, .f = &s->file, .record = record, .context = context, .early = true};
+    if (s->file.db && s->file.version >= KEPT_SINCE)
+        take_named(&l, STATE_SQL_KEPT, RECORD_KEPT);
+    return l.no_memory ? STATUS_NO_MEMORY : STATUS_OK;
 }
 
 enum status state_load(struct state *s, state_record_handler *record, state_event_handler *event,

@@ -140,6 +140,25 @@ static void keeps_across_runs(void **state) {
     stop();
 }
 
+/* The addresses that a record names have to be there before what is known of them is brought back. */
+static void is_there_before_the_checker(void **state) {
+    start();
+    keep("out", "one");
+    stop();
+    t.store = app_store_open(t.folder, APP_STORE_ALL, 0);
+    assert_non_null(t.store);
+    expect("out", "one");
+    expect("in", NULL);
+    app_store_close(t.store, PATIENCE_NS, SECOND);
+    t.store = app_store_open(t.folder, APP_STORE_BUDGETS, 0);
+    assert_non_null(t.store);
+    expect("out", NULL);
+    app_store_close(t.store, PATIENCE_NS, SECOND);
+    start();
+    expect("out", "one");
+    stop();
+}
+
 static void survives_a_kill_one_second_later(void **state) {
     const pid_t child = fork();
     if (child == 0) {
@@ -267,6 +286,7 @@ static void goes_on_from_memory_without_a_store(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(keeps_across_runs, begin_test, end_test),
+        cmocka_unit_test_setup_teardown(is_there_before_the_checker, begin_test, end_test),
         cmocka_unit_test_setup_teardown(survives_a_kill_one_second_later, begin_test, end_test),
         cmocka_unit_test_setup_teardown(what_the_queue_refuses_is_offered_again, begin_test, end_test),
         cmocka_unit_test_setup_teardown(hands_everything_over_again_when_the_file_is_lost, begin_test,
