@@ -9,6 +9,7 @@
 #include "app_config.h"
 #include "app_question.h"
 #include "app_sources.h"
+#include "app_spf.h"
 #include "app_store.h"
 #include "app_text.h"
 #include "app_watch.h"
@@ -55,6 +56,7 @@ struct app {
     struct app_watch watch;
     struct settings *base; /* the configuration as it is in its file; the generation borrows from it */
     struct app_sources sources;
+    struct app_spf spf;
     struct generation now;
     uint32_t generation; /* number of the current one */
     int64_t epoch_ns;
@@ -163,12 +165,16 @@ static enum status generation_load(struct app *app, struct problems *problems) {
     int64_t now_ns = clock_now_ns();
     struct settings *base = NULL;
     struct sources *sources = NULL;
+    struct app_spf_groups groups = {.items = NULL};
     struct generation next;
     enum status status = app_config_load(app->cli->config_file, app->catalog, problems, &base);
     if (status == STATUS_OK)
         status = open_store(app);
     if (status == STATUS_OK)
         status = app_sources_begin(&app->sources, base, &sources);
+    app->spf.store = app->store;
+    if (status == STATUS_OK)
+        status = app_spf_begin(&app->spf, base, sources, &groups);
     if (status == STATUS_OK)
         status = generation_next(app, base, sources, problems, now_ns, &next);
     if (status == STATUS_OK) {
@@ -176,8 +182,10 @@ static enum status generation_load(struct app *app, struct problems *problems) {
         generation_use(app, &next, now_ns);
         app->base = base;
         app_sources_use(&app->sources, &sources);
+        app_spf_use(&app->spf, &groups, now_ns);
         base = old;
     }
+    app_spf_groups_free(&groups);
     sources_free(sources);
     settings_free(base);
     return status;
@@ -269,6 +277,7 @@ static int64_t on_turn(void *context, int64_t now_ns) {
     int64_t store_ns = app_store_turn(app->store, now_ns);
     app_web_probed(&app->web);
     bool more = app_ask_some(app->now.checker, app->resolver, now_ns);
+    app_spf_turn(&app->spf, now_ns);
     app_question_some(app->question, app->resolver, now_ns);
     int64_t resolver_ns = resolver_turn(app->resolver, now_ns);
     int64_t checker_ns = checker_wake_ns(app->now.checker);
@@ -287,6 +296,8 @@ static int64_t on_turn(void *context, int64_t now_ns) {
         wake_ns = store_ns;
     if (question_ns < wake_ns)
         wake_ns = question_ns;
+    if (app->spf.wake_ns < wake_ns)
+        wake_ns = app->spf.wake_ns;
     if (app_sources_wake_ns(&app->sources) < wake_ns)
         wake_ns = app_sources_wake_ns(&app->sources);
     return checker_ns < wake_ns ? checker_ns : wake_ns;
@@ -354,6 +365,7 @@ static bool start(struct app *app, struct problems *problems) {
         log_write(LOG_ERROR, "cannot start", "error", strerror(errno), NULL);
         return false;
     }
+    app_spf_init(&app->spf, app->question, &app->sources);
     enum status status = generation_load(app, problems);
     app_problems_log(name, problems);
     if (status != STATUS_OK) {
@@ -391,6 +403,7 @@ static void stop(struct app *app) {
     app_question_free(app->question);
     app_store_close(app->store, CLOSE_NS, clock_now_ns());
     generation_free(&app->now);
+    app_spf_free(&app->spf);
     app_sources_free(&app->sources);
     settings_free(app->base);
     settings_free(app->embedded);

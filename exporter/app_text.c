@@ -96,6 +96,9 @@ void app_text_ranges(struct buf *out, const struct settings *settings) {
             range_line(out, group->name, &group->ranges[i].range, group->ranges[i].label);
             total += ip_range_count(&group->ranges[i].range);
         }
+        if (group->spf != NULL)
+            buf_addf(out, "%-24s SPF of %-27s %10s  looked up by the running exporter\n", group->name,
+                     group->spf, "?");
     }
     buf_addf(out, "%-24s %-34s %10llu  (overlaps counted in each)\n", "all", "", (unsigned long long)total);
     if (settings->n_safelists > 0)

@@ -161,6 +161,19 @@ static void all_advice(struct buf *out, const struct settings *s, const struct f
     free(texts);
 }
 
+/* The command looks nothing up. */
+static void spf_note(struct buf *out, const struct settings *s) {
+    bool any = false;
+    for (size_t i = 0; i < s->n_groups; i++) {
+        if (s->groups[i].spf == NULL)
+            continue;
+        buf_addf(out, "%s%s", any ? ", " : "Without the ranges out of SPF records (", s->groups[i].name);
+        any = true;
+    }
+    if (any)
+        buf_add_text(out, "), which only the running exporter looks up.\n");
+}
+
 static void table(struct buf *out, const struct settings *s, const struct forecast *f) {
     static const char *const heads[2][10] = {
         {"", "", "QUERIES", "SELF-", "WATCHED", "", "SELF-TEST", "RE-CHECK", "ONE", "1 % LISTED"},
@@ -182,6 +195,7 @@ static void table(struct buf *out, const struct settings *s, const struct foreca
                  "addresses get (those of\nthe shortest interval), ONE SWEEP how long it takes to go through "
                  "all ranges; "
                  "the last column is the 95 % bound that 30 days\nof it give. No query was sent for this.\n");
+    spf_note(out, s);
     all_advice(out, s, f);
 }
 

@@ -91,6 +91,8 @@ void metrics_range_sweep_completion(struct metrics_scrape *s, uint32_t range, ui
 void metrics_range_sweep_duration(struct metrics_scrape *s, uint32_t range, uint32_t list);
 void metrics_range_ip_listed(struct metrics_scrape *s, uint32_t range, uint32_t list);
 
+void metrics_group_ranges_changed(struct metrics_scrape *s);
+
 void metrics_safelist_info(struct metrics_scrape *s);
 void metrics_safelist_added(struct metrics_scrape *s);
 void metrics_safelist_last_listed(struct metrics_scrape *s, uint32_t safelist, uint32_t list);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Samples about ranges: rbl_range_*. A range is a run of segments, and its counts are the sums of theirs.
+ * Samples about ranges, rbl_range_*, and when a group got its own. A range is a run of segments, and its
+ * counts are the sums of theirs.
  */
 #include "core/metrics_internal.h"
 
@@ -172,5 +173,15 @@ void metrics_range_ip_listed(struct metrics_scrape *s, uint32_t range, uint32_t 
         uint32_t n = s->registry->lists[list].counts[i].listed;
         if (n > 0)
             left -= segment_listed(s, range, list, i, n, left);
+    }
+}
+
+void metrics_group_ranges_changed(struct metrics_scrape *s) {
+    for (uint32_t i = 0; i < s->settings->n_groups; i++) {
+        int64_t changed_ns = s->settings->groups[i].sources_changed_ns;
+        if (changed_ns <= 0)
+            continue;
+        metrics_open(s, &s->groups[i], NULL);
+        promtext_u64(&s->text, (uint64_t)changed_ns / 1000000000);
     }
 }

@@ -108,6 +108,10 @@ const struct metric metrics_table[] = {
      "Block lists: 1 for each listed address of the range, lowest first, up to series_limit.",
      .per_range = metrics_range_ip_listed},
 
+    {"rbl_group_ranges_last_change_timestamp_seconds", PROMTEXT_GAUGE, "group",
+     "When files or an SPF record last changed what the group has; absent if they never have.",
+     .once = metrics_group_ranges_changed},
+
     {"rbl_safelist_info", PROMTEXT_INFO_GAUGE, "safelist,range,notation,ticket",
      "Always 1; the labels say how a mail control panel writes the range, and which ticket it is of.",
      .once = metrics_safelist_info},

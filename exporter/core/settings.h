@@ -80,7 +80,9 @@ struct group {
     int64_t ranges_date_days; /* when the ranges were published, in days since 1970-01-01; -1: not said */
     const char *const *files; /* patterns of files with more addresses and ranges, as glob(7) has them */
     size_t n_files;
-    const char *spf;      /* the domain whose SPF record has more ranges; NULL: none */
+    int64_t sources_changed_ns; /* when files or an SPF record last changed what it has, on the wall clock; 0:
+                                   never, as in a configuration as such */
+    const char *spf;            /* the domain whose SPF record has more ranges; NULL: none */
     const char *only_ptr; /* senders are the addresses of the ranges whose host name is so; NULL: all are */
 };
 

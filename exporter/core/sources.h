@@ -52,10 +52,10 @@ const struct source_set *sources_find(const struct sources *s, const char *group
 /* When files or an SPF record last changed what the group has, on the wall clock; 0: never. */
 int64_t sources_changed_ns(const struct sources *s, const char *group);
 
-/* The settings of `base` with what its groups' sources say added to them, what is said twice once, and the
- * group `bounced` as the last. Ranges that are too large to be swept are refused with a warning, or, of IPv6,
- * only recognise addresses; so are those beyond SETTINGS_MAX_TOTAL. `*out` is the caller's to
- * settings_free(), before `base`, from which it borrows. STATUS_NO_MEMORY. */
+/* The settings of `base` with what its groups' sources say added to them, what is said twice once, and since
+ * when, and the group `bounced` as the last. Ranges that are too large to be swept are refused with a
+ * warning, or, of IPv6, only recognise addresses; so are those beyond SETTINGS_MAX_TOTAL. `*out` is the
+ * caller's to settings_free(), before `base`, from which it borrows. STATUS_NO_MEMORY. */
 enum status sources_expand(const struct sources *s, const struct settings *base, struct problems *problems,
                            struct settings **out) MUST_CHECK;
 

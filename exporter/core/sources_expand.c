@@ -214,6 +214,7 @@ static enum status expand_groups(struct expander *e, const struct settings *base
     enum status status = make_bounced(e, base, &groups[base->n_groups]);
     for (size_t g = 0; g < base->n_groups; g++) {
         groups[g] = base->groups[g];
+        groups[g].sources_changed_ns = sources_changed_ns(e->sources, groups[g].name);
         for (size_t r = 0; r < groups[g].n_ranges; r++)
             e->n_swept += ip_range_count(&groups[g].ranges[r].range);
     }

@@ -110,6 +110,12 @@ def commands(world):
         equal(code, 0, err)
         for pattern in (r"40\.107\.0\.0/16\s+65536\s+40\.107\.%\.%", r"192\.0\.2\.0-192\.0\.2\.9\s+10\s+-"):
             assert re.search(pattern, out), f"{pattern} not in\n{out}"
+    with world.case("ranges and plan name the groups whose ranges they do not know"):
+        path = world.write("spf.yml", LISTS + "groups:\n  - {name: g, addresses: [192.0.2.1]}\n  - {name: s, spf: example.net}\n")
+        code, out, err = exporter.run("ranges", f"--config.file={path}")
+        assert code == 0 and re.search(r"^s +SPF of example\.net +\?", out, re.M), out + err
+        code, out, err = exporter.run("plan", f"--config.file={path}")
+        assert code == 0 and "Without the ranges out of SPF records (s), which only" in out, out + err
     with world.case("an address that cannot be listened on is an error that names it"):
         path = world.write("good.yml", GOOD + "resolver: {nameservers: [127.0.0.1]}\n")
         for address in ("nonsense", "192.0.2.1:80", "127.0.0.1:99999"):

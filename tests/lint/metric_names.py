@@ -13,7 +13,6 @@ from promql import Aggregation, Binary, Call, Selector, String, Subquery
 
 NOT_YET_LIVE = {
     "rbl_bounces_total": {"list", "result"},
-    "rbl_group_ranges_last_change_timestamp_seconds": {"group"},
     "rbl_range_sender_addresses": {"group", "range"},
     "rbl_exporter_shards": set(),
     "rbl_exporter_shard_ordinal": {"shard_ordinal"},

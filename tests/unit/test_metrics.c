@@ -82,6 +82,7 @@ static const struct {
     {"rbl_range_sweep_last_completion_timestamp_seconds", "gauge", "group,range,list"},
     {"rbl_range_sweep_last_duration_seconds", "gauge", "group,range,list"},
     {"rbl_range_ip_listed", "gauge", "group,range,ip,list"},
+    {"rbl_group_ranges_last_change_timestamp_seconds", "gauge", "group"},
     {"rbl_safelist_info", "gauge", "safelist,range,notation,ticket"},
     {"rbl_safelist_added_timestamp_seconds", "gauge", "safelist,range"},
     {"rbl_safelist_last_listed_timestamp_seconds", "gauge", "safelist,range,list"},
@@ -300,6 +301,21 @@ static void tells_the_interval_once_it_is_known(void **state) {
            "!rbl_list_recheck_interval_seconds{list=\"block\"");
 }
 
+static void dates_what_groups_have_from_outside(void **state) {
+    struct world *w = *state;
+    struct settings settings = *w->checker->settings;
+    struct group groups[WORLD_GROUPS];
+    EXPECT(w, "!rbl_group_ranges_last_change_timestamp_seconds{");
+    memcpy(groups, settings.groups, sizeof groups);
+    groups[FLEET].sources_changed_ns = INT64_C(1735689600999999999);
+    settings.groups = groups;
+    const struct settings *own = w->checker->settings;
+    w->checker->settings = &settings;
+    EXPECT(w, "rbl_group_ranges_last_change_timestamp_seconds{group=\"fleet\"} 1735689600",
+           "!rbl_group_ranges_last_change_timestamp_seconds{group=\"outbound\"");
+    w->checker->settings = own;
+}
+
 /* --- Nothing --- */
 
 static void renders_a_configuration_of_nothing(void **state) {
@@ -362,6 +378,7 @@ int main(void) {
         IN_WORLD(counts_what_was_asked),
         IN_WORLD(tells_of_quotas_only_where_there_is_one),
         IN_WORLD(tells_the_interval_once_it_is_known),
+        IN_WORLD(dates_what_groups_have_from_outside),
         cmocka_unit_test(renders_a_configuration_of_nothing),
         IN_WORLD(says_so_whichever_allocation_fails),
         IN_WORLD(says_so_when_the_buffer_is_full),

@@ -132,7 +132,7 @@ static void what_sources_say_comes_behind_what_the_group_has_and_each_once(void 
     configure(&f);
     (void)put(s, "g", SOURCE_FILES,
               SET("203.0.113.1", "198.51.100.2", "198.51.100.1", "203.0.113.0/24", "192.0.2.0/25"), 1);
-    (void)put(s, "g", SOURCE_SPF, SET("192.0.2.0/25", "192.0.2.128/25"), 1);
+    (void)put(s, "g", SOURCE_SPF, SET("192.0.2.0/25", "192.0.2.128/25"), 7);
     (void)put(s, "bounced", SOURCE_BOUNCED, SET("198.51.100.7"), 1);
     (void)put(s, "gone", SOURCE_FILES, SET("198.51.100.99"), 1);
     struct settings *out = expand(s, &f.settings, &problems);
@@ -148,7 +148,9 @@ static void what_sources_say_comes_behind_what_the_group_has_and_each_once(void 
     assert_string_equal(g->ranges[0].label, "203.0.113.0/24");
     assert_string_equal(g->ranges[1].label, "192.0.2.0/25");
     assert_string_equal(g->ranges[2].label, "192.0.2.128/25");
+    assert_int_equal(g->sources_changed_ns, 7);
     assert_int_equal(out->groups[1].n_addresses + out->groups[1].n_ranges, 0);
+    assert_int_equal(out->groups[1].sources_changed_ns, 0);
     assert_string_equal(out->groups[2].name, "bounced");
     assert_int_equal(out->groups[2].n_addresses, 1);
     assert_true(out->groups[2].lists[0]);
