@@ -269,7 +269,7 @@ static void and_back_before_it_was_read_keeps_the_set(void **state) {
 }
 
 static void many_groups_take_turns(void **state) {
-    char names[GROUPS][8];
+    char names[GROUPS][16];
     for (int i = 0; i < GROUPS; i++) {
         snprintf(names[i], sizeof names[i], "g%d", i);
         t.groups[i] = (struct group){.name = names[i], .spf = "example.net"};

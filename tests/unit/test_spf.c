@@ -381,7 +381,7 @@ static void says_it_of_as_many_as_there_is_room_for(void **state) {
 }
 
 /* `n` domains that include each other in a chain, from d0 on; the last one names an address. */
-static void make_chain(struct published *zone, char (*names)[16], char (*txts)[64], int n) {
+static void make_chain(struct published *zone, char (*names)[24], char (*txts)[64], int n) {
     for (int i = 0; i < n; i++) {
         snprintf(names[i], sizeof names[i], "d%d.test", i);
         if (i + 1 < n)
@@ -393,7 +393,7 @@ static void make_chain(struct published *zone, char (*names)[16], char (*txts)[6
 }
 
 static void makes_ten_look_ups_and_no_eleventh(void **state) {
-    static char names[13][16];
+    static char names[13][24];
     static char txts[13][64];
     struct published zone[13];
     char says[200];
