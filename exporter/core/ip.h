@@ -53,6 +53,9 @@ size_t ip_format(const struct ip *ip, char out[IP_TEXT_SIZE]);
 /* <0, 0, >0 as a sorts before, with, or after b. */
 int ip_compare(const struct ip *a, const struct ip *b);
 bool ip_equal(const struct ip *a, const struct ip *b);
+/* Sorts in that order, in no more than linear time for IPv4, or for what is sorted; needs as much memory
+ * again, or is slower without. */
+void ip_sort(struct ip *ips, size_t n);
 /* ip + n; the caller knows that it does not leave the family. */
 struct ip ip_add(struct ip ip, uint64_t n);
 /* to - from, for addresses of one family with from <= to; UINT64_MAX if larger. */

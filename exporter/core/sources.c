@@ -59,10 +59,6 @@ enum status source_set_add_range(struct source_set *set, const struct ip_range *
     return status;
 }
 
-static int address_order(const void *a, const void *b) {
-    return ip_compare(a, b);
-}
-
 static int range_order(const void *a, const void *b) {
     const struct ip_range *x = a;
     const struct ip_range *y = b;
@@ -72,8 +68,7 @@ static int range_order(const void *a, const void *b) {
 
 void source_set_finish(struct source_set *set) {
     size_t n = 0;
-    if (set->n_addresses > 0)
-        qsort(set->addresses, set->n_addresses, sizeof *set->addresses, address_order);
+    ip_sort(set->addresses, set->n_addresses);
     for (size_t i = 0; i < set->n_addresses; i++)
         if (n == 0 || !ip_equal(&set->addresses[n - 1], &set->addresses[i]))
             set->addresses[n++] = set->addresses[i];

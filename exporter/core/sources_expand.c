@@ -51,7 +51,7 @@ static size_t gather_addresses(const struct ip *own, size_t n_own, const struct 
         for (size_t k = 0; k < sets[i]->n_addresses; k++)
             if (bsearch(&sets[i]->addresses[k], own, n_own, sizeof *own, address_order) == NULL)
                 out[n++] = sets[i]->addresses[k];
-    qsort(out, n, sizeof *out, address_order);
+    ip_sort(out, n);
     for (size_t i = 0; i < n; i++)
         if (kept == 0 || !ip_equal(&out[kept - 1], &out[i]))
             out[kept++] = out[i];
@@ -71,7 +71,7 @@ static enum status add_addresses(const struct expander *e, struct group *group,
     if (all != NULL && own != NULL) {
         for (size_t i = 0; i < n_own; i++)
             own[i] = all[i] = group->addresses[i];
-        qsort(own, n_own, sizeof *own, address_order);
+        ip_sort(own, n_own);
         group->n_addresses += gather_addresses(own, n_own, sets, n_sets, all + n_own);
         group->addresses = all;
     }

@@ -11,7 +11,7 @@ import sys
 
 ALLOWED = set(
     """
-    malloc calloc realloc free strdup strndup
+    malloc calloc realloc reallocarray free strdup strndup
     memcpy memmove memset memcmp memchr memrchr memmem mempcpy rawmemchr
     strlen strnlen strcmp strncmp strcasecmp strncasecmp strchr strrchr strchrnul strstr strcasestr strspn strcspn
     strpbrk strcpy strncpy stpcpy strcat strncat
