@@ -5,6 +5,7 @@
 #include "app_check.h"
 #include "app_config.h"
 #include "app_daemon.h"
+#include "app_files.h"
 #include "app_text.h"
 
 #include "edge/cli.h"
@@ -36,33 +37,46 @@ static void print_problems(const char *file, const struct problems *problems) {
     buf_release(&text);
 }
 
+/* What the command says about the configuration `base` and, with what its files hold now, `settings`. */
+static enum status print_settings(const struct cli *cli, const struct catalog *catalog,
+                                  const struct settings *base, const struct settings *settings,
+                                  size_t n_warnings, struct buf *text) {
+    if (cli->config_check)
+        buf_addf(text, "%s: OK, %zu lists, %zu groups, %zu warnings\n", app_config_name(cli->config_file),
+                 base->n_lists, base->n_groups, n_warnings);
+    else if (cli->command == CLI_LISTS)
+        app_text_lists(text, catalog, base);
+    else if (cli->command == CLI_PLAN)
+        return app_text_plan(text, settings);
+    else
+        app_text_ranges(text, settings);
+    return STATUS_OK;
+}
+
 /* --config.check, lists, ranges, plan: what needs the configuration and no more. */
 static int run_with_settings(const struct cli *cli, const struct catalog *catalog) {
-    const char *name = app_config_name(cli->config_file);
+    struct settings *base = NULL;
     struct settings *settings = NULL;
     struct buf text;
     struct problems *problems = malloc(sizeof *problems);
+    size_t n_warnings = 0;
     int code = EXIT_FAILED;
     if (problems == NULL)
         return code;
     buf_init(&text, TEXT_CAP);
     problems_init(problems);
-    enum status status = app_config_load(cli->config_file, catalog, problems, &settings);
-    print_problems(name, problems);
+    enum status status = app_config_load(cli->config_file, catalog, problems, &base);
+    if (status == STATUS_OK && cli->command != CLI_LISTS)
+        status = app_files_expand(base, problems, &n_warnings, &settings);
+    print_problems(app_config_name(cli->config_file), problems);
     if (status == STATUS_OK && cli->config_check)
-        app_config_age(settings, clock_wall_ns());
-    if (status == STATUS_OK && cli->config_check)
-        buf_addf(&text, "%s: OK, %zu lists, %zu groups, %zu warnings\n", name, settings->n_lists,
-                 settings->n_groups, problems->n_warnings);
-    else if (status == STATUS_OK && cli->command == CLI_LISTS)
-        app_text_lists(&text, catalog, settings);
-    else if (status == STATUS_OK && cli->command == CLI_PLAN)
-        status = app_text_plan(&text, settings);
-    else if (status == STATUS_OK)
-        app_text_ranges(&text, settings);
+        app_config_age(base, clock_wall_ns());
+    if (status == STATUS_OK)
+        status = print_settings(cli, catalog, base, settings, n_warnings + problems->n_warnings, &text);
     if (status == STATUS_OK && print(&text))
         code = EXIT_OK;
     settings_free(settings);
+    settings_free(base);
     problems_release(problems);
     free(problems);
     buf_release(&text);

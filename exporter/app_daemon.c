@@ -7,6 +7,7 @@
 
 #include "app_ask.h"
 #include "app_config.h"
+#include "app_files.h"
 #include "app_question.h"
 #include "app_sources.h"
 #include "app_spf.h"
@@ -57,6 +58,7 @@ struct app {
     struct settings *base; /* the configuration as it is in its file; the generation borrows from it */
     struct app_sources sources;
     struct app_spf spf;
+    struct app_files *files; /* NULL: no group has any */
     struct generation now;
     uint32_t generation; /* number of the current one */
     int64_t epoch_ns;
@@ -160,18 +162,30 @@ static enum status generation_next(struct app *app, const struct settings *base,
     return status;
 }
 
+/* Of a configuration that is not in force yet: what its groups have from outside, files read anew. */
+static enum status sources_begin(struct app *app, const struct settings *base, int64_t now_ns,
+                                 struct app_files **files, struct sources **sources) {
+    enum status status = app_sources_begin(&app->sources, base, sources);
+    if (status == STATUS_OK)
+        status = app_files_open(base, app->loop, app->files, app_files_log, NULL, now_ns, files);
+    if (status == STATUS_OK)
+        status = app_files_fill(*files, app->sources.now, *sources);
+    return status;
+}
+
 /* Loads the configuration and goes over to it, or changes nothing. */
 static enum status generation_load(struct app *app, struct problems *problems) {
     int64_t now_ns = clock_now_ns();
     struct settings *base = NULL;
     struct sources *sources = NULL;
+    struct app_files *files = NULL;
     struct app_spf_groups groups = {.items = NULL};
     struct generation next;
     enum status status = app_config_load(app->cli->config_file, app->catalog, problems, &base);
     if (status == STATUS_OK)
         status = open_store(app);
     if (status == STATUS_OK)
-        status = app_sources_begin(&app->sources, base, &sources);
+        status = sources_begin(app, base, now_ns, &files, &sources);
     app->spf.store = app->store;
     if (status == STATUS_OK)
         status = app_spf_begin(&app->spf, base, sources, &groups);
@@ -179,13 +193,17 @@ static enum status generation_load(struct app *app, struct problems *problems) {
         status = generation_next(app, base, sources, problems, now_ns, &next);
     if (status == STATUS_OK) {
         struct settings *old = app->base;
+        struct app_files *old_files = app->files;
         generation_use(app, &next, now_ns);
         app->base = base;
+        app->files = files;
         app_sources_use(&app->sources, &sources);
         app_spf_use(&app->spf, &groups, now_ns);
         base = old;
+        files = old_files;
     }
     app_spf_groups_free(&groups);
+    app_files_free(files);
     sources_free(sources);
     settings_free(base);
     return status;
@@ -269,6 +287,7 @@ static void on_answer(void *context, uint64_t cookie, enum resolver_outcome outc
 
 static int64_t on_turn(void *context, int64_t now_ns) {
     struct app *app = context;
+    int64_t files_ns = app_files_turn(app->files, &app->sources, now_ns);
     if (app_sources_are_due(&app->sources, now_ns))
         use_sources(app);
     app_web_probed(&app->web); /* before others may take the place of what has ended */
@@ -298,6 +317,8 @@ static int64_t on_turn(void *context, int64_t now_ns) {
         wake_ns = question_ns;
     if (app->spf.wake_ns < wake_ns)
         wake_ns = app->spf.wake_ns;
+    if (files_ns < wake_ns)
+        wake_ns = files_ns;
     if (app_sources_wake_ns(&app->sources) < wake_ns)
         wake_ns = app_sources_wake_ns(&app->sources);
     return checker_ns < wake_ns ? checker_ns : wake_ns;
@@ -404,6 +425,7 @@ static void stop(struct app *app) {
     app_store_close(app->store, CLOSE_NS, clock_now_ns());
     generation_free(&app->now);
     app_spf_free(&app->spf);
+    app_files_free(app->files);
     app_sources_free(&app->sources);
     settings_free(app->base);
     settings_free(app->embedded);

@@ -13,13 +13,12 @@ enum { TORN_MOST = 25 };
 
 /* --- The sets --- */
 
-struct files *files_new(struct loop *loop, files_handler *handler, files_done *done, void *context) {
+struct files *files_new(struct loop *loop, files_handler *handler, void *context) {
     struct files *files = calloc(1, sizeof *files);
     if (!files)
         return NULL;
     files->loop = loop;
     files->handler = handler;
-    files->done = done;
     files->context = context;
     files->due_ns = INT64_MIN;
     files->inotify_fd = -1;
@@ -82,9 +81,9 @@ static void look_again(struct files *files, int64_t in_ns) {
         files->due_ns = files->now_ns + in_ns;
 }
 
-static void tell(struct files *files, const struct files_news *news) {
-    files->has_news = true;
-    files->handler(files->context, news);
+static void starve(struct files *files) {
+    files->starved = true;
+    look_again(files, RETRY_NS);
 }
 
 /* Tells of a loss, of each reason once. */
@@ -94,10 +93,10 @@ static void lose(struct files *files, size_t set, struct files_entry *entry, int
         return;
     entry->lost = lost;
     entry->is_read = false;
-    tell(files, &(struct files_news){.set = set,
-                                     .what = FILES_LOST,
-                                     .path = entry->path,
-                                     .why = why ? why : files_lost_text(lost, text)});
+    const struct files_news news = {
+        .set = set, .what = FILES_LOST, .path = entry->path, .why = why ? why : files_lost_text(lost, text)};
+    if (!files->handler(files->context, &news))
+        starve(files);
 }
 
 static int64_t wall_of(const struct timespec *time) {
@@ -122,23 +121,24 @@ static bool may_wait(struct files *files, struct files_entry *entry, const struc
 }
 
 static void take(struct files *files, size_t set, struct files_entry *entry, const char *text, size_t len) {
+    const struct files_news news = {.set = set,
+                                    .what = FILES_READ,
+                                    .path = entry->path,
+                                    .text = text,
+                                    .len = len,
+                                    .modified_wall_ns = wall_of(&entry->stamp.modified)};
     uint64_t hash = files_hash(text, len);
-    bool is_news = !entry->is_read || hash != entry->hash;
+    bool is_taken = (entry->is_read && hash == entry->hash) || files->handler(files->context, &news);
     entry->hash = hash;
-    entry->is_read = true;
+    entry->is_read = is_taken;
     entry->lost = 0;
     entry->n_torn = 0;
     entry->restless_ns = 0;
-    entry->again = is_young(&entry->stamp);
-    if (entry->again)
+    entry->again = !is_taken || is_young(&entry->stamp);
+    if (!is_taken)
+        starve(files);
+    else if (entry->again)
         look_again(files, FILES_SETTLE_NS);
-    if (is_news)
-        tell(files, &(struct files_news){.set = set,
-                                         .what = FILES_READ,
-                                         .path = entry->path,
-                                         .text = text,
-                                         .len = len,
-                                         .modified_wall_ns = wall_of(&entry->stamp.modified)});
 }
 
 static void read_entry(struct files *files, size_t set, struct files_entry *entry) {
@@ -148,9 +148,12 @@ static void read_entry(struct files *files, size_t set, struct files_entry *entr
     entry->again = false;
     if (lost == 0) {
         take(files, set, entry, text, len);
-    } else if (lost == ENOMEM || (lost == FILES_LOST_TORN && ++entry->n_torn < TORN_MOST)) {
+    } else if (lost == ENOMEM) {
         entry->again = true;
-        look_again(files, lost == ENOMEM ? RETRY_NS : FILES_SETTLE_NS);
+        starve(files);
+    } else if (lost == FILES_LOST_TORN && ++entry->n_torn < TORN_MOST) {
+        entry->again = true;
+        look_again(files, FILES_SETTLE_NS);
     } else {
         lose(files, set, entry, lost, NULL);
     }
@@ -239,15 +242,17 @@ int64_t files_turn(struct files *files, int64_t now_ns) {
         return files->due_ns;
     files->now_ns = now_ns;
     files->due_ns = now_ns + FILES_POLL_NS;
-    files->has_news = false;
+    files->starved = false;
     files_watch_begin(files);
     for (size_t i = 0; i < files->n_sets; i++)
         if (look_at_set(files, i) != STATUS_OK)
-            look_again(files, RETRY_NS);
+            starve(files);
     files_watch_end(files);
-    if (files->has_news)
-        files->done(files->context);
     return files->due_ns;
+}
+
+bool files_starved(const struct files *files) {
+    return files->starved;
 }
 
 size_t files_matches(const struct files *files, size_t set, size_t i) {

@@ -46,14 +46,12 @@ struct files_news {
 };
 
 struct files;
-/* Neither of the two may call a function of this module. */
-typedef void files_handler(void *context, const struct files_news *news);
-/* After a look at all sets in which there was any news. */
-typedef void files_done(void *context);
+/* It may not call a function of this module. False: it lacked memory; contents are told again a
+ * second later. */
+typedef bool files_handler(void *context, const struct files_news *news);
 
 /* `loop` NULL: for one look, without watching. NULL when there is no memory. */
-struct files *files_new(struct loop *loop, files_handler *handler, files_done *done, void *context)
-    MUST_CHECK;
+struct files *files_new(struct loop *loop, files_handler *handler, void *context) MUST_CHECK;
 void files_free(struct files *files);
 /* A set of files, before the first turn; the patterns are copied. Relative ones begin where the process is.
  * Sets are numbered from 0 in `*set`. */
@@ -61,6 +59,8 @@ enum status files_add(struct files *files, const char *const *patterns, size_t n
 /* Looks at all that is to be looked at now, which the first time is everything; returns when to call again
  * (monotonic ns). What cannot be looked at for want of memory is tried again a second later. */
 int64_t files_turn(struct files *files, int64_t now_ns);
+/* Whether at the last look something was left for later for want of memory. */
+bool files_starved(const struct files *files);
 /* How many files pattern `i` of a set matched at the last look, those beyond FILES_MAX too. */
 size_t files_matches(const struct files *files, size_t set, size_t i);
 /* Why it matched nothing or perhaps not all ("/etc/x: Permission denied"); NULL: for no reason but the names.

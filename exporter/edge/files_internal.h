@@ -56,13 +56,12 @@ struct files_watch {
 struct files {
     struct loop *loop;
     files_handler *handler;
-    files_done *done;
     void *context;
     struct files_set *sets;
     size_t n_sets;
     int64_t now_ns; /* of the look that is under way */
     int64_t due_ns;
-    bool has_news;
+    bool starved;
     int inotify_fd; /* -1: none */
     struct files_watch watches[FILES_WATCHES];
     size_t n_watches;
