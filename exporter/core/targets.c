@@ -37,6 +37,27 @@ uint32_t targets_count_segments(const struct targets *t, uint32_t first, const s
     return end - first;
 }
 
+static int label_order(const void *a, const void *b, void *context) {
+    const struct target_range *ranges = context;
+    return strcmp(ranges[*(const uint32_t *)a].range->label, ranges[*(const uint32_t *)b].range->label);
+}
+
+/* Of each group its ranges by their labels: there may be many, and all of them may be looked for. */
+static enum status sort_labels(struct targets *t) {
+    uint32_t *sorted = arena_array(&t->arena, t->n_ranges, sizeof *sorted);
+    if (sorted == NULL)
+        return STATUS_NO_MEMORY;
+    for (uint32_t i = 0; i < t->n_ranges; i++)
+        sorted[i] = i;
+    for (size_t g = 0; g < t->settings->n_groups; g++) {
+        uint32_t first = t->group_ranges[g];
+        qsort_r(sorted + first, t->group_ranges[g + 1] - first, sizeof *sorted, label_order,
+                (void *)t->ranges);
+    }
+    t->ranges_by_label = sorted;
+    return STATUS_OK;
+}
+
 static enum status build_ranges(struct builder *b) {
     struct targets *t = b->targets;
     const struct settings *s = b->settings;
@@ -61,7 +82,7 @@ static enum status build_ranges(struct builder *b) {
     t->ranges = ranges;
     t->n_ranges = n;
     t->group_ranges = starts;
-    return STATUS_OK;
+    return sort_labels(t);
 }
 
 static enum status sort_addresses(struct builder *b) {
@@ -170,8 +191,10 @@ static uint64_t add_segment_spans(const struct builder *b, struct target_span *s
     return base;
 }
 
-static uint32_t find_in_spans(const struct target_span *spans, uint32_t from, uint32_t to,
-                              const struct ip *ip) {
+/* How many of the spans, which are in order, begin at or before `ip`. */
+static uint32_t count_spans_up_to(const struct target_span *spans, uint32_t n, const struct ip *ip) {
+    uint32_t from = 0;
+    uint32_t to = n;
     while (from < to) {
         uint32_t mid = from + (to - from) / 2;
         if (ip_compare(&spans[mid].first, ip) <= 0)
@@ -179,20 +202,35 @@ static uint32_t find_in_spans(const struct target_span *spans, uint32_t from, ui
         else
             to = mid;
     }
-    if (from == 0)
+    return from;
+}
+
+static uint32_t find_in_spans(const struct target_span *spans, uint32_t n, const struct ip *ip) {
+    uint32_t begun = count_spans_up_to(spans, n, ip);
+    if (begun == 0)
         return UINT32_MAX;
-    const struct target_span *span = &spans[from - 1];
+    const struct target_span *span = &spans[begun - 1];
     if (span->first.family != ip->family || ip_compare(&span->first, ip) > 0)
         return UINT32_MAX;
     uint64_t offset = ip_distance(&span->first, ip);
     return offset < span->count ? span->base + (uint32_t)offset : UINT32_MAX;
 }
 
+/* How many of `most` addresses from `ip`, which is in none of the spans, lie before the next of them. */
+static uint32_t count_before_spans(const struct target_span *spans, uint32_t n, const struct ip *ip,
+                                   uint32_t most) {
+    uint32_t next = count_spans_up_to(spans, n, ip);
+    if (next == n || spans[next].first.family != ip->family)
+        return most;
+    uint64_t gap = ip_distance(ip, &spans[next].first);
+    return gap < most ? (uint32_t)gap : most;
+}
+
 /* Gives each named address its index: in a range, or behind all ranges, neighbours joined into one span. */
 static bool add_single_spans(struct target_set *set, struct target_span *spans, const struct named *named,
                              uint32_t n) {
     for (uint32_t i = 0; i < n; i++) {
-        if (find_in_spans(spans, 0, set->n_segment_spans, &named[i].ip) != UINT32_MAX)
+        if (find_in_spans(spans, set->n_segment_spans, &named[i].ip) != UINT32_MAX)
             continue;
         if (set->n == INT32_MAX)
             return false;
@@ -304,13 +342,21 @@ void targets_free(struct targets *targets) {
 }
 
 uint32_t target_range_find(const struct targets *targets, uint32_t group, const char *label, uint32_t hint) {
-    uint32_t end = targets->group_ranges[group + 1];
-    if (hint >= targets->group_ranges[group] && hint < end &&
-        strcmp(targets->ranges[hint].range->label, label) == 0)
+    uint32_t from = targets->group_ranges[group];
+    uint32_t to = targets->group_ranges[group + 1];
+    if (hint >= from && hint < to && strcmp(targets->ranges[hint].range->label, label) == 0)
         return hint;
-    for (uint32_t i = targets->group_ranges[group]; i < end; i++)
-        if (strcmp(targets->ranges[i].range->label, label) == 0)
+    while (from < to) {
+        uint32_t mid = from + (to - from) / 2;
+        uint32_t i = targets->ranges_by_label[mid];
+        int order = strcmp(targets->ranges[i].range->label, label);
+        if (order == 0)
             return i;
+        if (order < 0)
+            from = mid + 1;
+        else
+            to = mid;
+    }
     return UINT32_MAX;
 }
 
@@ -362,16 +408,19 @@ struct ip target_ip(const struct target_set *set, uint32_t index) {
 }
 
 uint32_t target_index(const struct target_set *set, const struct ip *ip) {
-    uint32_t index = find_in_spans(set->spans, 0, set->n_segment_spans, ip);
+    uint32_t index = find_in_spans(set->spans, set->n_segment_spans, ip);
     if (index != UINT32_MAX || set->n_spans == set->n_segment_spans)
         return index;
-    return find_in_spans(set->spans + set->n_segment_spans, 0, set->n_spans - set->n_segment_spans, ip);
+    return find_in_spans(set->spans + set->n_segment_spans, set->n_spans - set->n_segment_spans, ip);
 }
 
 uint32_t target_index_run(const struct target_set *set, const struct ip *ip, uint32_t most, uint32_t *index) {
     *index = target_index(set, ip);
-    if (*index == UINT32_MAX)
-        return 1;
+    if (*index == UINT32_MAX) {
+        uint32_t n = count_before_spans(set->spans, set->n_segment_spans, ip, most);
+        return count_before_spans(set->spans + set->n_segment_spans, set->n_spans - set->n_segment_spans, ip,
+                                  n);
+    }
     const struct target_span *span = target_span_of(set, *index);
     uint32_t left = span->count - (*index - span->base);
     return left < most ? left : most;

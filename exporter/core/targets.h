@@ -75,6 +75,7 @@ struct targets {
     const struct target_safelist *safelists; /* the ranges of all safelists, as configured */
     uint32_t n_safelists;
     const uint32_t *group_ranges;         /* [n_groups + 1]: where each group's ranges begin in `ranges` */
+    const uint32_t *ranges_by_label;      /* indexes into `ranges`, those of each group by their labels */
     const struct ip *const *group_sorted; /* by group: its single addresses in order */
     const struct target_set *const *sets; /* by list; NULL for a disabled list */
     uint64_t n_unasked;                   /* addresses that no enabled block list is asked about, each once */
@@ -90,7 +91,8 @@ struct ip target_ip(const struct target_set *set, uint32_t index);
 /* The index of `ip`, or UINT32_MAX if the set does not hold it. */
 uint32_t target_index(const struct target_set *set, const struct ip *ip);
 /* The same of the first of up to `most` neighbours (at least one) that begin at `ip`, in *index; returns how
- * many of them it holds under consecutive indexes, or, if it does not hold `ip`, one. */
+ * many of them it holds under consecutive indexes, or, if it does not hold `ip`, how many it does not hold.
+ */
 uint32_t target_index_run(const struct target_set *set, const struct ip *ip, uint32_t most, uint32_t *index);
 /* The range of `group` with the label, in `targets->ranges`; UINT32_MAX: none. `hint` is where it may be. */
 uint32_t target_range_find(const struct targets *targets, uint32_t group, const char *label, uint32_t hint);

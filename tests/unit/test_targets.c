@@ -5,8 +5,10 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <setjmp.h>
 #include <stdint.h>
+#include <time.h>
 #include <cmocka.h>
 
 /* A range of the first group, counted by walking its segments. */
@@ -75,18 +77,82 @@ static void index_and_address_are_inverse(void **state) {
         const struct target_span *span = target_span_of(set, i);
         assert_int_equal(n, span->count - (i - span->base) < 3 ? span->count - (i - span->base) : 3);
     }
-    static const char *const strangers[] = {
-        "10.0.0.16",   "9.255.255.255", "10.1.0.4", "192.0.2.9", "192.0.2.11",
-        "2001:db8::4", "2001:db8::1:4", "::",       "0.0.0.0"};
+    static const struct stranger {
+        const char *text;
+        uint32_t n; /* of three neighbours, how many the set does not hold before the first that it holds */
+    } strangers[] = {{"10.0.0.16", 3},   {"9.255.255.255", 1},  {"9.255.255.254", 2}, {"10.1.0.4", 1},
+                     {"10.1.0.2", 3},    {"192.0.2.9", 1},      {"192.0.2.6", 1},     {"192.0.2.11", 3},
+                     {"2001:db8::4", 1}, {"2001:db8::fffd", 1}, {"2001:db8::3", 2},   {"2001:db8::1:4", 3},
+                     {"::", 3},          {"255.255.255.255", 3}};
     for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++) {
-        struct ip ip = fixture_ip(strangers[i]);
-        print_message("# %s\n", strangers[i]);
+        struct ip ip = fixture_ip(strangers[i].text);
+        print_message("# %s\n", strangers[i].text);
         uint32_t index = 0;
         assert_int_equal(target_index(set, &ip), UINT32_MAX);
-        assert_int_equal(target_index_run(set, &ip, 3, &index), 1);
+        assert_int_equal(target_index_run(set, &ip, 3, &index), strangers[i].n);
         assert_int_equal(index, UINT32_MAX);
     }
     fixture_release(&f);
+}
+
+static void a_range_is_found_by_its_label_wherever_it_was_thought_to_be(void **state) {
+    (void)state;
+    struct fixture f;
+    fixture_init(&f);
+    (void)fixture_list(&f, "bl", "bl.test");
+    struct group *a = fixture_group(&f, "a");
+    struct group *b = fixture_group(&f, "b");
+    (void)fixture_group(&f, "without any");
+    static const char *const in_a[] = {"10.0.2.0/24", "10.0.0.0/24", "2001:db8::/120", "10.0.1.0/24"};
+    static const char *const in_b[] = {"10.0.0.0/24", "10.0.9.0/24"};
+    for (size_t i = 0; i < 4; i++)
+        fixture_range(&f, a, in_a[i]);
+    for (size_t i = 0; i < 2; i++)
+        fixture_range(&f, b, in_b[i]);
+    const struct targets *t = fixture_targets(&f);
+    for (uint32_t hint = 0; hint < 8; hint++) {
+        for (uint32_t i = 0; i < 4; i++)
+            assert_int_equal(target_range_find(t, 0, in_a[i], hint), i);
+        for (uint32_t i = 0; i < 2; i++)
+            assert_int_equal(target_range_find(t, 1, in_b[i], hint), 4 + i);
+        assert_int_equal(target_range_find(t, 0, in_b[1], hint), UINT32_MAX);
+        assert_int_equal(target_range_find(t, 1, in_a[0], hint), UINT32_MAX);
+        assert_int_equal(target_range_find(t, 1, "", hint), UINT32_MAX);
+        assert_int_equal(target_range_find(t, 2, in_b[0], hint), UINT32_MAX);
+    }
+    fixture_release(&f);
+}
+
+/* An SPF record or a file that names others than before. */
+static void to_look_for_many_ranges_that_have_gone_takes_no_time(void **state) {
+    (void)state;
+    enum { MANY = 50000 };
+    struct fixture f;
+    fixture_init(&f);
+    (void)fixture_list(&f, "bl", "bl.test");
+    struct group *g = fixture_group(&f, "g");
+    struct group_range *ranges = calloc(MANY, sizeof *ranges);
+    char(*labels)[IP_RANGE_TEXT_SIZE] = calloc(MANY, sizeof *labels);
+    assert_true(ranges != NULL && labels != NULL);
+    for (uint32_t i = 0; i < MANY; i++) {
+        ranges[i] = (struct group_range){{ip_v4(0x0a000000 + i), ip_v4(0x0a000000 + i)}, labels[i]};
+        (void)ip_range_format(&ranges[i].range, labels[i]);
+    }
+    g->ranges = ranges;
+    g->n_ranges = MANY;
+    const struct targets *t = fixture_targets(&f);
+    clock_t began = clock();
+    for (uint32_t i = 0; i < MANY; i++) {
+        char label[IP_RANGE_TEXT_SIZE];
+        struct ip_range gone = {ip_v4(0x0b000000 + i), ip_v4(0x0b000000 + i)};
+        (void)ip_range_format(&gone, label);
+        assert_int_equal(target_range_find(t, 0, label, 0), UINT32_MAX);
+    }
+    /* One by one it would be more than a minute. */
+    assert_true(clock() - began < 20 * CLOCKS_PER_SEC);
+    fixture_release(&f);
+    free(ranges);
+    free(labels);
 }
 
 static void an_address_in_several_groups_is_watched_once_at_the_shortest_interval(void **state) {
@@ -334,6 +400,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cuts_overlapping_ranges_so_that_each_is_a_run_of_segments),
         cmocka_unit_test(index_and_address_are_inverse),
+        cmocka_unit_test(a_range_is_found_by_its_label_wherever_it_was_thought_to_be),
+        cmocka_unit_test(to_look_for_many_ranges_that_have_gone_takes_no_time),
         cmocka_unit_test(an_address_in_several_groups_is_watched_once_at_the_shortest_interval),
         cmocka_unit_test(lists_that_check_the_same_share_one_set),
         cmocka_unit_test(what_a_list_watches_of_a_safelist_is_whole_segments_and_a_run_of_single_addresses),
