@@ -72,6 +72,9 @@ static const char *entry_of(const char *line, size_t *len) {
     return line;
 }
 
+static const char many[] = "is no address or range that can be taken, like many lines before it";
+_Static_assert(sizeof many <= RANGE_FILE_WHY_SIZE, "fits");
+
 static bool has_blank(const char *text, size_t len) {
     for (size_t i = 0; i < len; i++)
         if (is_blank(text[i]))
@@ -79,14 +82,12 @@ static bool has_blank(const char *text, size_t len) {
     return false;
 }
 
-/* A text that is no address: a range, or what is wrong with it. */
-static void read_range(const char *text, size_t len, struct range_file_entry *out) {
-    enum ip_range_error error = ip_range_parse(text, len, &out->range);
-    if (error == IP_RANGE_OK) {
-        out->kind = RANGE_FILE_RANGE;
+static void explain(const struct range_file *file, enum ip_range_error error, const char *text, size_t len,
+                    struct range_file_entry *out) {
+    if (file->n_wrong > RANGE_FILE_EXPLAINED) {
+        memcpy(out->why, many, sizeof many);
         return;
     }
-    out->kind = RANGE_FILE_WRONG;
     ip_range_explain(error, text, len, &out->range, out->why, sizeof out->why);
     size_t used = strlen(out->why);
     if (error == IP_RANGE_SYNTAX && has_blank(text, len))
@@ -94,9 +95,19 @@ static void read_range(const char *text, size_t len, struct range_file_entry *ou
                        ", one a line, without blanks inside, and remarks behind a #");
 }
 
-static void read_entry(const char *text, size_t len, struct range_file_entry *out) {
+/* A text that is no address: a range, or what is wrong with it. */
+static void read_range(struct range_file *file, const char *text, size_t len, struct range_file_entry *out) {
+    enum ip_range_error error = ip_range_parse(text, len, &out->range);
+    out->kind = error == IP_RANGE_OK ? RANGE_FILE_RANGE : RANGE_FILE_WRONG;
+    if (error == IP_RANGE_OK)
+        return;
+    file->n_wrong++;
+    explain(file, error, text, len, out);
+}
+
+static void read_entry(struct range_file *file, const char *text, size_t len, struct range_file_entry *out) {
     if (ip_parse(text, len, &out->range.first) != STATUS_OK) {
-        read_range(text, len, out);
+        read_range(file, text, len, out);
         return;
     }
     out->kind = RANGE_FILE_ADDRESS;
@@ -118,7 +129,7 @@ bool range_file_next(struct range_file *file, struct range_file_entry *out) {
         }
         const char *text = entry_of(line, &len);
         if (len > 0) {
-            read_entry(text, len, out);
+            read_entry(file, text, len, out);
             return true;
         }
     }

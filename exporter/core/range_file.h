@@ -7,6 +7,9 @@
  * lines, white space around an entry, CRLF, a byte order mark and a last line without an end are fine. A line
  * that is wrong is given back with its number and what is wrong with it, and the rest counts.
  *
+ * What is wrong is explained of the first RANGE_FILE_EXPLAINED wrong lines; of the others it is only said
+ * that they are like them, for an explanation takes ten times as long as an address.
+ *
  * Refused as a whole, because it is no such text: UTF-16, a NUL or another control character, more than
  * RANGE_FILE_BYTES bytes or RANGE_FILE_LINES lines. A line of more than RANGE_FILE_LINE bytes is a wrong
  * line. Remarks may hold any bytes from 0x80 up.
@@ -27,6 +30,7 @@ enum {
     RANGE_FILE_BYTES = 64 * 1024 * 1024,
     RANGE_FILE_LINES = 4 * 1000 * 1000,
     RANGE_FILE_LINE = 4096,
+    RANGE_FILE_EXPLAINED = 1000, /* wrong lines */
     RANGE_FILE_WHY_SIZE = 320
 };
 
@@ -36,6 +40,7 @@ struct range_file {
     const char *at;
     const char *end;
     uint32_t line; /* of what was given last, from 1 */
+    uint32_t n_wrong;
 };
 
 struct range_file_entry {

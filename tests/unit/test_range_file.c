@@ -121,6 +121,33 @@ static void says_what_is_wrong_with_a_line(void **state) {
     }
 }
 
+static void explains_the_first_wrong_lines_and_tells_of_all(void **state) {
+    enum { LINES = RANGE_FILE_EXPLAINED + 50 };
+    static char text[2 * LINES + 16];
+    struct range_file file;
+    struct range_file_entry entry;
+    char why[RANGE_FILE_WHY_SIZE];
+    for (size_t i = 0; i < LINES; i++)
+        memcpy(text + 2 * i, "x\n", 2);
+    memcpy(text + sizeof text - 16, "192.0.2.1\n# end\n", 16);
+    assert_true(range_file_open(&file, text, sizeof text, why, sizeof why));
+    for (uint32_t i = 1; i <= LINES; i++) {
+        assert_true(range_file_next(&file, &entry));
+        assert_int_equal(entry.kind, RANGE_FILE_WRONG);
+        assert_int_equal(entry.line, i);
+        assert_string_equal(entry.why,
+                            i <= RANGE_FILE_EXPLAINED
+                                ? "\"x\" is no address or range; expected one like 40.107.130.132, "
+                                  "2a01:111:f403::1, 40.92.0.0/15, 52.103.0.0-52.103.127.255 or "
+                                  "40.107.%.%"
+                                : "is no address or range that can be taken, like many lines before it");
+    }
+    assert_true(range_file_next(&file, &entry));
+    assert_int_equal(entry.kind, RANGE_FILE_ADDRESS);
+    assert_false(range_file_next(&file, &entry));
+    (void)state;
+}
+
 static void refuses_as_a_whole_what_is_no_such_text(void **state) {
     static const struct {
         const char *text;
@@ -223,6 +250,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_every_notation_one_a_line),
         cmocka_unit_test(says_what_is_wrong_with_a_line),
+        cmocka_unit_test(explains_the_first_wrong_lines_and_tells_of_all),
         cmocka_unit_test(refuses_as_a_whole_what_is_no_such_text),
         cmocka_unit_test(takes_lines_up_to_the_longest_and_names_a_longer_one),
         cmocka_unit_test(refuses_too_many_lines_and_bytes),
