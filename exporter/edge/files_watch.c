@@ -24,6 +24,14 @@ static void go_blind(struct files *files, const char *what, const char *why) {
         (void)snprintf(files->blind, sizeof files->blind, "%.400s: %s", what, why);
 }
 
+/* The links of a folder mostly lead to one and the same. */
+static bool is_watched(const struct files *files, int wd, const char *name) {
+    for (size_t i = 0; i < files->n_watches; i++)
+        if (files->watches[i].wd == wd && files->watches[i].name == name)
+            return true;
+    return false;
+}
+
 /* Watches `folder`, of whose names those count that match `name` (NULL: all). One that is not there needs no
  * watch: that it comes is seen in the folder above. */
 static void watch_folder(struct files *files, const char *folder, const char *name) {
@@ -34,6 +42,8 @@ static void watch_folder(struct files *files, const char *folder, const char *na
         return;
     }
     int wd = inotify_add_watch(files->inotify_fd, folder, mask);
+    if (wd >= 0 && is_watched(files, wd, name))
+        return;
     if (wd >= 0)
         files->watches[files->n_watches++] = (struct files_watch){wd, name};
     else if (errno == ENOSPC)

@@ -600,6 +600,28 @@ static void drops_the_watches_that_it_needs_no_more(void **state) {
     expect(w, "");
 }
 
+static void watches_a_folder_once_that_many_links_lead_to(void **state) {
+    struct world *w = *state;
+    char target[32];
+    char name[32];
+    make_folder(w, "data");
+    make_folder(w, "links");
+    for (unsigned i = 0; i < FILES_MAX; i++) {
+        (void)snprintf(target, sizeof target, "data/%04u", i);
+        write_file(w, target, "");
+        (void)snprintf(target, sizeof target, "../data/%04u", i);
+        (void)snprintf(name, sizeof name, "links/%04u", i);
+        link_to(w, target, name);
+    }
+    add(w, "links/*");
+    run(w, NULL, 0);
+    assert_int_equal(w->files->sets[0].n_entries, FILES_MAX);
+    assert_null(files_blind(w->files));
+    w->log[0] = '\0';
+    write_file(w, "data/0999", "1");
+    expect(w, " +links/0999=1");
+}
+
 static void says_when_it_cannot_watch(void **state) {
     struct world *w = *state;
     char name[32];
@@ -678,6 +700,7 @@ int main(void) {
         TEST(tells_again_what_could_not_be_taken),
         TEST(looks_at_all_when_events_were_lost),
         TEST(drops_the_watches_that_it_needs_no_more),
+        TEST(watches_a_folder_once_that_many_links_lead_to),
         TEST(says_when_it_cannot_watch),
         TEST(survives_every_failing_allocation),
     };
