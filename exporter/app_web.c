@@ -49,9 +49,9 @@ void app_web_answer(const struct app_web *web, void *request, unsigned status, c
     answer(web, request, status, NULL, type, body);
 }
 
-void app_web_answer_busy(const struct app_web *web, void *request, const char *retry_after, const char *type,
-                         struct buf *body) {
-    answer(web, request, 503, retry_after, type, body);
+void app_web_answer_later(const struct app_web *web, void *request, unsigned status, const char *retry_after,
+                          const char *type, struct buf *body) {
+    answer(web, request, status, retry_after, type, body);
 }
 
 static void answer_text(const struct app_web *web, const struct httpd_request *request, unsigned status,
@@ -220,7 +220,7 @@ bool app_web_start(struct app_web *web, const struct app_web_options *options, c
         {"/-/ready", true, false, ROUTE_READY, false},
         {"/-/reload", false, true, ROUTE_RELOAD, false},
         {"/api/v1/listings", true, false, ROUTE_LISTINGS, false},
-        {"/api/v1/addresses/", true, false, ROUTE_ADDRESS, true},
+        {"/api/v1/addresses/", true, true, ROUTE_ADDRESS, true},
         {"/check", true, true, ROUTE_CHECK, false},
     };
     for (int i = 0; i < APP_WEB_ROUTES; i++)

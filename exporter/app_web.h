@@ -45,6 +45,8 @@ enum { APP_WEB_ROUTES = 8 };
 #define APP_WEB_HISTORY_NS (INT64_C(5) * 1000000000)
 /* How long who has an address checked waits for the lists: a listing takes two to three seconds to prove. */
 #define APP_WEB_CHECK_NS (INT64_C(6) * 1000000000)
+/* And then for the history: the server gives up after HTTPD_ANSWER_SECONDS in all. */
+#define APP_WEB_AFTER_NS (INT64_C(2) * 1000000000)
 
 /* A rendering that all who ask in one turn share. */
 struct app_web_shared {
@@ -53,7 +55,7 @@ struct app_web_shared {
 };
 
 struct app_web_check;
-/* A request whose history has been asked for, and maybe lists. */
+/* A request whose history has been asked for, or will be when lists that are being asked have answered. */
 struct app_web_wait {
     uint64_t ticket; /* 0: free */
     void *request;
@@ -61,6 +63,8 @@ struct app_web_wait {
     int64_t until_ns;
     struct app_web_check *check; /* owned; NULL: a question to the API */
     bool has_history;            /* of a check: it has come, or will not */
+    char *query;                 /* owned; of a POST to the API: by it lists are known after a reload */
+    bool is_asking;              /* the API's: lists are being asked; history comes after them */
 };
 
 struct app_web {

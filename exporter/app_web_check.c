@@ -49,7 +49,7 @@ static void put_off(const struct app_web *web, void *request, const char *retry_
     struct buf page;
     set_error(check, error);
     render(web, check, &page);
-    app_web_answer_busy(web, request, retry_after, html, &page);
+    app_web_answer_later(web, request, 503, retry_after, html, &page);
 }
 
 /* ---- what a form must be ---- */
@@ -102,20 +102,12 @@ void app_web_check_answer(const struct app_web *web, const struct app_web_wait *
     answer_page(web, wait->request, 200, &wait->check->page);
 }
 
-/* Lists may take seconds, for which half of the places is enough: a history is soon there. */
-static bool may_wait_for_lists(const struct app_web *web) {
-    unsigned n = 0;
-    for (unsigned i = 0; i < web->n_waits; i++)
-        n += web->waits[i].check != NULL && web->waits[i].check->page.asked ? 1 : 0;
-    return n < (web->n_waits > 1 ? web->n_waits / 2 : 1);
-}
-
 /* Takes a place among those who wait. STATUS_FULL: there is none; STATUS_NO_MEMORY. */
 static enum status take_place(struct app_web *web, const struct httpd_request *request,
                               const struct page_check *page, int64_t now_ns, struct app_web_wait **out) {
     const struct api_question question = {.ip = page->ip, .before_ns = INT64_MAX, .limit = PAGE_CHECK_EVENTS};
     int64_t limit_ns = page->asked ? APP_WEB_CHECK_NS : APP_WEB_HISTORY_NS;
-    if (page->asked && !may_wait_for_lists(web))
+    if (page->asked && !app_web_wait_has_room(web))
         return STATUS_FULL;
     struct app_web_wait *wait = app_web_wait_take(web, request->ticket, &question, now_ns + limit_ns);
     if (wait == NULL)

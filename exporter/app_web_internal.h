@@ -14,9 +14,9 @@ enum { APP_WEB_BODY_CAP = 1 << 30 };
 /* Answers the request of a ticket with what is in `body` (emptied); without memory with a bare 503. */
 void app_web_answer(const struct app_web *web, void *request, unsigned status, const char *type,
                     struct buf *body);
-/* The same with a 503; `retry_after` is when it may be otherwise, in seconds (static text). */
-void app_web_answer_busy(const struct app_web *web, void *request, const char *retry_after, const char *type,
-                         struct buf *body);
+/* The same with a 429 or 503; `retry_after` is when it may be otherwise, in seconds (static text). */
+void app_web_answer_later(const struct app_web *web, void *request, unsigned status, const char *retry_after,
+                          const char *type, struct buf *body);
 /* As app_web_options.storage, whether it is there or not. */
 bool app_web_storage(const struct app_web *web, const char **why, uint64_t *errors);
 /* What to add to monotonic time for the wall clock. */
@@ -35,6 +35,8 @@ void app_web_wait_stop(struct app_web *web);
  * there is none free. */
 struct app_web_wait *app_web_wait_take(struct app_web *web, void *request,
                                        const struct api_question *question, int64_t until_ns);
+/* Whether one more may wait for lists: they may take seconds, for which half of the places is enough. */
+bool app_web_wait_has_room(const struct app_web *web);
 /* Gives it back without an answer. */
 void app_web_wait_drop(struct app_web_wait *wait);
 /* Asks the store for that history. The request may be answered before this returns, and `wait` be gone. */
@@ -48,7 +50,7 @@ int64_t app_web_wait_turn(struct app_web *web, int64_t now_ns);
 
 void app_web_api_listings(const struct app_web *web, const struct httpd_request *request, int64_t now_ns);
 void app_web_api_address(struct app_web *web, const struct httpd_request *request, int64_t now_ns);
-void app_web_api_answer(const struct app_web *web, void *request, const struct api_question *question,
+void app_web_api_answer(const struct app_web *web, const struct app_web_wait *wait,
                         const struct api_history *history);
 
 /* --- app_web_check.c: the page about one address --- */

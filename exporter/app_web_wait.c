@@ -23,8 +23,10 @@ bool app_web_wait_start(struct app_web *web) {
 }
 
 void app_web_wait_stop(struct app_web *web) {
-    for (unsigned i = 0; i < web->n_waits; i++)
+    for (unsigned i = 0; i < web->n_waits; i++) {
         free(web->waits[i].check);
+        free(web->waits[i].query);
+    }
     free(web->waits);
     web->waits = NULL;
     web->n_waits = 0;
@@ -46,8 +48,17 @@ struct app_web_wait *app_web_wait_take(struct app_web *web, void *request,
     return wait;
 }
 
+/* A history is soon there; lists are not. */
+bool app_web_wait_has_room(const struct app_web *web) {
+    unsigned n = 0;
+    for (unsigned i = 0; i < web->n_waits; i++)
+        n += web->waits[i].is_asking || (web->waits[i].check != NULL && web->waits[i].check->page.asked);
+    return n < (web->n_waits > 1 ? web->n_waits / 2 : 1);
+}
+
 void app_web_wait_drop(struct app_web_wait *wait) {
     free(wait->check);
+    free(wait->query);
     *wait = (struct app_web_wait){.ticket = 0};
 }
 
@@ -76,8 +87,16 @@ static void answer(struct app_web *web, struct app_web_wait *wait, const struct 
     if (now.check != NULL)
         app_web_check_answer(web, &now);
     else
-        app_web_api_answer(web, now.request, &now.question, history);
+        app_web_api_answer(web, &now, history);
     free(now.check);
+    free(now.query);
+}
+
+/* The lists have answered, or have had their time: now for what has happened. */
+static void go_on_to_history(struct app_web *web, struct app_web_wait *wait, int64_t now_ns) {
+    wait->is_asking = false;
+    wait->until_ns = now_ns + APP_WEB_AFTER_NS;
+    app_web_wait_ask(web, wait);
 }
 
 static void answer_check(struct app_web *web, struct app_web_wait *wait) {
@@ -110,9 +129,14 @@ static void give_up(struct app_web *web, struct app_web_wait *wait) {
 }
 
 void app_web_probed(struct app_web *web) {
-    for (unsigned i = 0; i < web->n_waits; i++)
-        if (web->waits[i].ticket != 0 && web->waits[i].check != NULL)
-            answer_check(web, &web->waits[i]);
+    for (unsigned i = 0; i < web->n_waits; i++) {
+        struct app_web_wait *wait = &web->waits[i];
+        if (wait->ticket != 0 && wait->check != NULL)
+            answer_check(web, wait);
+        else if (wait->ticket != 0 && wait->is_asking &&
+                 checker_probe_is_over(web->checker, &wait->question.ip))
+            go_on_to_history(web, wait, loop_now_ns(web->options.loop));
+    }
 }
 
 int64_t app_web_wait_turn(struct app_web *web, int64_t now_ns) {
@@ -121,9 +145,13 @@ int64_t app_web_wait_turn(struct app_web *web, int64_t now_ns) {
         struct app_web_wait *wait = &web->waits[i];
         if (wait->ticket == 0)
             continue;
-        if (wait->until_ns <= now_ns)
+        if (wait->until_ns <= now_ns && wait->is_asking)
+            go_on_to_history(web, wait, now_ns);
+        else if (wait->until_ns <= now_ns)
             give_up(web, wait);
-        else if (wait->until_ns < next_ns)
+        if (wait->ticket == 0)
+            continue;
+        if (wait->until_ns < next_ns)
             next_ns = wait->until_ns;
     }
     return next_ns;

@@ -21,6 +21,16 @@ void api_refuse(struct buf *out, const char *format, ...) {
     json_close(&j);
 }
 
+bool api_add_name(char names[API_NAMES_SIZE], const char *name) {
+    size_t len = strlen(names);
+    if (len + strlen(name) + sizeof ", , ..." > API_NAMES_SIZE) {
+        (void)stpcpy(names + len, ", ...");
+        return false;
+    }
+    (void)stpcpy(stpcpy(names + len, len > 0 ? ", " : ""), name);
+    return true;
+}
+
 static bool is_known(const char *known, const char *name) {
     size_t n = strlen(name);
     for (const char *at = known + strspn(known, " "); *at != '\0'; at += strspn(at, " ")) {

@@ -2,7 +2,8 @@
  *
  * api: the answers of /api/v1/listings and /api/v1/addresses/IP, in JSON.
  *
- * Both read what the checker knows and render at once; what an answer means is the same as on /metrics: a
+ * POST to the latter has the lists asked (checker_probe()), whether the address is configured or not. The
+ * others read what the checker knows and render at once; what an answer means is the same as on /metrics: a
  * verdict is shown while it is fresh (registry.h), frozen ones of a list that is not ok included. Whatever is
  * wrong with a question ends in status 400 and {"error": "..."}, which says what, and what would be allowed.
  *
@@ -62,5 +63,14 @@ struct api_history {
  * no event of it either. */
 unsigned api_address(struct buf *out, const struct api *api, const struct api_question *question,
                      const struct api_history *history);
+
+/* Reads what POST wants: a question, and in `lists` [LIST_MAX] by index which lists are to be asked: those
+ * that the query names with `list`, or all that are enabled. API_OK, or API_BAD_REQUEST with the answer in
+ * `out`. */
+unsigned api_check_read(struct buf *out, const struct api *api, const char *path, const char *query,
+                        struct api_question *question, bool *lists) MUST_CHECK;
+/* Renders what `lists` have said since they were asked, and the rest as api_address() does. */
+void api_check(struct buf *out, const struct api *api, const struct api_question *question, const bool *lists,
+               const struct api_history *history);
 
 #endif

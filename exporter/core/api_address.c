@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * GET /api/v1/addresses/IP: where one address is configured, what each list says about it, and what happened.
+ * /api/v1/addresses/IP: where one address is configured, what each list says about it, and what happened.
  */
 #include "core/api.h"
 #include "core/api_internal.h"
@@ -48,16 +48,21 @@ static bool read_before(struct buf *out, const struct url_query *query, int64_t 
     return false;
 }
 
-unsigned api_question_read(struct buf *out, const char *path, const char *query,
-                           struct api_question *question) {
+unsigned api_question_read_of(struct buf *out, const char *path, const char *query, const char *known,
+                              struct api_question *question) {
     struct api_question read = {.limit = API_HISTORY_DEFAULT};
     struct url_query parameters;
-    if (!read_ip(out, path, &read.ip) || !api_read_query(out, query, PARAMETERS, &parameters) ||
+    if (!read_ip(out, path, &read.ip) || !api_read_query(out, query, known, &parameters) ||
         !api_read_number(out, &parameters, "limit", API_HISTORY_MAX, &read.limit) ||
         !read_before(out, &parameters, &read.before_ns))
         return API_BAD_REQUEST;
     *question = read;
     return API_OK;
+}
+
+unsigned api_question_read(struct buf *out, const char *path, const char *query,
+                           struct api_question *question) {
+    return api_question_read_of(out, path, query, PARAMETERS, question);
 }
 
 /* ---- where it is configured ---- */
@@ -148,31 +153,50 @@ static void add_history(struct address *a, const struct api_history *history) {
     json_string(&a->json, "history_error", history->error);
 }
 
-unsigned api_address(struct buf *out, const struct api *api, const struct api_question *question,
-                     const struct api_history *history) {
-    struct address a = {
+static struct address begin(const struct api *api, const struct api_question *question) {
+    return (struct address){
         .api = api,
         .settings = api->checker->settings,
         .targets = api->checker->targets,
         .registry = api->checker->registry,
         .ip = &question->ip,
     };
+}
+
+/* `asked` NULL: what is known of all lists. */
+static void render(struct address *a, struct buf *out, const bool *asked, const struct api_history *history) {
+    char text[IP_TEXT_SIZE];
+    (void)ip_format(a->ip, text);
+    json_begin(&a->json, out);
+    json_object(&a->json, NULL);
+    json_string(&a->json, "address", text);
+    add_places(a);
+    json_bool(&a->json, "watched", target_is_configured(a->targets, a->ip));
+    if (asked != NULL)
+        api_check_lists(&a->json, a->api, a->ip, asked);
+    else
+        add_lists(a);
+    add_history(a, history);
+    json_close(&a->json);
+}
+
+void api_check(struct buf *out, const struct api *api, const struct api_question *question, const bool *lists,
+               const struct api_history *history) {
+    struct address a = begin(api, question);
+    render(&a, out, lists, history);
+}
+
+unsigned api_address(struct buf *out, const struct api *api, const struct api_question *question,
+                     const struct api_history *history) {
+    struct address a = begin(api, question);
     char text[IP_TEXT_SIZE];
     (void)ip_format(&question->ip, text);
-    bool watched = target_is_configured(a.targets, a.ip);
-    if (!watched && history->n == 0) {
+    if (!target_is_configured(a.targets, a.ip) && history->n == 0) {
         api_refuse(out, "%s is not among the configured addresses and ranges, so it is not checked%s%s", text,
                    history->error != NULL ? "; of its history: " : ", and there is no history of it",
                    history->error != NULL ? history->error : "");
         return API_NOT_FOUND;
     }
-    json_begin(&a.json, out);
-    json_object(&a.json, NULL);
-    json_string(&a.json, "address", text);
-    add_places(&a);
-    json_bool(&a.json, "watched", watched);
-    add_lists(&a);
-    add_history(&a, history);
-    json_close(&a.json);
+    render(&a, out, NULL, history);
     return API_OK;
 }

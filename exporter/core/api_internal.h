@@ -18,6 +18,16 @@ bool api_read_query(struct buf *out, const char *text, const char *known, struct
 bool api_read_number(struct buf *out, const struct url_query *query, const char *name, unsigned max,
                      unsigned *value) MUST_CHECK;
 
+enum { API_NAMES_SIZE = 1024 };
+/* Adds a name to those told to somebody who has named another; false: no room, "..." stands there. */
+bool api_add_name(char names[API_NAMES_SIZE], const char *name);
+
+/* As api_question_read(), with the parameters that are there named by the caller. */
+unsigned api_question_read_of(struct buf *out, const char *path, const char *query, const char *known,
+                              struct api_question *question);
+/* `lists`: what those of `lists` said when they were asked. */
+void api_check_lists(struct json *j, const struct api *api, const struct ip *ip, const bool *lists);
+
 /* A moment of the registry; 0 becomes null. */
 void api_stamp(struct json *j, const struct api *api, const char *name, uint32_t stamp);
 /* The names of a set of codes, each once. */

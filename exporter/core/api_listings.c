@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define PARAMETERS "limit page list group range"
-enum { NAMES_SIZE = 1024, CURSOR_SIZE = 160, ANY = -1 };
+enum { CURSOR_SIZE = 160, ANY = -1 };
 /* The two parts of a list's addresses, as a cursor names them. */
 enum { IN_RANGES = 'r', ONE_BY_ONE = 'a', SEPARATOR = '~' };
 
@@ -56,25 +56,14 @@ static int64_t find_list(const struct settings *settings, const char *name, size
     return ANY;
 }
 
-/* Adds a name to those told to somebody who has named another; false: no room, "..." stands there. */
-static bool add_name(char names[NAMES_SIZE], const char *name) {
-    size_t len = strlen(names);
-    if (len + strlen(name) + sizeof ", , ..." > NAMES_SIZE) {
-        (void)stpcpy(names + len, ", ...");
-        return false;
-    }
-    (void)stpcpy(stpcpy(names + len, len > 0 ? ", " : ""), name);
-    return true;
-}
-
 static bool read_list(struct buf *out, struct listings *l) {
-    char names[NAMES_SIZE] = "";
+    char names[API_NAMES_SIZE] = "";
     const char *name = url_query_find(&l->query, "list");
     l->filter.list = name != NULL ? find_list(l->settings, name, strlen(name)) : ANY;
     if (name == NULL || l->filter.list != ANY)
         return true;
     for (uint32_t i = 0; i < l->settings->n_lists; i++)
-        if (is_block_list(l->settings, i) && !add_name(names, l->settings->lists[i].name))
+        if (is_block_list(l->settings, i) && !api_add_name(names, l->settings->lists[i].name))
             break;
     api_refuse(out, "there is no block list '%.100s' that is asked: there %s %s", name,
                names[0] != '\0' ? "are" : "is", names[0] != '\0' ? names : "none");
@@ -82,7 +71,7 @@ static bool read_list(struct buf *out, struct listings *l) {
 }
 
 static bool read_group(struct buf *out, struct listings *l) {
-    char names[NAMES_SIZE] = "";
+    char names[API_NAMES_SIZE] = "";
     const char *name = url_query_find(&l->query, "group");
     l->filter.group = ANY;
     for (uint32_t i = 0; name != NULL && i < l->settings->n_groups; i++)
@@ -91,7 +80,7 @@ static bool read_group(struct buf *out, struct listings *l) {
     if (name == NULL || l->filter.group != ANY)
         return true;
     for (uint32_t i = 0; i < l->settings->n_groups; i++)
-        if (!add_name(names, l->settings->groups[i].name))
+        if (!api_add_name(names, l->settings->groups[i].name))
             break;
     api_refuse(out, "there is no group '%.100s': there are %s", name, names);
     return false;

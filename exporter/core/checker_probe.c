@@ -163,6 +163,7 @@ static void begin_pair(struct checker *c, uint32_t list, const struct checker_pr
                                   .track = CHECKER_NOBODY,
                                   .question = (uint16_t)(pair->question + 1),
                                   .score = -1,
+                                  .took_us = UINT32_MAX,
                                   .asked_ns = asked_ns,
                                   .pause_ns = pair->pause_ns};
     c->probes->n_open++;
@@ -261,6 +262,7 @@ bool checker_probe_read(const struct checker *c, uint32_t list, const struct ip 
                                  .verdict = REGISTRY_UNKNOWN,
                                  .is_target = pair->is_target,
                                  .score = -1,
+                                 .took_us = pair->took_us,
                                  .asked_ns = pair->asked_ns,
                                  .ended_ns = pair->ended_ns};
     if (out->open)

@@ -38,6 +38,7 @@ struct probe_result {
     uint64_t codes;   /* listed */
     int score;        /* reputation lists: 0..100; -1: none */
     const char *txt;  /* the reason of a listing; NULL: none. Valid until the checker is called again */
+    uint32_t took_us; /* how long the last answer took; UINT32_MAX: none came, or nothing had to be asked */
     int64_t asked_ns; /* when it was asked for */
     int64_t ended_ns; /* when the answer was known */
 };

@@ -90,8 +90,13 @@ static void confirm(struct checker *c, uint32_t list, const struct checker_probe
         checker_pair_end(c, pair, WHY_NO_MEMORY, now_ns);
 }
 
+static void note_time(struct checker_pair *pair, int64_t took_ns) {
+    if (took_ns >= 0)
+        pair->took_us = took_ns / 1000 < UINT32_MAX ? (uint32_t)(took_ns / 1000) : UINT32_MAX - 1;
+}
+
 void checker_probe_decided(struct checker *c, uint32_t list, const struct plan_item *item, uint32_t track,
-                           const struct verdict *verdict, int64_t now_ns) {
+                           const struct verdict *verdict, int64_t took_ns, int64_t now_ns) {
     const struct checker_probe *probe = checker_probe_numbered(c, item->index);
     struct checker_pair *pair = pair_of_item(c, list, item);
     if (pair == NULL || pair->state != PAIR_ASKED)
@@ -102,6 +107,7 @@ void checker_probe_decided(struct checker *c, uint32_t list, const struct plan_i
     pair->codes = verdict->codes;
     pair->score = (int16_t)verdict->score;
     pair->track = (uint8_t)track;
+    note_time(pair, took_ns);
     pair->looks++;
     pair->look_ns = now_ns;
     pair->proof_ns = is_listing ? now_ns : now_ns - PROBE_PROOF_NS;
@@ -120,10 +126,12 @@ static unsigned why_of(const struct verdict *verdict) {
 }
 
 void checker_probe_failed(struct checker *c, uint32_t list, const struct plan_item *item,
-                          const struct verdict *verdict, int64_t now_ns) {
+                          const struct verdict *verdict, int64_t took_ns, int64_t now_ns) {
     struct checker_pair *pair = pair_of_item(c, list, item);
-    if (pair != NULL && pair->state == PAIR_ASKED)
-        checker_pair_end(c, pair, why_of(verdict), now_ns);
+    if (pair == NULL || pair->state != PAIR_ASKED)
+        return;
+    note_time(pair, took_ns);
+    checker_pair_end(c, pair, why_of(verdict), now_ns);
 }
 
 void checker_probe_txt(struct checker *c, uint32_t list, const struct plan_item *item, const char *txt) {
@@ -144,11 +152,12 @@ void checker_probe_txt(struct checker *c, uint32_t list, const struct plan_item 
 /* ---- answers about targets ---- */
 
 void checker_probe_looked(struct checker *c, uint32_t list, uint32_t index, const struct verdict *verdict,
-                          int64_t now_ns) {
+                          int64_t took_ns, int64_t now_ns) {
     for (int i = 0; any_open(c) && i < PROBES; i++) {
         struct checker_pair *pair = open_target(c, i, list, index);
         if (pair == NULL)
             continue;
+        note_time(pair, took_ns);
         pair->looks++;
         if (verdict->kind == VERDICT_UNKNOWN)
             checker_pair_end(c, pair, why_of(verdict), now_ns);

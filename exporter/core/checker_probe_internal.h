@@ -19,14 +19,15 @@ struct ip checker_probe_ip(const struct checker *c, const struct plan_item *item
 void checker_probe_in_flight(struct checker *c, uint32_t list, const struct plan_item *item, bool is,
                              int64_t now_ns);
 
-/* What came of a probe's question: a conclusive verdict, or none after all attempts. */
+/* What came of a probe's question: a conclusive verdict, or none after all attempts. `took_ns` as in
+ * checker_watch.looked. */
 void checker_probe_decided(struct checker *c, uint32_t list, const struct plan_item *item, uint32_t track,
-                           const struct verdict *verdict, int64_t now_ns);
+                           const struct verdict *verdict, int64_t took_ns, int64_t now_ns);
 void checker_probe_failed(struct checker *c, uint32_t list, const struct plan_item *item,
-                          const struct verdict *verdict, int64_t now_ns);
+                          const struct verdict *verdict, int64_t took_ns, int64_t now_ns);
 /* ... of a target's, asked for whatever reason; and a change that was published. */
 void checker_probe_looked(struct checker *c, uint32_t list, uint32_t index, const struct verdict *verdict,
-                          int64_t now_ns);
+                          int64_t took_ns, int64_t now_ns);
 void checker_probe_changed(struct checker *c, uint32_t list, uint32_t index, int64_t now_ns);
 /* ... of a question for a reason, of a probe or of a target; `txt` NULL: there is none. */
 void checker_probe_txt(struct checker *c, uint32_t list, const struct plan_item *item, const char *txt);
@@ -66,6 +67,7 @@ struct checker_pair {
     bool is_target;
     bool in_flight;    /* a question of it has been sent and not been answered */
     bool sent;         /* a query has been spent on it */
+    uint32_t took_us;  /* of the last answer; UINT32_MAX: none came */
     bool txt_wanted;   /* listed, and its reason has been asked for */
     uint16_t question; /* the number of the last one; answers to others are late */
     int16_t score;

@@ -163,14 +163,14 @@ static void recheck_later(const struct answered *a) {
 
 static void tell_looked(const struct answered *a, const struct verdict *verdict) {
     const struct checker_watch *watch = &a->c->watch;
-    checker_probe_looked(a->c, a->list, a->item.index, verdict, a->now_ns);
+    checker_probe_looked(a->c, a->list, a->item.index, verdict, a->took_ns, a->now_ns);
     if (watch->looked != NULL)
         watch->looked(watch->context, a->list, a->item.index, verdict, a->took_ns);
 }
 
 static void give_up(const struct answered *a, const struct verdict *verdict) {
     if (a->item.purpose == PLAN_PROBE) {
-        checker_probe_failed(a->c, a->list, &a->item, verdict, a->now_ns);
+        checker_probe_failed(a->c, a->list, &a->item, verdict, a->took_ns, a->now_ns);
         return;
     }
     if (a->item.purpose == PLAN_SWEEP)
@@ -203,7 +203,7 @@ static enum look_source look_source(const struct plan_item *item) {
 static void check_decided(const struct answered *a, const struct verdict *verdict) {
     struct checker *c = a->c;
     if (a->item.purpose == PLAN_PROBE) {
-        checker_probe_decided(c, a->list, &a->item, a->track, verdict, a->now_ns);
+        checker_probe_decided(c, a->list, &a->item, a->track, verdict, a->took_ns, a->now_ns);
         return;
     }
     enum look_follow follow = LOOK_DONE;

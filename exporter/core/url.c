@@ -62,24 +62,40 @@ const char *url_query_find(const struct url_query *query, const char *name) {
     return NULL;
 }
 
-/* One piece between `&`. */
-static enum url_error add(struct url_query *query, const char *piece, size_t len, size_t *used) {
+/* One piece between `&`, decoded to room + *used. */
+static enum url_error split(const char *piece, size_t len, char *room, size_t *used,
+                            struct url_parameter *out) {
     const char *equals = memchr(piece, '=', len);
     size_t name_len = equals != NULL ? (size_t)(equals - piece) : len;
     size_t skip = equals != NULL ? name_len + 1 : name_len;
-    char *name = query->text + *used;
-    enum url_error error = decode(piece, name_len, true, query->text, used);
-    char *value = query->text + *used;
+    out->name = room + *used;
+    enum url_error error = decode(piece, name_len, true, room, used);
+    out->value = room + *used;
     if (error == URL_OK)
-        error = decode(piece + skip, len - skip, true, query->text, used);
+        error = decode(piece + skip, len - skip, true, room, used);
+    return error;
+}
+
+static enum url_error add(struct url_query *query, const char *piece, size_t len, size_t *used) {
+    struct url_parameter parameter;
+    enum url_error error = split(piece, len, query->text, used, &parameter);
     if (error != URL_OK)
         return error;
     if (query->n == URL_PARAMETERS)
         return URL_TOO_MANY;
-    if (url_query_find(query, name) != NULL)
+    if (url_query_find(query, parameter.name) != NULL)
         return URL_TWICE;
-    query->parameters[query->n++] = (struct url_parameter){name, value};
+    query->parameters[query->n++] = parameter;
     return URL_OK;
+}
+
+enum url_error url_query_next(const char **text, char room[URL_SIZE], struct url_parameter *out) {
+    size_t len = strcspn(*text, "&");
+    size_t used = 0;
+    const char *piece = *text;
+    *out = (struct url_parameter){NULL, NULL};
+    *text += len + (piece[len] == '&');
+    return len > 0 ? split(piece, len, room, &used, out) : URL_OK;
 }
 
 enum url_error url_query_parse(const char *text, struct url_query *out) {

@@ -40,6 +40,9 @@ enum url_error url_path(const char *text, char out[URL_SIZE]);
 /* Takes a query (what is behind `?`) apart: names and values, where `+` means a space. Empty pieces between
  * `&` are passed over. On an error `out` has no parameters. */
 enum url_error url_query_parse(const char *text, struct url_query *out);
+/* Takes the next parameter off `*text`, for those that may be there more than once; `room` holds it. Its name
+ * is NULL where nothing stands between two `&`. */
+enum url_error url_query_next(const char **text, char room[URL_SIZE], struct url_parameter *out);
 /* The value of a parameter, NULL if it is not there. */
 const char *url_query_find(const struct url_query *query, const char *name);
 

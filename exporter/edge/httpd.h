@@ -76,7 +76,7 @@ struct httpd_response {
     struct httpd_body *body;     /* reference is taken over; NULL: empty */
     bool vary_accept;            /* the representation depends on Accept */
     const char *security_policy; /* Content-Security-Policy, static text; NULL: none is sent */
-    const char *retry_after;     /* of a 503: seconds, static text; NULL: one */
+    const char *retry_after;     /* of a 429 or 503: seconds, static text; NULL: one */
 };
 
 /* Called on the loop thread, once per request; it must lead to exactly one httpd_answer(), now or later. */

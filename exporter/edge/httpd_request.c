@@ -114,7 +114,9 @@ static enum MHD_Result send_answer(struct connection *c, struct MHD_Connection *
         MHD_destroy_response(response);
         return MHD_NO;
     }
-    if (response && answer.status == MHD_HTTP_SERVICE_UNAVAILABLE &&
+    const bool later =
+        answer.status == MHD_HTTP_SERVICE_UNAVAILABLE || answer.status == MHD_HTTP_TOO_MANY_REQUESTS;
+    if (response && later &&
         !add(response, MHD_HTTP_HEADER_RETRY_AFTER, answer.retry_after ? answer.retry_after : "1")) {
         MHD_destroy_response(response);
         return MHD_NO;

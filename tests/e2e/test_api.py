@@ -55,6 +55,14 @@ def ask(exporter, path, status=200, **parameters):
     return answer
 
 
+def post(exporter, path, query=""):
+    """What the lists say when they are asked now."""
+    response = exporter.request("POST", f"/api/v1/addresses/{path}{query}")
+    equal(response.status, 200, response.text)
+    equal(response.headers["content-type"], "application/json")
+    return json.loads(response.text)
+
+
 def pages(exporter, limit, **filters):
     """All listings, page by page."""
     found, cursor = [], {}
@@ -201,8 +209,30 @@ def addresses(world):
             got, head = exporter.get(path), exporter.request("HEAD", path)
             equal((head.status, head.body), (got.status, b""), path)
             equal(head.headers["content-type"], "application/json", path)
-            response = exporter.request("POST", path)
-            equal((response.status, response.headers["allow"]), (405, "GET, HEAD"), path)
+        response = exporter.request("POST", "/api/v1/listings")
+        equal((response.status, response.headers["allow"]), (405, "GET, HEAD"))
+        response = exporter.request("PUT", "/api/v1/addresses/192.0.2.1")
+        equal((response.status, response.headers["allow"]), (405, "GET, HEAD, POST"))
+    with world.case("POST has the lists asked, about any address"):
+        told = post(exporter, "203.0.113.9")
+        equal([list_["list"] for list_ in told["lists"]], ["block", "keyed", "score"])
+        assert all(is_recent(list_["last_check"]) for list_ in told["lists"]), told
+        assert all(0 <= list_["latency_seconds"] < 30 for list_ in told["lists"]), told
+        equal({list_["verdict"] for list_ in told["lists"]}, {"not_listed"})
+        equal((told["watched"], told["groups"], told["history"]), (False, [], []))
+        told = post(exporter, LISTED[0], "?list=block")["lists"]
+        equal([(list_["list"], list_["verdict"], list_["codes"]) for list_ in told], [("block", "listed", ["spam"])])
+        equal(told[0]["txt"], f"spam from {LISTED[0]}")
+        equal((told[0]["delisting_page"], told[0]["open"], told[0]["reason"]), ("https://example.net/out", False, None))
+    with world.case("POST of an address of a family that a list does not know says so"):
+        told = {list_["list"]: list_ for list_ in post(exporter, "2001:db8::99")["lists"]}
+        equal([(name, told[name]["reason"]) for name in told], [("block", None), ("keyed", "family"), ("score", "family")])
+    with world.case("POST of what is no question, and from a page of another site, asks nothing"):
+        for path in ("192.0.2", "10.0.0.1", "192.0.2.1?list=off", "192.0.2.1?lists=block"):
+            response = exporter.request("POST", f"/api/v1/addresses/{path}")
+            equal((response.status, list(json.loads(response.text))), (400, ["error"]), path)
+        response = exporter.request("POST", "/api/v1/addresses/192.0.2.1", {"Origin": "http://elsewhere.example.net"})
+        equal(response.status, 403)
     with world.case("a flip has its time"):
         rbldnsd.write(KEYED, 0, ["127.0.0.2", "192.0.2.1"])
         exporter.wait_for_value(1, "rbl_ip_listed", ip="192.0.2.1", list="keyed")

@@ -65,10 +65,10 @@ void app_web_answer(const struct app_web *of, void *request, unsigned status, co
     buf_release(body);
 }
 
-void app_web_answer_busy(const struct app_web *of, void *request, const char *retry_after, const char *type,
-                         struct buf *body) {
+void app_web_answer_later(const struct app_web *of, void *request, unsigned status, const char *retry_after,
+                          const char *type, struct buf *body) {
     answers[(size_t)(uintptr_t)request].retry_after = retry_after;
-    app_web_answer(of, request, 503, type, body);
+    app_web_answer(of, request, status, type, body);
 }
 
 struct page_process app_web_page_process(const struct app_web *of) {
@@ -420,6 +420,100 @@ static void says_that_it_is_memory_that_is_missing(void **state) {
     expect_answer(4, 200, "out of memory: ask again later");
 }
 
+/* ---- POST to the API ---- */
+
+static void post_address(unsigned number, const char *rest, const char *query, int64_t now_ns) {
+    const struct httpd_request asked = {
+        .method = HTTPD_POST, .path_rest = rest, .query = query, .ticket = (void *)(uintptr_t)number};
+    app_web_api_address(&web, &asked, now_ns);
+}
+
+static void an_address_is_answered_when_lists_and_then_history_have_come(void **state) {
+    blind_all(*state);
+    post_address(1, "203.0.113.77", "", WORLD_START);
+    assert_int_equal(store.n_asked, 0);
+    app_web_probed(&web);
+    assert_int_equal(store.n_asked, 1);
+    assert_int_equal(answers[1].n_answers, 0);
+    app_web_probed(&web);
+    app_web_history(&web, store.tickets[0], true, &happened, 1, false);
+    expect_answer(1, 200, "\"address\":\"203.0.113.77\"");
+    expect_answer(1, 200, "\"watched\":false");
+    expect_answer(1, 200, "\"list\":\"block\",\"zone\":\"bl.example.net\",\"kind\":\"blocklist\"");
+    expect_answer(1, 200, "\"verdict\":\"unknown\",\"reason\":\"refused\",\"open\":false");
+    expect_answer(1, 200, "\"event\":\"listed\"");
+    assert_null(strstr(answers[1].text, "\"list\":\"off\""));
+    assert_int_equal(store.n_asked, 1);
+}
+
+static void an_address_waits_for_slow_lists_only_so_long(void **state) {
+    post_address(1, "203.0.113.77", "list=block&limit=5&list=score", WORLD_START);
+    app_web_probed(&web);
+    assert_int_equal(app_web_wait_turn(&web, WORLD_START + SECOND), WORLD_START + APP_WEB_CHECK_NS);
+    assert_int_equal(store.n_asked, 0);
+    const int64_t late_ns = WORLD_START + APP_WEB_CHECK_NS;
+    assert_int_equal(app_web_wait_turn(&web, late_ns), late_ns + APP_WEB_AFTER_NS);
+    assert_int_equal(store.limit, 5);
+    assert_int_equal(answers[1].n_answers, 0);
+    assert_int_equal(app_web_wait_turn(&web, late_ns + APP_WEB_AFTER_NS), INT64_MAX);
+    expect_answer(1, 200, "\"reason\":\"timeout\",\"open\":true");
+    expect_answer(1, 200, "the store did not answer in time");
+    expect_answer(1, 200, "\"list\":\"block\"");
+    expect_answer(1, 200, "\"list\":\"score\"");
+    assert_null(strstr(answers[1].text, "\"list\":\"allow\""));
+    app_web_history(&web, store.tickets[0], true, &happened, 1, false); /* too late */
+}
+
+static void an_address_is_answered_without_a_store(void **state) {
+    blind_all(*state);
+    web.options.ask_history = NULL;
+    post_address(1, "192.0.2.1", "", WORLD_START);
+    app_web_probed(&web);
+    expect_answer(1, 200, "there is no store");
+    expect_answer(1, 200, "\"watched\":true");
+}
+
+static void what_is_no_question_to_lists_is_refused(void **state) {
+    static const struct {
+        const char *rest, *query, *why;
+    } rows[] = {
+        {"", "", "is no address"},
+        {"192.0.2", "", "is no address"},
+        {"192.0.2.1", "list=nowhere",
+         "there is no list 'nowhere' that is asked: there are block, score, allow, keyed"},
+        {"192.0.2.1", "list=off", "there is no list 'off' that is asked"},
+        {"192.0.2.1", "list=block&list=%zz", "a % must be followed"},
+        {"192.0.2.1", "list=block&lists=score", "there is no parameter 'lists': there are limit before list"},
+        {"192.0.2.1", "limit=0", "limit must be a whole number"},
+        {"192.0.2.1", "limit=1&limit=1", "a parameter is there twice"},
+        {"10.0.0.1", "", "10.0.0.1 is "},
+    };
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+        post_address(i + 1, rows[i].rest, rows[i].query, WORLD_START);
+        expect_answer(i + 1, 400, rows[i].why);
+    }
+    assert_false(is_probed("192.0.2.1"));
+}
+
+static void too_many_addresses_are_told_to_come_back(void **state) {
+    for (unsigned i = 0; i < PLACES / 2; i++)
+        post_address(i + 1, i == 0 ? "203.0.113.1" : "203.0.113.2", "", WORLD_START);
+    post_address(PLACES, "203.0.113.3", "", WORLD_START);
+    expect_answer(PLACES, 503, "too many checks wait for their lists");
+    assert_string_equal(answers[PLACES].retry_after, "6");
+    app_web_wait_stop(&web);
+    assert_true(app_web_wait_start(&web));
+    for (unsigned i = 0; i < PROBES - 2; i++) {
+        struct ip ip = ip_v4(0xcb007110 + i);
+        assert_int_equal(checker_probe(web.checker, &ip, NULL, WORLD_START), STATUS_OK);
+    }
+    post_address(7, "192.0.2.1", "", WORLD_START);
+    expect_answer(7, 429, "too many addresses have been checked within a minute");
+    assert_string_equal(answers[7].retry_after, "30");
+    post_address(8, "203.0.113.1", "", WORLD_START); /* one of them: joins */
+    assert_int_equal(answers[8].n_answers, 0);
+}
+
 #define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void) {
@@ -440,6 +534,11 @@ int main(void) {
         IN_WORLD(half_of_those_who_wait_may_wait_for_lists),
         IN_WORLD(says_that_it_is_memory_that_is_missing),
         IN_WORLD(more_addresses_than_are_checked_at_once_are_refused),
+        IN_WORLD(an_address_is_answered_when_lists_and_then_history_have_come),
+        IN_WORLD(an_address_waits_for_slow_lists_only_so_long),
+        IN_WORLD(an_address_is_answered_without_a_store),
+        IN_WORLD(what_is_no_question_to_lists_is_refused),
+        IN_WORLD(too_many_addresses_are_told_to_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
