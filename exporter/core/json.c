@@ -82,6 +82,11 @@ static void add_escape(struct buf *out, unsigned character) {
     buf_add(out, escape, sizeof escape);
 }
 
+/* U+FEFF, U+FFFE and U+FFFF: readers take them for something else than text, YAML's among them. */
+static bool is_no_text(const unsigned char *utf8) {
+    return utf8[0] == 0xef && ((utf8[1] == 0xbb && utf8[2] == 0xbf) || (utf8[1] == 0xbf && utf8[2] >= 0xbe));
+}
+
 static void add_escaped(struct buf *out, const char *text) {
     for (;;) {
         size_t plain = plain_run(text);
@@ -97,6 +102,8 @@ static void add_escaped(struct buf *out, const char *text) {
             add_escape(out, at[0]);
         else if (at[0] == C1_LEAD && at[1] < C1_END)
             add_escape(out, at[1]);
+        else if (n == 3 && is_no_text(at))
+            buf_addf(out, "\\u%04x", (at[0] & 0xfu) << 12 | (at[1] & 0x3fu) << 6 | (at[2] & 0x3fu));
         else
             buf_add(out, text, n);
         text += n > 0 ? n : 1;

@@ -6,8 +6,9 @@
  * and which bracket closes, are kept here. It is compact, but that each element of a `rows` array begins a
  * line, and the whole ends with a newline: one line for each thing, for people who read what curl prints.
  *
- * Strings stay UTF-8; `"`, `\` and control characters (those of C1 too) are escaped, bytes that are no UTF-8
- * become U+FFFD. Names are the program's own and need no escaping. Failure (memory, cap) is in buf_status().
+ * Strings stay UTF-8; `"`, `\`, control characters (those of C1 too) and U+FEFF, U+FFFE, U+FFFF are escaped,
+ * bytes that are no UTF-8 become U+FFFD. Names are the program's own and need no escaping. Failure (memory,
+ * cap) is in buf_status().
  */
 #ifndef RBL_CORE_JSON_H
 #define RBL_CORE_JSON_H

@@ -33,6 +33,7 @@ struct loader {
     size_t depth;
     size_t n_nodes;
     size_t n_documents;
+    bool is_json; /* escapes may make control characters */
     struct node *root;
     enum status status; /* not OK: no tree can be made */
 };
@@ -152,7 +153,8 @@ static void on_scalar(struct loader *l, const yaml_event_t *event) {
     if (!node)
         return;
     struct place ignored;
-    if (!text_is_clean(value, len, &ignored)) {
+    const bool fit = l->is_json ? memchr(value, '\0', len) == NULL : text_is_clean(value, len, &ignored);
+    if (!fit) {
         give_up(l, &event->start_mark, "an escape makes a control character");
         return;
     }
@@ -306,8 +308,8 @@ static bool bytes_are_fit(const char *text, size_t len, struct problems *problem
     return false;
 }
 
-enum status yaml_parse(const char *text, size_t len, struct arena *arena, struct problems *problems,
-                       const struct node **root) {
+static enum status parse(const char *text, size_t len, bool is_json, struct arena *arena,
+                         struct problems *problems, const struct node **root) {
     if (len > YAML_BYTES) {
         problems_error(problems, 0, 0, "has %zu bytes; at most %d can be read", len, YAML_BYTES);
         return STATUS_INVALID;
@@ -318,7 +320,7 @@ enum status yaml_parse(const char *text, size_t len, struct arena *arena, struct
     }
     if (!bytes_are_fit(text, len, problems))
         return STATUS_INVALID;
-    struct loader l = {.arena = arena, .problems = problems};
+    struct loader l = {.arena = arena, .problems = problems, .is_json = is_json};
     if (!yaml_parser_initialize(&l.parser))
         return STATUS_NO_MEMORY;
     yaml_parser_set_encoding(&l.parser, YAML_UTF8_ENCODING);
@@ -328,6 +330,16 @@ enum status yaml_parse(const char *text, size_t len, struct arena *arena, struct
     if (l.status == STATUS_OK)
         *root = l.root && !node_is_null(l.root) ? l.root : NULL;
     return l.status;
+}
+
+enum status yaml_parse(const char *text, size_t len, struct arena *arena, struct problems *problems,
+                       const struct node **root) {
+    return parse(text, len, false, arena, problems, root);
+}
+
+enum status yaml_parse_json(const char *text, size_t len, struct arena *arena, struct problems *problems,
+                            const struct node **root) {
+    return parse(text, len, true, arena, problems, root);
 }
 
 /* Reads the `size` bytes that the file is said to have; a file that has more or fewer is being written to. */

@@ -27,6 +27,9 @@ enum { YAML_DEPTH = 16, YAML_NODES = 1000000, YAML_BYTES = 64 * 1024 * 1024 };
  * STATUS_INVALID, with the reasons in `problems`, if no tree could be made; or STATUS_NO_MEMORY. */
 enum status yaml_parse(const char *text, size_t len, struct arena *arena, struct problems *problems,
                        const struct node **root) MUST_CHECK;
+/* The same for JSON that a program has written: an escape may make any character but NUL. */
+enum status yaml_parse_json(const char *text, size_t len, struct arena *arena, struct problems *problems,
+                            const struct node **root) MUST_CHECK;
 /* Reads a whole regular file (no FIFO, directory or device; at most YAML_BYTES) and parses it. A file that
  * cannot be read is a problem at line 0 with the system's reason. */
 enum status yaml_load(const char *path, struct arena *arena, struct problems *problems,

@@ -312,6 +312,15 @@ static void refuses_what_is_no_file_that_can_be_read(void **state) {
     }
 }
 
+/* Programs escape what stands in texts of others. */
+static void an_escape_in_json_may_make_a_control_character(void **state) {
+    static const char text[] = "{\"a\":\"x\\u001b\\u009b\\ufeff\",\"b\":[1,null,true]}\n";
+    assert_int_equal(yaml_parse_json(text, sizeof text - 1, &arena, &problems, &root), STATUS_OK);
+    assert_string_equal(node_find(root, "a")->text, "x\x1b\xc2\x9b\xef\xbb\xbf");
+    assert_int_equal(parse_again(text, sizeof text - 1), STATUS_INVALID);
+    assert_int_equal(yaml_parse_json("{\"a\":\"\\u0000\"}", 14, &arena, &problems, &root), STATUS_INVALID);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 #define FILE_TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
 
@@ -327,6 +336,7 @@ int main(void) {
         TEST(refuses_more_values_than_it_may_have),
         TEST(refuses_more_bytes_than_it_may_have),
         TEST(survives_any_allocation_that_fails),
+        TEST(an_escape_in_json_may_make_a_control_character),
         FILE_TEST(loads_a_regular_file),
         FILE_TEST(refuses_what_is_no_file_that_can_be_read),
     };

@@ -117,12 +117,29 @@ static void takes_what_just_fits_and_no_more(void **state) {
     assert_int_equal(query.n, 0);
 }
 
+static void takes_parameters_one_by_one(void **state) {
+    char room[URL_SIZE];
+    char found[128] = "";
+    struct url_parameter parameter;
+    const char *at = "list=a%20b&&list=c&limit&=x";
+    while (*at != '\0') {
+        size_t len = strlen(found);
+        assert_int_equal(url_query_next(&at, room, &parameter), URL_OK);
+        snprintf(found + len, sizeof found - len, "%s=%s;", parameter.name != NULL ? parameter.name : "-",
+                 parameter.value != NULL ? parameter.value : "-");
+    }
+    assert_string_equal(found, "list=a b;-=-;list=c;limit=;=x;");
+    at = "a=1&b=%0";
+    assert_int_equal(url_query_next(&at, room, &parameter), URL_OK);
+    assert_int_equal(url_query_next(&at, room, &parameter), URL_ESCAPE);
+    assert_string_equal(at, "");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(decodes_a_piece_of_a_path),
-        cmocka_unit_test(takes_a_query_apart),
-        cmocka_unit_test(finds_a_parameter_by_its_name),
-        cmocka_unit_test(takes_what_just_fits_and_no_more),
+        cmocka_unit_test(decodes_a_piece_of_a_path),     cmocka_unit_test(takes_a_query_apart),
+        cmocka_unit_test(finds_a_parameter_by_its_name), cmocka_unit_test(takes_what_just_fits_and_no_more),
+        cmocka_unit_test(takes_parameters_one_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
