@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app_bounce.h"
+#include "app_bounce_send.h"
 
 #include "app_complain.h"
 #include "app_config.h"
@@ -111,23 +112,34 @@ static FILE *open_file(const char *name) {
     return NULL;
 }
 
-static int read_file(struct app_bounce *a, const char *name) {
+static int no_memory_to_read(const char *shown) {
+    app_complain("error: not enough memory to read %s", shown);
+    return BOUNCE_EXIT_LATER;
+}
+
+int app_bounce_input(const char *name, struct buf *out) {
     bool is_stdin = strcmp(name, "-") == 0;
     const char *shown = is_stdin ? "standard input" : name;
     FILE *file = is_stdin ? stdin : open_file(name);
-    struct buf input;
-    buf_init(&input, MIME_BYTES);
-    bool good = file != NULL && slurp(file, shown, &input);
+    bool good = file != NULL && slurp(file, shown, out);
     int code = BOUNCE_EXIT_OK;
     if (!good) {
         app_complain("error: %s cannot be read: %s", shown, strerror(errno));
         code = is_stdin ? BOUNCE_EXIT_LATER : BOUNCE_EXIT_NO_INPUT;
-    } else if (buf_status(&input) != STATUS_OK || read_input(a, &input) != STATUS_OK) {
-        app_complain("error: not enough memory to read %s", shown);
-        code = BOUNCE_EXIT_LATER;
+    } else if (buf_status(out) != STATUS_OK) {
+        code = no_memory_to_read(shown);
     }
     if (file != NULL && !is_stdin)
         (void)fclose(file);
+    return code;
+}
+
+static int read_file(struct app_bounce *a, const char *name) {
+    struct buf input;
+    buf_init(&input, MIME_BYTES);
+    int code = app_bounce_input(name, &input);
+    if (code == BOUNCE_EXIT_OK && read_input(a, &input) != STATUS_OK)
+        code = no_memory_to_read(name);
     buf_release(&input);
     return code;
 }
@@ -308,14 +320,13 @@ static int run(struct app_bounce *a) {
     return code == BOUNCE_EXIT_OK ? print(a) : code;
 }
 
-int app_bounce_run(const struct cli *cli) {
+static int read_here(const struct cli *cli) {
     struct app_bounce *a = calloc(1, sizeof *a);
     if (a == NULL) {
         app_complain("error: not enough memory");
         return BOUNCE_EXIT_LATER;
     }
     a->cli = cli;
-    (void)signal(SIGPIPE, SIG_IGN); /* output that nobody reads cannot be written, and that is said */
     problems_init(&a->problems);
     int code = run(a);
     free(a->pairs);
@@ -325,5 +336,22 @@ int app_bounce_run(const struct cli *cli) {
     mirrors_free(a->mirrors);
     problems_release(&a->problems);
     free(a);
+    return code;
+}
+
+int app_bounce_run(const struct cli *cli) {
+    struct app_send send;
+    enum app_send_found found = APP_SEND_NONE;
+    (void)signal(SIGPIPE, SIG_IGN); /* output that nobody reads cannot be written, and that is said */
+    if (!cli->no_check)
+        found = app_send_find(cli->send, APP_BOUNCE_PAGE, &send);
+    switch (found) {
+    case APP_SEND_NONE: return read_here(cli);
+    case APP_SEND_BAD_URL: return BOUNCE_EXIT_USAGE;
+    case APP_SEND_FAILED: return BOUNCE_EXIT_LATER;
+    case APP_SEND_FOUND: break;
+    }
+    int code = app_bounce_send(cli, &send);
+    app_send_release(&send);
     return code;
 }

@@ -3,10 +3,13 @@
  * The words of the command line, what they cost, and what is printed; how it is looked up is in app_lookup.
  */
 #include "app_check.h"
+#include "app_check_send.h"
 
 #include "app_complain.h"
 #include "app_config.h"
 #include "app_lookup.h"
+
+#include "core/check_told.h"
 
 #include "edge/clock.h"
 
@@ -14,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXIT_NOT_CHECKED = 2, TEXT_CAP = 256 << 20 };
+enum { TEXT_CAP = 256 << 20 };
 
 struct app_check {
     const struct cli *cli;
@@ -104,7 +107,13 @@ static bool choose_lists(struct app_check *a) {
     return good;
 }
 
-/* A family that no list is asked about would have no result at all. */
+void app_check_complain_of_family(const struct ip_range *range) {
+    char text[IP_RANGE_TEXT_SIZE];
+    (void)ip_range_format(range, text);
+    app_complain("error: %s: none of the lists is asked about IPv%d addresses", text,
+                 range->first.family == IP_V4 ? 4 : 6);
+}
+
 static bool check_families(const struct app_check *a) {
     for (size_t i = 0; i < a->n_ranges; i++) {
         enum ip_family family = a->ranges[i].first.family;
@@ -112,10 +121,7 @@ static bool check_families(const struct app_check *a) {
         for (size_t list = 0; list < a->configured->n_lists; list++)
             asked = asked || (a->wanted[list] && a->configured->lists[list].families[family]);
         if (!asked) {
-            char text[IP_RANGE_TEXT_SIZE];
-            (void)ip_range_format(&a->ranges[i], text);
-            app_complain("error: %s: none of the lists is asked about IPv%d addresses", text,
-                         family == IP_V4 ? 4 : 6);
+            app_check_complain_of_family(&a->ranges[i]);
             return false;
         }
     }
@@ -165,25 +171,24 @@ static void say_how_long(const struct check_cost *cost) {
                      time_text(cost->seconds, time));
 }
 
-static int print_result(const struct check *check, enum cli_output output) {
-    int64_t wall_offset_ns = clock_wall_ns() - clock_now_ns();
+int app_check_print(const struct check_view *view, enum cli_output output, int64_t wall_offset_ns) {
     struct buf text;
     buf_init(&text, TEXT_CAP);
     if (output == CLI_JSON)
-        check_json(&text, check, wall_offset_ns);
+        check_json(&text, view, wall_offset_ns);
     else
-        check_text(&text, check, wall_offset_ns);
+        check_text(&text, view, wall_offset_ns);
     bool ok = buf_status(&text) == STATUS_OK && fwrite(buf_text(&text), 1, text.len, stdout) == text.len &&
               fflush(stdout) == 0;
     buf_release(&text);
     if (!ok)
         app_complain("error: cannot write the output");
-    return ok ? (int)check_outcome(check) : EXIT_NOT_CHECKED;
+    return ok ? (int)check_outcome(view) : APP_CHECK_FAILED;
 }
 
-static int run(struct app_check *a) {
-    if (!read_words(a) || !load(a) || !choose_lists(a) || !check_families(a))
-        return EXIT_NOT_CHECKED;
+static int look_up(struct app_check *a) {
+    if (!load(a) || !choose_lists(a) || !check_families(a))
+        return APP_CHECK_FAILED;
     const struct app_lookup_request request = {.configured = a->configured,
                                                .config_file = a->cli->config_file,
                                                .storage_path = a->cli->storage_path,
@@ -193,19 +198,52 @@ static int run(struct app_check *a) {
                                                .has_progress = true};
     a->lookup = app_lookup_new(&request);
     if (a->lookup == NULL)
-        return EXIT_NOT_CHECKED;
+        return APP_CHECK_FAILED;
     struct check *check = app_lookup_check(a->lookup);
     const struct check_cost cost = check_estimate(check, clock_now_ns());
     if (!is_affordable(a, &cost))
-        return EXIT_NOT_CHECKED;
+        return APP_CHECK_FAILED;
     say_how_long(&cost);
-    return app_lookup_run(a->lookup, INT64_MAX) ? print_result(check, a->cli->output) : EXIT_NOT_CHECKED;
+    if (!app_lookup_run(a->lookup, INT64_MAX))
+        return APP_CHECK_FAILED;
+    const struct check_view view = check_view(check);
+    return app_check_print(&view, a->cli->output, clock_wall_ns() - clock_now_ns());
+}
+
+/* What an exporter checks for others is a few addresses: it keeps so many answers, and people wait for them.
+ */
+static bool is_for_exporter(const struct app_check *a) {
+    uint64_t total = 0;
+    for (size_t i = 0; i < a->n_ranges; i++)
+        total += ip_range_count(&a->ranges[i]);
+    if (total <= CHECK_TOLD_ADDRESSES)
+        return true;
+    if (a->cli->send != NULL && strcmp(a->cli->send, "none") != 0)
+        app_complain(
+            "these are more than %d addresses: they are looked up by this command itself, and not by "
+            "the exporter",
+            CHECK_TOLD_ADDRESSES);
+    return false;
+}
+
+static int run(struct app_check *a) {
+    struct app_send send;
+    if (!read_words(a))
+        return APP_CHECK_FAILED;
+    enum app_send_found found = is_for_exporter(a) ? app_send_find(a->cli->send, NULL, &send) : APP_SEND_NONE;
+    if (found == APP_SEND_NONE)
+        return look_up(a);
+    if (found != APP_SEND_FOUND)
+        return APP_CHECK_FAILED;
+    int code = app_check_send(a->cli, a->ranges, a->n_ranges, &send);
+    app_send_release(&send);
+    return code;
 }
 
 int app_check_run(const struct cli *cli) {
     struct app_check *a = calloc(1, sizeof *a);
     struct problems *problems = malloc(sizeof *problems);
-    int code = EXIT_NOT_CHECKED;
+    int code = APP_CHECK_FAILED;
     if (a == NULL || problems == NULL) {
         complain_of_memory();
         goto out;

@@ -130,11 +130,12 @@ static void say_what_is_not_asked(const struct app_lookup *a) {
         before = ", ";
     }
     if (app_store_is_taken(a->store))
-        app_complain("another rbl_exporter (the daemon, or a check or bounce at this moment) has the folder "
-                     "%s, and with "
-                     "it what is left of the budgets; ask a running exporter at /api/v1/addresses/ADDRESS, "
-                     "or stop it%s",
-                     a->request.storage_path, buf_text(&names));
+        app_complain(
+            "another rbl_exporter (the daemon, or a check or bounce at this moment) has the folder "
+            "%s, and with "
+            "it what is left of the budgets; have a running exporter do this with --send=http://HOST:PORT, "
+            "or stop it%s",
+            a->request.storage_path, buf_text(&names));
     else if (!app_store_up(a->store))
         app_complain("%s%s", app_store_why(a->store), buf_text(&names));
     buf_release(&names);

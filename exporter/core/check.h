@@ -79,6 +79,28 @@ struct check_result {
     uint32_t took_us; /* UINT32_MAX: no answer came */
 };
 
+/* How a list stands in a check. */
+enum check_stand {
+    CHECK_NOT_WANTED,
+    CHECK_UNPAID, /* wanted, but it could not be asked: nobody could keep what that spends */
+    CHECK_ASKED,
+};
+
+/* What a check has to tell, whoever asked the lists: this program (check_view()), or an exporter that was
+ * asked (core/check_told). */
+struct check_view {
+    const struct list *lists;
+    size_t n_lists;
+    const struct ip_range *ranges; /* as in struct check_request */
+    size_t n_ranges;
+    /* `*state` is set for CHECK_ASKED. */
+    enum check_stand (*stand)(const struct check_view *view, uint32_t list, enum health_state *state);
+    /* False: the list is not wanted, or not asked about this family. */
+    bool (*result)(const struct check_view *view, uint32_t list, const struct ip *ip,
+                   struct check_result *out);
+    const void *of;
+};
+
 enum check_outcome { CHECK_NONE_LISTED = 0, CHECK_SOME_LISTED = 1, CHECK_UNKNOWN = 3 };
 
 /* Drops what comes a second time, keeping the order; returns how many are left, or SIZE_MAX for want of
@@ -103,14 +125,17 @@ void check_interrupt(struct check *check);
 
 /* False: the list is not wanted, or not asked about this family. */
 bool check_result(const struct check *check, uint32_t list, const struct ip *ip, struct check_result *out);
-/* What came of it: the exit code of the command. Block lists alone count as listings. */
-enum check_outcome check_outcome(const struct check *check);
+/* `check` is borrowed as long as the view is used. */
+struct check_view check_view(const struct check *check);
 /* How many listings by block lists are known so far, for the progress line. */
 uint64_t check_listings(const struct check *check);
-/* A table for each address; for each range counts and the listed addresses. `wall_offset_ns`: wall clock
- * less monotonic clock. No control characters but line ends, whatever a list says. */
-void check_text(struct buf *out, const struct check *check, int64_t wall_offset_ns);
+
+/* What came of it: the exit code of the command. Block lists alone count as listings. */
+enum check_outcome check_outcome(const struct check_view *view);
+/* A table for each address; for each range counts and the listed addresses. `wall_offset_ns`: what to add to
+ * times in results for the wall clock. No control characters but line ends, whatever a list says. */
+void check_text(struct buf *out, const struct check_view *view, int64_t wall_offset_ns);
 /* {"checks":[...],"summary":{...}}; of ranges `checks` has the listed addresses. */
-void check_json(struct buf *out, const struct check *check, int64_t wall_offset_ns);
+void check_json(struct buf *out, const struct check_view *view, int64_t wall_offset_ns);
 
 #endif

@@ -16,10 +16,8 @@ struct check_counts {
 };
 
 /* Whether a block list lists it; *unknown: a list of any kind could not say. */
-bool check_is_listed(const struct check *check, const struct ip *ip, bool *unknown);
-struct check_counts check_count(const struct check *check, const struct ip_range *range, int64_t list);
-/* Whether the list was wanted at all. */
-bool check_wants(const struct check *check, uint32_t list);
+bool check_is_listed(const struct check_view *view, const struct ip *ip, bool *unknown);
+struct check_counts check_count(const struct check_view *view, const struct ip_range *range, int64_t list);
 static inline bool check_is_single(const struct ip_range *range) {
     return ip_equal(&range->first, &range->last);
 }

@@ -41,31 +41,30 @@ static void add_list(struct json *j, const struct list *list, const struct check
     json_close(j);
 }
 
-static void add_address(struct json *j, const struct check *check, const struct ip *ip,
+static void add_address(struct json *j, const struct check_view *view, const struct ip *ip,
                         int64_t wall_offset_ns) {
-    const struct settings *s = check->checker->settings;
     char text[IP_TEXT_SIZE];
     (void)ip_format(ip, text);
     json_object(j, NULL);
     json_string(j, "address", text);
     json_rows(j, "lists");
-    for (uint32_t i = 0; i < s->n_lists; i++) {
+    for (uint32_t i = 0; i < view->n_lists; i++) {
         struct check_result result;
-        if (check_wants(check, i) && check_result(check, i, ip, &result))
-            add_list(j, &s->lists[i], &result, wall_offset_ns);
+        if (view->result(view, i, ip, &result))
+            add_list(j, &view->lists[i], &result, wall_offset_ns);
     }
     json_close(j);
     json_close(j);
 }
 
-static void add_range(struct json *j, const struct check *check, const struct ip_range *range,
+static void add_range(struct json *j, const struct check_view *view, const struct ip_range *range,
                       int64_t wall_offset_ns) {
     uint64_t n = ip_range_count(range);
     bool unknown = false;
     for (uint64_t i = 0; i < n; i++) {
         struct ip ip = ip_add(range->first, i);
-        if (check_is_single(range) || check_is_listed(check, &ip, &unknown))
-            add_address(j, check, &ip, wall_offset_ns);
+        if (check_is_single(range) || check_is_listed(view, &ip, &unknown))
+            add_address(j, view, &ip, wall_offset_ns);
     }
 }
 
@@ -76,62 +75,62 @@ static void add_counts(struct json *j, const struct check_counts *counts) {
     json_u64(j, "unknown", counts->unknown);
 }
 
-static void add_lists(struct json *j, const struct check *check, const struct ip_range *ranges, size_t n) {
-    const struct checker *c = check->checker;
+static void add_lists(struct json *j, const struct check_view *view, const struct ip_range *ranges,
+                      size_t n) {
     json_rows(j, "lists");
-    for (uint32_t i = 0; i < c->settings->n_lists; i++) {
+    for (uint32_t i = 0; i < view->n_lists; i++) {
         struct check_counts counts = {0};
-        if (!check_wants(check, i))
+        enum health_state state = HEALTH_UNKNOWN;
+        if (view->stand(view, i, &state) == CHECK_NOT_WANTED)
             continue;
         for (size_t k = 0; k < n; k++) {
-            struct check_counts more = check_count(check, &ranges[k], i);
+            struct check_counts more = check_count(view, &ranges[k], i);
             check_add_counts(&counts, &more);
         }
         json_object(j, NULL);
-        json_string(j, "list", c->settings->lists[i].name);
-        json_string(j, "kind", list_kind_text[c->settings->lists[i].kind]);
-        json_string(j, "state", health_state_text[c->lists[i].state]);
+        json_string(j, "list", view->lists[i].name);
+        json_string(j, "kind", list_kind_text[view->lists[i].kind]);
+        json_string(j, "state", health_state_text[state]);
         add_counts(j, &counts);
         json_close(j);
     }
     json_close(j);
 }
 
-static void add_ranges(struct json *j, const struct check *check) {
+static void add_ranges(struct json *j, const struct check_view *view) {
     json_rows(j, "ranges");
-    for (size_t i = 0; i < check->request.n_ranges; i++) {
-        const struct ip_range *range = &check->request.ranges[i];
+    for (size_t i = 0; i < view->n_ranges; i++) {
+        const struct ip_range *range = &view->ranges[i];
         char text[IP_RANGE_TEXT_SIZE];
         if (check_is_single(range))
             continue;
-        struct check_counts counts = check_count(check, range, -1);
+        struct check_counts counts = check_count(view, range, -1);
         (void)ip_range_format(range, text);
         json_object(j, NULL);
         json_string(j, "range", text);
         add_counts(j, &counts);
-        add_lists(j, check, range, 1);
+        add_lists(j, view, range, 1);
         json_close(j);
     }
     json_close(j);
 }
 
-void check_json(struct buf *out, const struct check *check, int64_t wall_offset_ns) {
-    const struct check_request *request = &check->request;
+void check_json(struct buf *out, const struct check_view *view, int64_t wall_offset_ns) {
     struct check_counts all = {0};
     struct json j;
     json_begin(&j, out);
     json_object(&j, NULL);
     json_rows(&j, "checks");
-    for (size_t i = 0; i < request->n_ranges; i++) {
-        struct check_counts more = check_count(check, &request->ranges[i], -1);
+    for (size_t i = 0; i < view->n_ranges; i++) {
+        struct check_counts more = check_count(view, &view->ranges[i], -1);
         check_add_counts(&all, &more);
-        add_range(&j, check, &request->ranges[i], wall_offset_ns);
+        add_range(&j, view, &view->ranges[i], wall_offset_ns);
     }
     json_close(&j);
     json_object(&j, "summary");
     add_counts(&j, &all);
-    add_lists(&j, check, request->ranges, request->n_ranges);
-    add_ranges(&j, check);
+    add_lists(&j, view, view->ranges, view->n_ranges);
+    add_ranges(&j, view);
     json_close(&j);
     json_close(&j);
 }

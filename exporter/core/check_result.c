@@ -6,10 +6,6 @@
 
 #include "core/check_internal.h"
 
-bool check_wants(const struct check *check, uint32_t list) {
-    return check->lists[list].pairs != NULL || check->request.unpaid[list];
-}
-
 static void read_registry(const struct check *check, uint32_t list, uint32_t index,
                           struct check_result *out) {
     const struct registry *r = check->checker->registry;
@@ -53,21 +49,47 @@ bool check_result(const struct check *check, uint32_t list, const struct ip *ip,
     return true;
 }
 
-bool check_is_listed(const struct check *check, const struct ip *ip, bool *unknown) {
-    const struct settings *s = check->checker->settings;
+/* ---- as a view ---- */
+
+static enum check_stand stand(const struct check_view *view, uint32_t list, enum health_state *state) {
+    const struct check *check = view->of;
+    if (check->lists[list].pairs == NULL)
+        return check->request.unpaid[list] ? CHECK_UNPAID : CHECK_NOT_WANTED;
+    *state = check->checker->lists[list].state;
+    return CHECK_ASKED;
+}
+
+static bool result_of(const struct check_view *view, uint32_t list, const struct ip *ip,
+                      struct check_result *out) {
+    return check_result(view->of, list, ip, out);
+}
+
+struct check_view check_view(const struct check *check) {
+    return (struct check_view){.lists = check->checker->settings->lists,
+                               .n_lists = check->checker->settings->n_lists,
+                               .ranges = check->request.ranges,
+                               .n_ranges = check->request.n_ranges,
+                               .stand = stand,
+                               .result = result_of,
+                               .of = check};
+}
+
+/* ---- counted ---- */
+
+bool check_is_listed(const struct check_view *view, const struct ip *ip, bool *unknown) {
     bool listed = false;
     *unknown = false;
-    for (uint32_t i = 0; i < s->n_lists; i++) {
+    for (uint32_t i = 0; i < view->n_lists; i++) {
         struct check_result result;
-        if (!check_wants(check, i) || !check_result(check, i, ip, &result))
+        if (!view->result(view, i, ip, &result))
             continue;
-        listed = listed || (result.verdict == REGISTRY_LISTED && s->lists[i].kind == LIST_BLOCK);
+        listed = listed || (result.verdict == REGISTRY_LISTED && view->lists[i].kind == LIST_BLOCK);
         *unknown = *unknown || result.verdict == REGISTRY_UNKNOWN;
     }
     return listed;
 }
 
-struct check_counts check_count(const struct check *check, const struct ip_range *range, int64_t list) {
+struct check_counts check_count(const struct check_view *view, const struct ip_range *range, int64_t list) {
     struct check_counts counts = {0};
     struct check_result result;
     uint64_t n = ip_range_count(range);
@@ -76,8 +98,8 @@ struct check_counts check_count(const struct check *check, const struct ip_range
         bool unknown = false;
         bool listed = false;
         if (list < 0) {
-            listed = check_is_listed(check, &ip, &unknown);
-        } else if (check_result(check, (uint32_t)list, &ip, &result)) {
+            listed = check_is_listed(view, &ip, &unknown);
+        } else if (view->result(view, (uint32_t)list, &ip, &result)) {
             listed = result.verdict == REGISTRY_LISTED;
             unknown = result.verdict == REGISTRY_UNKNOWN;
         } else {
@@ -88,10 +110,10 @@ struct check_counts check_count(const struct check *check, const struct ip_range
     return counts;
 }
 
-enum check_outcome check_outcome(const struct check *check) {
+enum check_outcome check_outcome(const struct check_view *view) {
     struct check_counts counts = {0};
-    for (size_t i = 0; i < check->request.n_ranges; i++) {
-        struct check_counts more = check_count(check, &check->request.ranges[i], -1);
+    for (size_t i = 0; i < view->n_ranges; i++) {
+        struct check_counts more = check_count(view, &view->ranges[i], -1);
         check_add_counts(&counts, &more);
     }
     if (counts.listed > 0)

@@ -23,7 +23,7 @@ struct table {
 
 struct text {
     struct buf *out;
-    const struct check *check;
+    const struct check_view *view;
     int64_t wall_offset_ns;
     struct table table;
 };
@@ -154,21 +154,21 @@ static void result_cells(struct text *t, const struct list *list, const struct c
 
 static void add_address(struct text *t, const struct ip *ip) {
     static const char *const heads[] = {RESULT_HEADS};
-    const struct settings *s = t->check->checker->settings;
     char text[IP_TEXT_SIZE];
     (void)ip_format(ip, text);
     begin_table(t, heads, sizeof heads / sizeof *heads);
     unsigned n = 0;
     unsigned n_listed = 0;
     unsigned n_unknown = 0;
-    for (uint32_t i = 0; i < s->n_lists; i++) {
+    for (uint32_t i = 0; i < t->view->n_lists; i++) {
+        const struct list *list = &t->view->lists[i];
         struct check_result result;
-        if (!check_wants(t->check, i) || !check_result(t->check, i, ip, &result))
+        if (!t->view->result(t->view, i, ip, &result))
             continue;
-        n += s->lists[i].kind == LIST_BLOCK;
-        n_listed += result.verdict == REGISTRY_LISTED && s->lists[i].kind == LIST_BLOCK;
+        n += list->kind == LIST_BLOCK;
+        n_listed += result.verdict == REGISTRY_LISTED && list->kind == LIST_BLOCK;
         n_unknown += result.verdict == REGISTRY_UNKNOWN;
-        result_cells(t, &s->lists[i], &result);
+        result_cells(t, list, &result);
     }
     buf_add_text(t->out, text);
     if (n > 0)
@@ -189,15 +189,16 @@ static void add_number(struct text *t, uint64_t number) {
 
 static void add_list_counts(struct text *t, const struct ip_range *range) {
     static const char *const heads[] = {"LIST", "STATE", "CHECKED", "LISTED", "UNKNOWN"};
-    const struct checker *c = t->check->checker;
     begin_table(t, heads, sizeof heads / sizeof *heads);
-    for (uint32_t i = 0; i < c->settings->n_lists; i++) {
-        const struct list *list = &c->settings->lists[i];
-        if (!check_wants(t->check, i) || !list->families[range->first.family])
+    for (uint32_t i = 0; i < t->view->n_lists; i++) {
+        const struct list *list = &t->view->lists[i];
+        enum health_state state = HEALTH_UNKNOWN;
+        enum check_stand stand = t->view->stand(t->view, i, &state);
+        if (stand == CHECK_NOT_WANTED || !list->families[range->first.family])
             continue;
-        struct check_counts counts = check_count(t->check, range, i);
+        struct check_counts counts = check_count(t->view, range, i);
         cell(t, list->name);
-        cell(t, t->check->request.unpaid[i] ? "not asked" : health_state_text[c->lists[i].state]);
+        cell(t, stand == CHECK_UNPAID ? "not asked" : health_state_text[state]);
         add_number(t, counts.listed + counts.not_listed);
         add_number(t, counts.listed);
         add_number(t, counts.unknown);
@@ -207,20 +208,19 @@ static void add_list_counts(struct text *t, const struct ip_range *range) {
 
 static void add_listed(struct text *t, const struct ip_range *range) {
     static const char *const heads[] = {"ADDRESS", RESULT_HEADS};
-    const struct settings *s = t->check->checker->settings;
     uint64_t n = ip_range_count(range);
     begin_table(t, heads, sizeof heads / sizeof *heads);
     for (uint64_t i = 0; i < n; i++) {
         struct ip ip = ip_add(range->first, i);
         char text[IP_TEXT_SIZE];
         (void)ip_format(&ip, text);
-        for (uint32_t list = 0; list < s->n_lists; list++) {
+        for (uint32_t list = 0; list < t->view->n_lists; list++) {
             struct check_result result;
-            if (s->lists[list].kind != LIST_BLOCK || !check_wants(t->check, list) ||
-                !check_result(t->check, list, &ip, &result) || result.verdict != REGISTRY_LISTED)
+            if (t->view->lists[list].kind != LIST_BLOCK || !t->view->result(t->view, list, &ip, &result) ||
+                result.verdict != REGISTRY_LISTED)
                 continue;
             cell(t, text);
-            result_cells(t, &s->lists[list], &result);
+            result_cells(t, &t->view->lists[list], &result);
         }
     }
     if (t->table.n_cells > t->table.n_columns)
@@ -231,7 +231,7 @@ static void add_listed(struct text *t, const struct ip_range *range) {
 }
 
 static void add_range(struct text *t, const struct ip_range *range) {
-    struct check_counts counts = check_count(t->check, range, -1);
+    struct check_counts counts = check_count(t->view, range, -1);
     char text[IP_RANGE_TEXT_SIZE];
     (void)ip_range_format(range, text);
     buf_addf(t->out, "%s: %llu addresses, %llu listed, %llu not listed, %llu unknown\n", text,
@@ -244,25 +244,31 @@ static void add_range(struct text *t, const struct ip_range *range) {
 /* ---- what is to be said of lists ---- */
 
 /* The names of the lists that were asked and are in `state`; false if there is none. */
+static bool is_in(const struct text *t, uint32_t list, enum health_state state) {
+    enum health_state is = HEALTH_UNKNOWN;
+    return t->view->stand(t->view, list, &is) == CHECK_ASKED && is == state;
+}
+
 static bool add_names(struct text *t, enum health_state state) {
-    const struct checker *c = t->check->checker;
     const char *before = "\n";
-    for (uint32_t i = 0; i < c->settings->n_lists; i++) {
-        if (t->check->lists[i].pairs == NULL || c->lists[i].state != state)
+    for (uint32_t i = 0; i < t->view->n_lists; i++) {
+        if (!is_in(t, i, state))
             continue;
-        buf_addf(t->out, "%s%s", before, c->settings->lists[i].name);
+        buf_addf(t->out, "%s", before);
+        (void)add_plain(t->out, t->view->lists[i].name);
         before = ", ";
     }
     return before[0] == ',';
 }
 
 static void add_notes(struct text *t) {
-    const struct checker *c = t->check->checker;
-    for (uint32_t i = 0; i < c->settings->n_lists; i++) {
-        const struct list *list = &c->settings->lists[i];
-        if (t->check->lists[i].pairs == NULL || c->lists[i].state != HEALTH_REFUSED || list->note[0] == '\0')
+    for (uint32_t i = 0; i < t->view->n_lists; i++) {
+        const struct list *list = &t->view->lists[i];
+        if (!is_in(t, i, HEALTH_REFUSED) || list->note[0] == '\0')
             continue;
-        buf_addf(t->out, "Note on %s: ", list->name);
+        buf_add_text(t->out, "Note on ");
+        (void)add_plain(t->out, list->name);
+        buf_add_text(t->out, ": ");
         (void)add_plain(t->out, list->note);
         buf_add_char(t->out, '\n');
     }
@@ -281,26 +287,27 @@ static void add_advice(struct text *t) {
 }
 
 static void add_families(struct text *t, enum ip_family family) {
-    const struct settings *s = t->check->checker->settings;
     bool asked = false;
     const char *before =
         family == IP_V4 ? "\nNot asked about IPv4 addresses: " : "\nNot asked about IPv6 addresses: ";
-    for (size_t i = 0; i < t->check->request.n_ranges; i++)
-        asked = asked || t->check->request.ranges[i].first.family == family;
-    for (uint32_t i = 0; asked && i < s->n_lists; i++) {
-        if (!check_wants(t->check, i) || s->lists[i].families[family])
+    for (size_t i = 0; i < t->view->n_ranges; i++)
+        asked = asked || t->view->ranges[i].first.family == family;
+    for (uint32_t i = 0; asked && i < t->view->n_lists; i++) {
+        enum health_state state;
+        if (t->view->stand(t->view, i, &state) == CHECK_NOT_WANTED || t->view->lists[i].families[family])
             continue;
-        buf_addf(t->out, "%s%s", before, s->lists[i].name);
+        buf_addf(t->out, "%s", before);
+        (void)add_plain(t->out, t->view->lists[i].name);
         before = ", ";
     }
     if (before[0] == ',')
         buf_add_char(t->out, '\n');
 }
 
-void check_text(struct buf *out, const struct check *check, int64_t wall_offset_ns) {
-    struct text t = {.out = out, .check = check, .wall_offset_ns = wall_offset_ns};
-    for (size_t i = 0; i < check->request.n_ranges; i++) {
-        const struct ip_range *range = &check->request.ranges[i];
+void check_text(struct buf *out, const struct check_view *view, int64_t wall_offset_ns) {
+    struct text t = {.out = out, .view = view, .wall_offset_ns = wall_offset_ns};
+    for (size_t i = 0; i < view->n_ranges; i++) {
+        const struct ip_range *range = &view->ranges[i];
         if (i > 0)
             buf_add_char(out, '\n');
         if (check_is_single(range))

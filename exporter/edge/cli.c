@@ -26,6 +26,7 @@ enum flag_id {
     FLAG_OUTPUT,
     FLAG_FORCE,
     FLAG_CHECK,
+    FLAG_SEND,
     FLAG_LATER, /* named by the contract, not there yet */
 };
 
@@ -71,7 +72,10 @@ static const struct flag flags[] = {
      CLI_CHECK, CLI_DAEMON},
     {FLAG_CHECK, "check", NULL, "Look the addresses up now, in at most 5 seconds; --no-check only reads.",
      CLI_BOUNCE, CLI_DAEMON},
-    {FLAG_LATER, "send", "", NULL, CLI_DAEMON, CLI_DAEMON},
+    {FLAG_SEND, "send", "URL",
+     "Have the exporter at this address do it, or none. Default: the one at http://127.0.0.1:10554, if one "
+     "answers there.",
+     CLI_CHECK, CLI_BOUNCE},
     {FLAG_LATER, "web.config.file", "", NULL, CLI_DAEMON, CLI_DAEMON},
     {FLAG_LATER, "web.external-url", "", NULL, CLI_DAEMON, CLI_DAEMON},
     {FLAG_LATER, "web.route-prefix", "", NULL, CLI_DAEMON, CLI_DAEMON},
@@ -95,7 +99,8 @@ static const struct command {
     {"bounce [FILE...]", CLI_BOUNCE,
      "Read bounces (- or nothing: standard input): what was rejected, by which list, how it stands now, and "
      "what to "
-     "do. For pipes of a mail server too; exit code 0: read, 64: usage, 66: no such file, 75: try again "
+     "do. For pipes of a mail server too; exit code 0: read, 64: usage, 65: refused, 66: no such file, 75: "
+     "try again "
      "later."},
     {"plan", CLI_PLAN, "Show what the configuration will cost and achieve, and what to change."},
 };
@@ -223,6 +228,7 @@ static enum status set_flag(struct cli *cli, const struct flag *flag, const char
     case FLAG_OUTPUT: return set_output(cli, value);
     case FLAG_FORCE: cli->force = on; return STATUS_OK;
     case FLAG_CHECK: cli->no_check = !on; return STATUS_OK;
+    case FLAG_SEND: cli->send = value; return STATUS_OK;
     case FLAG_LOG_LEVEL:
         if (!log_level_parse(value, &cli->log_level))
             return fail("--log.level=%s: expected debug, info, warn or error", value);
@@ -331,6 +337,8 @@ static enum status check_all(const struct reader *reader, const struct cli *cli)
         const char *owner = name_of(flags[i].command, &owner_len);
         return fail("--%s goes only with the command %.*s", flags[i].name, owner_len, owner);
     }
+    if (cli->no_check && cli->send && strcmp(cli->send, "none") != 0)
+        return fail("--no-check reads without asking anybody: it does not go with --send");
     if (command && needs_words(command) && reader->n_words == 0)
         return fail("the command %.*s needs %s", len, command->name, command->name + len + 1);
     return STATUS_OK;

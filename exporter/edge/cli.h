@@ -48,7 +48,8 @@ struct cli {
     size_t n_list_names;
     enum cli_output output;
     bool force;
-    bool no_check; /* --no-check */
+    bool no_check;    /* --no-check */
+    const char *send; /* --send: a URL, or "none"; NULL: not given */
 };
 
 /* Reads argv (strings stay borrowed; `words` are moved to its front). On an error prints a sentence to stderr

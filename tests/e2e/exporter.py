@@ -98,8 +98,15 @@ def _unchunk(body):
         body = rest[n + 2 :]
 
 
+def alone(arguments):
+    """The arguments of a command that asks no exporter that somebody else may have started on this machine."""
+    asks = any(argument in ("check", "bounce") for argument in arguments)
+    return [*arguments] if not asks or any("--send" in argument for argument in arguments) else ["--send=none", *arguments]
+
+
 def run(*arguments, limit=harness.LIMIT_S, **options):
     """The exporter as a command that ends by itself: (exit code, standard output, standard error)."""
+    arguments = alone(arguments)
     done = subprocess.run(
         [BINARY, *arguments],
         stdin=subprocess.DEVNULL,

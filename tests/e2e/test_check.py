@@ -30,7 +30,7 @@ def settings(server, *lists, **top):
 def command(world, text, *arguments, storage=None):
     path = world.write(f"check_{world.n_folders}.yml", text)
     storage = storage or world.fresh_folder("storage")
-    return ["check", f"--config.file={path}", f"--storage.path={storage}", *arguments]
+    return ["check", "--send=none", f"--config.file={path}", f"--storage.path={storage}", *arguments]
 
 
 def check(world, text, *arguments, **options):
