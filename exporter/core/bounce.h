@@ -17,6 +17,7 @@
 #ifndef RBL_CORE_BOUNCE_H
 #define RBL_CORE_BOUNCE_H
 
+#include "core/buf.h"
 #include "core/ip.h"
 #include "core/mirror.h"
 #include "core/status.h"
@@ -70,5 +71,12 @@ struct bounces {
  * kept only if nothing else was found in it. STATUS_NO_MEMORY. */
 enum status bounces_read(const char *text, size_t len, const struct mirrors *mirrors, bool message,
                          struct bounces *out) MUST_CHECK;
+
+/* What was found as bytes and back, for a process that reads and another that goes on with it. Both hold the
+ * same `mirrors`. The bytes are not believed: STATUS_SYNTAX, and nothing of them is taken, if they could not
+ * have come from bounces_encode() of what bounces_read() finds. */
+void bounces_encode(const struct bounces *bounces, const struct mirrors *mirrors, struct buf *out);
+enum status bounces_decode(const void *data, size_t len, const struct mirrors *mirrors, struct bounces *out)
+    MUST_CHECK;
 
 #endif
