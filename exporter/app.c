@@ -2,6 +2,7 @@
 #include "app.h"
 
 #include "app_bounce.h"
+#include "app_bounce_read.h"
 #include "app_check.h"
 #include "app_config.h"
 #include "app_daemon.h"
@@ -129,6 +130,7 @@ int app_main(int argc, char **argv) {
     case CLI_REFERENCE: return run_reference();
     case CLI_CHECK: return app_check_run(&cli);
     case CLI_BOUNCE: return app_bounce_run(&cli);
+    case CLI_READ_BOUNCES: return app_bounce_read_run(&cli);
     case CLI_DAEMON:
     case CLI_LISTS:
     case CLI_RANGES:

@@ -2,12 +2,12 @@
 #include "app_bounce.h"
 #include "app_bounce_send.h"
 
+#include "app_bounce_read.h"
 #include "app_complain.h"
 #include "app_config.h"
 #include "app_lookup.h"
 
 #include "core/advice.h"
-#include "core/html.h"
 
 #include "edge/clock.h"
 #include "edge/mime.h"
@@ -43,47 +43,6 @@ struct app_bounce {
 };
 
 /* ---- reading ---- */
-
-/* In files of old a CR alone ends a line; a NUL ends nothing. */
-static void end_lines(struct buf *input) {
-    for (size_t i = 0; i < input->len; i++)
-        if (input->data[i] == '\0')
-            input->data[i] = ' ';
-        else if (input->data[i] == '\r' && (i + 1 == input->len || input->data[i + 1] != '\n'))
-            input->data[i] = '\n';
-}
-
-/* Headers in a document are known by their lines, and so are those in a message that was not taken apart. */
-static bool is_html(const struct buf *input, bool message) {
-    return html_is_document(buf_text(input), input->len) ||
-           (message && strcasestr(buf_text(input), "<html") != NULL);
-}
-
-/* Behind a byte order mark and empty lines. */
-static size_t blank_front(const struct buf *input) {
-    const char *text = buf_text(input);
-    size_t mark = strncmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-    return mark + strspn(text + mark, "\r\n");
-}
-
-static enum status read_input(struct app_bounce *a, struct buf *input) {
-    struct buf words;
-    buf_init(&words, MIME_BYTES);
-    end_lines(input);
-    size_t front = blank_front(input);
-    const char *text = buf_text(input) + front;
-    bool message = mime_is_message(text, input->len - front);
-    enum status status = message ? mime_text(text, input->len - front, &words) : STATUS_SYNTAX;
-    const struct buf *from = &words;
-    if (status == STATUS_SYNTAX && is_html(input, message))
-        html_text(buf_text(input), input->len, &words);
-    else if (status == STATUS_SYNTAX)
-        from = input;
-    if (status != STATUS_NO_MEMORY)
-        status = bounces_read(buf_text(from), from->len, a->mirrors, message, &a->bounces);
-    buf_release(&words);
-    return status;
-}
 
 /* As much as is read of a message. On standard input the rest is drained: a mail server takes a closed pipe
  * for a failure. */
@@ -138,7 +97,7 @@ static int read_file(struct app_bounce *a, const char *name) {
     struct buf input;
     buf_init(&input, MIME_BYTES);
     int code = app_bounce_input(name, &input);
-    if (code == BOUNCE_EXIT_OK && read_input(a, &input) != STATUS_OK)
+    if (code == BOUNCE_EXIT_OK && app_bounce_read(&input, false, a->mirrors, &a->bounces) != STATUS_OK)
         code = no_memory_to_read(name);
     buf_release(&input);
     return code;

@@ -95,7 +95,8 @@ static const struct command {
      "Look up addresses and ranges now; exit code 0: none listed, 1: some listed, 3: unknown, 2: usage."},
     {"lists", CLI_LISTS, "Show the lists that are known: built in and configured."},
     {"ranges", CLI_RANGES, "Show the configured groups expanded: CIDR, count, % notation."},
-    {"reference", CLI_REFERENCE, NULL}, /* for whoever edits the README */
+    {"reference", CLI_REFERENCE, NULL},                 /* for whoever edits the README */
+    {"read-bounces [message]", CLI_READ_BOUNCES, NULL}, /* the daemon's own: app_bounce_read.h */
     {"bounce [FILE...]", CLI_BOUNCE,
      "Read bounces (- or nothing: standard input): what was rejected, by which list, how it stands now, and "
      "what to "

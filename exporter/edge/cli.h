@@ -24,6 +24,7 @@ enum cli_command {
     CLI_RANGES,
     CLI_PLAN,
     CLI_REFERENCE,
+    CLI_READ_BOUNCES,
     CLI_HELP,
     CLI_VERSION
 };

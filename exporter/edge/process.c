@@ -2,6 +2,7 @@
 #include "edge/process.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,4 +71,24 @@ bool process_keep_streams(void) {
         return false;
     (void)close(fd);
     return true;
+}
+
+static bool limit(int resource, uint64_t most) {
+    struct rlimit now;
+    if (getrlimit((__rlimit_resource_t)resource, &now) != 0)
+        return false;
+    rlim_t value = now.rlim_max != RLIM_INFINITY && now.rlim_max < most ? now.rlim_max : most;
+    const struct rlimit least = {value, value};
+    return setrlimit((__rlimit_resource_t)resource, &least) == 0;
+}
+
+bool process_confine(uint64_t memory, unsigned cpu_seconds) {
+#ifdef __SANITIZE_ADDRESS__
+    memory = UINT64_MAX; /* its shadow alone is terabytes */
+#endif
+    errno = 0;
+    if (nice(19) == -1 && errno != 0)
+        return false;
+    return (memory == UINT64_MAX || limit(RLIMIT_AS, memory)) && limit(RLIMIT_CPU, cpu_seconds) &&
+           limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_CORE, 0) && limit(RLIMIT_NPROC, 0);
 }

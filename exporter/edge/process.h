@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * process: what the kernel knows about this process (/proc/self, getrlimit), for the process_* metrics, and
- * its standard streams.
+ * process: what the kernel knows about this process (/proc/self, getrlimit), for the process_* metrics, its
+ * standard streams, and what it may take.
  */
 #ifndef RBL_EDGE_PROCESS_H
 #define RBL_EDGE_PROCESS_H
@@ -25,5 +25,10 @@ void process_read(struct process_usage *out);
  * number, and what is meant for the log is written into that. False (errno is set) if it cannot. Call it
  * before anything is opened. */
 bool process_keep_streams(void);
+/* For a process that reads what strangers have written: from now on it may have `memory` bytes of address
+ * space (not where the address sanitizer needs more) and run for so many seconds, starts nothing, writes no
+ * file, dumps no core, and is the last to be served when processors are scarce. False: the kernel refuses.
+ */
+bool process_confine(uint64_t memory, unsigned cpu_seconds);
 
 #endif

@@ -431,4 +431,35 @@ def behind_a_pipe(world):
             equal(bounce(world, text, *arguments)[0], USAGE, arguments)
 
 
+def read_apart(data, *arguments, memory=None):
+    """(exit code, what the process put out that reads for the daemon)"""
+    limit = ["prlimit", f"--as={memory}"] if memory else []
+    done = subprocess.run(
+        [*limit, BINARY, "read-bounces", *arguments], input=data, capture_output=True, timeout=harness.LIMIT_S
+    )
+    return done.returncode, done.stdout
+
+
+@scene
+def read_for_the_daemon(world):
+    samples = sorted(glob.glob(os.path.join(SAMPLES, "*.eml")))
+    with world.case("bounce: the process that reads for the daemon puts out what it found"):
+        for path in samples:
+            with open(path, "rb") as file:
+                data = file.read()
+            code, out = read_apart(data, "message")
+            equal((code, out[:1]), (OK, b"\x01"), path)
+            equal(read_apart(data), (OK, out), path)
+            equal(len(out) > 13, "no_bounce" not in path, path)
+        text = bounce_text(LISTED).encode()
+        equal(read_apart(text), read_apart(text, "message"))
+    with world.case("bounce: without memory it says nothing rather than a part"):
+        outcomes = set()
+        for memory in range(4_000_000, 400_000_000, 7_000_000):
+            code, out = read_apart(data, "message", memory=memory) if not is_sanitized() else (OK, read_apart(data)[1])
+            outcomes.add(code == OK)
+            assert (code == OK) == bool(out), (memory, code, out)
+        assert True in outcomes
+
+
 main()

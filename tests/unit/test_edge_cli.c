@@ -85,6 +85,8 @@ static const struct {
     {{"--config.file", "a.yml", "ranges"}, {.command = CLI_RANGES, .config_file = "a.yml", DEFAULTS}},
     {{"--", "lists"}, {.command = CLI_LISTS, DEFAULTS}},
     {{"reference"}, {.command = CLI_REFERENCE, DEFAULTS}},
+    {{"read-bounces"}, {.command = CLI_READ_BOUNCES, DEFAULTS}},
+    {{"read-bounces", "message"}, {.command = CLI_READ_BOUNCES, .n_words = 1, DEFAULTS}},
     {{"--web.listen-address=127.0.0.1:0", "--web.telemetry-path=/m/x", "--web.max-requests=1",
       "--log.level=debug", "--log.format", "json"},
      {.listen_address = "127.0.0.1:0",
@@ -327,7 +329,7 @@ static void helps_with_all_that_is_supported_and_nothing_else(void **state) {
         if (!strstr(text, shown[i]))
             fail_msg("no \"%s\" in\n%s", shown[i], text);
     }
-    static const char *const hidden[] = {"reference", "shard", "external", "(null)"};
+    static const char *const hidden[] = {"reference", "read-bounces", "shard", "external", "(null)"};
     for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++)
         assert_null(strstr(text, hidden[i]));
     for (const char *line = text; *line != '\0'; line += strcspn(line, "\n") + 1) {
