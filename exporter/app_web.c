@@ -214,14 +214,14 @@ static void on_request(void *context, const struct httpd_request *request) {
 bool app_web_start(struct app_web *web, const struct app_web_options *options, char *error, size_t size) {
     web->options = *options;
     const struct httpd_route routes[APP_WEB_ROUTES] = {
-        {options->cli->telemetry_path, true, false, ROUTE_METRICS, false},
-        {"/", true, false, ROUTE_STATUS, false},
-        {"/-/healthy", true, false, ROUTE_HEALTHY, false},
-        {"/-/ready", true, false, ROUTE_READY, false},
-        {"/-/reload", false, true, ROUTE_RELOAD, false},
-        {"/api/v1/listings", true, false, ROUTE_LISTINGS, false},
-        {"/api/v1/addresses/", true, true, ROUTE_ADDRESS, true},
-        {"/check", true, true, ROUTE_CHECK, false},
+        {.path = options->cli->telemetry_path, .get = true, .route = ROUTE_METRICS},
+        {.path = "/", .get = true, .route = ROUTE_STATUS},
+        {.path = "/-/healthy", .get = true, .route = ROUTE_HEALTHY},
+        {.path = "/-/ready", .get = true, .route = ROUTE_READY},
+        {.path = "/-/reload", .post = true, .route = ROUTE_RELOAD},
+        {.path = "/api/v1/listings", .get = true, .route = ROUTE_LISTINGS},
+        {.path = "/api/v1/addresses/", .get = true, .post = true, .route = ROUTE_ADDRESS, .prefix = true},
+        {.path = "/check", .get = true, .post = true, .route = ROUTE_CHECK},
     };
     for (int i = 0; i < APP_WEB_ROUTES; i++)
         web->routes[i] = routes[i];

@@ -26,7 +26,8 @@ enum {
     HTTPD_MAX_CONNECTIONS = 512,
     HTTPD_MAX_PER_ADDRESS = 64,
     HTTPD_MAX_HEADER_BYTES = 16 * 1024, /* request line and headers together */
-    HTTPD_MAX_BODY_BYTES = 64 * 1024,
+    HTTPD_MAX_BODY_BYTES = 64 * 1024,   /* unless the route says otherwise */
+    HTTPD_LARGE_BODIES = 8,             /* larger ones at once */
     HTTPD_REQUEST_SECONDS = 10, /* from connect, or the first byte of a later request, until it is complete;
                                    and for reading a response without progress */
     HTTPD_IDLE_SECONDS = 60,    /* between a response and the first byte of the next request */
@@ -60,6 +61,7 @@ struct httpd_route {
     bool post;
     int route;
     bool prefix;
+    size_t body_most; /* bytes; 0: HTTPD_MAX_BODY_BYTES */
 };
 
 /* A body that several responses share, with its compressed form made once by whoever needs it first. */

@@ -89,6 +89,8 @@ struct request {
     enum httpd_method method;
     bool gzip;
     bool has_body;
+    size_t body_most; /* bytes, of the route */
+    bool is_large;    /* has one of the server's places for that */
     struct buf body;
     size_t thrown_away; /* bytes */
     struct httpd_question *question;
@@ -117,6 +119,7 @@ struct httpd {
     char address[HTTPD_ADDRESS_SIZE];
     struct MHD_Daemon *daemon;
     pthread_t reaper;
+    unsigned n_large; /* bodies over HTTPD_MAX_BODY_BYTES; of the server thread */
 
     pthread_mutex_t lock;
     pthread_cond_t reaper_wake; /* first connection, first to linger, or the end */

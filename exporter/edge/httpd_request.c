@@ -198,7 +198,7 @@ static enum MHD_Result note_header(void *context, enum MHD_ValueKind kind, const
 /* libmicrohttpd has refused what is no number. */
 static size_t body_length(const char *digits) {
     size_t length = 0;
-    for (; *digits >= '0' && *digits <= '9' && length <= HTTPD_MAX_BODY_BYTES; digits++)
+    for (; *digits >= '0' && *digits <= '9' && length <= SIZE_MAX / 100; digits++)
         length = length * 10 + (size_t)(*digits - '0');
     return length;
 }
@@ -264,6 +264,8 @@ static enum httpd_refusal find_among(const struct httpd *server, bool prefix, co
             r->route = route->route;
             r->path_rest = rest;
             r->method = get ? HTTPD_GET : HTTPD_POST;
+            if (route->body_most > 0)
+                r->body_most = route->body_most;
             return HTTPD_FINE;
         }
     }
@@ -310,7 +312,7 @@ static enum httpd_refusal examine(struct connection *c, struct MHD_Connection *m
         refusal = find_route(c->server, origin_form(path), method, r);
     if (refusal == HTTPD_FINE && r->has_body && r->method != HTTPD_POST)
         refusal = HTTPD_BODY_UNWANTED;
-    if (refusal == HTTPD_FINE && length > HTTPD_MAX_BODY_BYTES)
+    if (refusal == HTTPD_FINE && length > r->body_most)
         refusal = HTTPD_BODY_TOO_LARGE;
     return refusal;
 }
@@ -330,8 +332,9 @@ void *httpd_request_begin(void *context, const char *uri, struct MHD_Connection 
                                   .content_type = "",
                                   .host = "",
                                   .origin = "",
-                                  .fetch_site = ""};
-    buf_init(&c->request.body, HTTPD_MAX_BODY_BYTES);
+                                  .fetch_site = "",
+                                  .body_most = HTTPD_MAX_BODY_BYTES};
+    buf_init(&c->request.body, 0);
     const char *query = strchr(uri, '?');
     if (query) {
         c->request.query = strdup(query + 1); /* libmicrohttpd takes it apart in place */
@@ -342,15 +345,32 @@ void *httpd_request_begin(void *context, const char *uri, struct MHD_Connection 
     return c;
 }
 
+/* Slow clients with large bodies must not fill the memory: there are few places for them. */
+static bool has_place(struct httpd *server, struct request *r, size_t more) {
+    if (r->is_large || r->body.len + more <= HTTPD_MAX_BODY_BYTES)
+        return true;
+    r->is_large = server->n_large < HTTPD_LARGE_BODIES;
+    server->n_large += r->is_large ? 1 : 0;
+    return r->is_large;
+}
+
+static void refuse_body(struct request *r, enum httpd_refusal refusal) {
+    r->refusal = refusal;
+    buf_release(&r->body);
+    buf_init(&r->body, 0);
+}
+
 /* Takes a piece of the body; a refusal has to wait for the end of it, which must not be too far away. */
-static enum MHD_Result take_body(struct request *r, const char *piece, size_t *len) {
+static enum MHD_Result take_body(struct httpd *server, struct request *r, const char *piece, size_t *len) {
+    if (r->refusal == HTTPD_FINE && r->body.len + *len > r->body_most)
+        refuse_body(r, HTTPD_BODY_TOO_LARGE);
+    else if (r->refusal == HTTPD_FINE && !has_place(server, r, *len))
+        refuse_body(r, HTTPD_BUSY);
     if (r->refusal == HTTPD_FINE) {
+        r->body.cap = r->body_most;
         buf_add(&r->body, piece, *len);
-        if (buf_status(&r->body) != STATUS_OK) {
-            r->refusal = buf_status(&r->body) == STATUS_FULL ? HTTPD_BODY_TOO_LARGE : HTTPD_NO_MEMORY;
-            buf_release(&r->body);
-            buf_init(&r->body, HTTPD_MAX_BODY_BYTES);
-        }
+        if (buf_status(&r->body) != STATUS_OK)
+            refuse_body(r, HTTPD_NO_MEMORY);
     }
     if (r->refusal != HTTPD_FINE)
         r->thrown_away += *len;
@@ -389,7 +409,7 @@ enum MHD_Result httpd_request_serve(void *context, struct MHD_Connection *mhd, c
         return c->upload_unread ? send_refusal(c, mhd, r->refusal) : MHD_YES;
     case HTTPD_STAGE_BODY:
         if (*upload_size > 0)
-            return take_body(r, upload, upload_size);
+            return take_body(c->server, r, upload, upload_size);
         return finish(c, mhd);
     case HTTPD_STAGE_READY: return finish(c, mhd);
     case HTTPD_STAGE_ASKED: break;
@@ -411,6 +431,8 @@ void httpd_request_end(void *context, struct MHD_Connection *mhd, void **request
     free(r->query);
     r->query = NULL;
     buf_release(&r->body);
-    buf_init(&r->body, HTTPD_MAX_BODY_BYTES);
+    buf_init(&r->body, 0);
+    c->server->n_large -= r->is_large ? 1 : 0;
+    r->is_large = false;
     httpd_connection_enter(c, HTTPD_IDLE);
 }

@@ -35,6 +35,7 @@ enum {
     LONG_MS = 60000,
     LINES = 4000,
     HUGE_BYTES = 10 * 1024 * 1024,
+    LARGE_BYTES = 300 * 1024,
     MAX_KEPT = 64
 };
 
@@ -43,12 +44,19 @@ enum {
 enum route { METRICS, SMALL, ECHO, KEEP, HUGE, EMPTY, STUCK, REST };
 
 static const struct httpd_route routes[] = {
-    {"/metrics", true, false, METRICS, false}, {"/", true, false, SMALL, false},
-    {"/echo", true, true, ECHO, false},        {"/keep", true, false, KEEP, false},
-    {"/huge", true, false, HUGE, false},       {"/empty", true, false, EMPTY, false},
-    {"/post", false, true, ECHO, false},       {"/stuck", true, false, STUCK, false},
-    {"/of/", true, false, REST, true},         {"/of/itself", true, false, SMALL, false},
-    {"/of/posts/", false, true, REST, true},   {"/of/post", false, true, ECHO, false},
+    {.path = "/metrics", .get = true, .route = METRICS},
+    {.path = "/", .get = true, .route = SMALL},
+    {.path = "/echo", .get = true, .post = true, .route = ECHO},
+    {.path = "/keep", .get = true, .route = KEEP},
+    {.path = "/huge", .get = true, .route = HUGE},
+    {.path = "/empty", .get = true, .route = EMPTY},
+    {.path = "/post", .post = true, .route = ECHO},
+    {.path = "/large", .post = true, .route = ECHO, .body_most = LARGE_BYTES},
+    {.path = "/stuck", .get = true, .route = STUCK},
+    {.path = "/of/", .get = true, .route = REST, .prefix = true},
+    {.path = "/of/itself", .get = true, .route = SMALL},
+    {.path = "/of/posts/", .post = true, .route = REST, .prefix = true},
+    {.path = "/of/post", .post = true, .route = ECHO},
 };
 
 struct fixture {

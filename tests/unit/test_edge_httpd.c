@@ -240,6 +240,86 @@ static void a_body_over_the_limit_is_refused_before_or_while_it_streams(void **s
     stop(f);
 }
 
+static void a_route_may_take_more(void **state) {
+    static const struct {
+        const char *head;
+        size_t n;
+        const char *tail;
+        int status;
+    } rows[] = {
+        {"POST /large " HOST "Content-Length: 307200\r\n\r\n", LARGE_BYTES, "", 200},
+        {"POST /large " HOST "Content-Length: 307201\r\n\r\n", LARGE_BYTES + 1, "", 413},
+        {"POST /large " HOST "Transfer-Encoding: chunked\r\n\r\n4b000\r\n", LARGE_BYTES, "\r\n0\r\n\r\n",
+         200},
+        {"POST /large " HOST "Transfer-Encoding: chunked\r\n\r\n4b001\r\n", LARGE_BYTES + 1, "\r\n0\r\n\r\n",
+         413},
+        {"POST /large " HOST "Content-Length: 18446744073709551615\r\n\r\n", 1, "", 413},
+    };
+    struct fixture *f = start(patient);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char *request = repeated(rows[i].head, 'z', rows[i].n, rows[i].tail);
+        struct reply r = ask(f, request);
+        if (r.status != rows[i].status)
+            fail_msg("%s: wanted %d, got %d", rows[i].head, rows[i].status, r.status);
+        if (r.status == 200)
+            assert_int_equal(r.body_len, LARGE_BYTES + strlen("query= accept= body="));
+        reply_release(&r);
+        free(request);
+    }
+    stop(f);
+}
+
+/* A large body that stands still, but for its end. */
+static int begin_large(const struct fixture *f) {
+    char *request = repeated("POST /large " HOST "Content-Length: 70001\r\n\r\n", 'z', 70000, "");
+    const int fd = dial(f);
+    assert_true(send_text(fd, request));
+    free(request);
+    return fd;
+}
+
+static struct reply send_large(const struct fixture *f) {
+    char *request = repeated("POST /large " HOST "Content-Length: 70001\r\n\r\n", 'z', 70001, "");
+    struct reply r = ask(f, request);
+    free(request);
+    return r;
+}
+
+static void only_a_few_large_bodies_are_taken_at_once(void **state) {
+    struct fixture *f = start(patient);
+    int fds[HTTPD_LARGE_BODIES];
+    char value[16];
+    int status = 0;
+    for (size_t i = 0; i < HTTPD_LARGE_BODIES; i++)
+        fds[i] = begin_large(f);
+    for (int i = 0; i < PATIENCE_S * 100 && status != 503; i++) { /* until all of them have come so far */
+        struct reply r = send_large(f);
+        status = r.status;
+        assert_true(status == 503 || status == 200);
+        assert_true(status != 503 || header_of(&r, "Retry-After", value, sizeof value) != NULL);
+        reply_release(&r);
+        usleep(10000);
+    }
+    assert_int_equal(status, 503);
+    struct reply r = ask(f, "POST /large " HOST "Content-Length: 3\r\n\r\nxyz");
+    assert_int_equal(r.status, 200);
+    reply_release(&r);
+    assert_true(send_text(fds[0], "z"));
+    r = receive(fds[0], false);
+    assert_int_equal(r.status, 200);
+    reply_release(&r);
+    for (size_t i = 0; i < HTTPD_LARGE_BODIES; i++)
+        close(fds[i]);
+    for (int i = 0; i < PATIENCE_S * 100 && status != 200; i++) {
+        r = send_large(f);
+        status = r.status;
+        reply_release(&r);
+        usleep(10000);
+    }
+    assert_int_equal(status, 200);
+    stop(f);
+}
+
 static void an_upload_that_is_refused_can_be_sent_to_its_end(void **state) {
     struct fixture *f = start(patient);
     char *request = repeated("POST /post " HOST "Content-Length: 500000\r\n\r\n", 'z', 500000, "");
@@ -453,6 +533,8 @@ int main(void) {
         cmocka_unit_test(headers_over_the_limit_are_refused_and_those_within_are_not),
         cmocka_unit_test(a_body_of_exactly_the_limit_arrives_whole),
         cmocka_unit_test(a_body_over_the_limit_is_refused_before_or_while_it_streams),
+        cmocka_unit_test(a_route_may_take_more),
+        cmocka_unit_test(only_a_few_large_bodies_are_taken_at_once),
         cmocka_unit_test(an_upload_that_is_refused_can_be_sent_to_its_end),
         cmocka_unit_test(an_aborted_body_asks_nothing),
         cmocka_unit_test(pipelined_requests_are_answered_in_order),
