@@ -6,6 +6,7 @@
 #include "app_daemon.h"
 
 #include "app_ask.h"
+#include "app_bounced.h"
 #include "app_config.h"
 #include "app_files.h"
 #include "app_question.h"
@@ -59,6 +60,7 @@ struct app {
     struct app_sources sources;
     struct app_spf spf;
     struct app_files *files; /* NULL: no group has any */
+    struct app_bounced bounced;
     struct generation now;
     uint32_t generation; /* number of the current one */
     int64_t epoch_ns;
@@ -130,6 +132,7 @@ static enum status open_store(struct app *app) {
 static void generation_use(struct app *app, const struct generation *next, int64_t now_ns) {
     struct generation old = app->now;
     app->now = *next;
+    app_bounced_use(&app->bounced, next->settings, old.settings);
     app->generation = (app->generation + 1) % GENERATIONS;
     app->watch = (struct app_watch){next->settings, next->targets, next->checker, app->store};
     if (old.checker != NULL)
@@ -189,6 +192,8 @@ static enum status generation_load(struct app *app, struct problems *problems) {
     app->spf.store = app->store;
     if (status == STATUS_OK)
         status = app_spf_begin(&app->spf, base, sources, &groups);
+    if (status == STATUS_OK && app->now.checker == NULL)
+        status = app_bounced_recall(&app->bounced, app->store, &base->bounces, sources);
     if (status == STATUS_OK)
         status = generation_next(app, base, sources, problems, now_ns, &next);
     if (status == STATUS_OK) {
@@ -199,6 +204,7 @@ static enum status generation_load(struct app *app, struct problems *problems) {
         app->files = files;
         app_sources_use(&app->sources, &sources);
         app_spf_use(&app->spf, &groups, now_ns);
+        app_bounced_set_rules(&app->bounced, &base->bounces);
         base = old;
         files = old_files;
     }
@@ -292,6 +298,7 @@ static int64_t on_turn(void *context, int64_t now_ns) {
         use_sources(app);
     app_web_probed(&app->web); /* before others may take the place of what has ended */
     int64_t web_ns = app_web_turn(&app->web, now_ns);
+    int64_t bounced_ns = app_bounced_turn(&app->bounced, now_ns);
     int64_t wake_ns = checker_turn(app->now.checker, now_ns);
     int64_t store_ns = app_store_turn(app->store, now_ns);
     app_web_probed(&app->web);
@@ -309,6 +316,8 @@ static int64_t on_turn(void *context, int64_t now_ns) {
         return now_ns;
     if (web_ns < wake_ns)
         wake_ns = web_ns;
+    if (bounced_ns < wake_ns)
+        wake_ns = bounced_ns;
     if (resolver_ns < wake_ns)
         wake_ns = resolver_ns;
     if (store_ns < wake_ns)
@@ -387,6 +396,10 @@ static bool start(struct app *app, struct problems *problems) {
         return false;
     }
     app_spf_init(&app->spf, app->question, &app->sources);
+    if (!app_bounced_start(&app->bounced, app->catalog, &app->sources)) {
+        log_write(LOG_ERROR, "cannot start", "error", "out of memory", NULL);
+        return false;
+    }
     enum status status = generation_load(app, problems);
     app_problems_log(name, problems);
     if (status != STATUS_OK) {
@@ -400,6 +413,7 @@ static bool start(struct app *app, struct problems *problems) {
                                         .ask_history = ask_history,
                                         .storage = storage,
                                         .history = app_store_history(app->store),
+                                        .bounced = &app->bounced,
                                         .microsoft = published_by_microsoft(app),
                                         .context = app,
                                         .start_wall_ns = clock_wall_ns()};
@@ -422,6 +436,7 @@ static void stop(struct app *app) {
     app_web_stop(&app->web);
     resolver_free(app->resolver);
     app_question_free(app->question);
+    app_bounced_stop(&app->bounced);
     app_store_close(app->store, CLOSE_NS, clock_now_ns());
     generation_free(&app->now);
     app_spf_free(&app->spf);

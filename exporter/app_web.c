@@ -25,6 +25,7 @@ enum route {
     ROUTE_LISTINGS,
     ROUTE_ADDRESS,
     ROUTE_CHECK,
+    ROUTE_BOUNCES,
 };
 enum { BODY_CAP = APP_WEB_BODY_CAP, STATUS_TEXT_CAP = 1 << 20 };
 
@@ -81,6 +82,8 @@ static void describe_process(const struct app_web *web, struct metrics_process *
         .reload_ok = web->reload_ok,
         .reload_ns = web->reload_wall_ns,
         .log_levels = log_level_text,
+        .bounces = &web->options.bounced->n,
+        .bounce_results = advice_result_text,
         .cpu_ns = usage.cpu_ns,
         .open_fds = usage.open_fds,
         .max_fds = usage.max_fds,
@@ -208,6 +211,7 @@ static void on_request(void *context, const struct httpd_request *request) {
     case ROUTE_LISTINGS: app_web_api_listings(web, request, now_ns); return;
     case ROUTE_ADDRESS: app_web_api_address(web, request, now_ns); return;
     case ROUTE_CHECK: app_web_check(web, request, now_ns); return;
+    case ROUTE_BOUNCES: app_web_bounce(web, request, now_ns); return;
     }
 }
 
@@ -222,6 +226,7 @@ bool app_web_start(struct app_web *web, const struct app_web_options *options, c
         {.path = "/api/v1/listings", .get = true, .route = ROUTE_LISTINGS},
         {.path = "/api/v1/addresses/", .get = true, .post = true, .route = ROUTE_ADDRESS, .prefix = true},
         {.path = "/check", .get = true, .post = true, .route = ROUTE_CHECK},
+        {.path = "/api/v1/bounces", .post = true, .route = ROUTE_BOUNCES, .body_most = APP_WEB_BOUNCE_BYTES},
     };
     for (int i = 0; i < APP_WEB_ROUTES; i++)
         web->routes[i] = routes[i];
@@ -234,7 +239,7 @@ bool app_web_start(struct app_web *web, const struct app_web_options *options, c
         .max_requests = options->cli->max_requests,
     };
     app_web_reloaded(web, true, options->start_wall_ns);
-    if (!app_web_wait_start(web)) {
+    if (!app_web_wait_start(web) || !app_web_bounces_start(web)) {
         (void)snprintf(error, size, "out of memory");
         return false;
     }
@@ -246,6 +251,7 @@ void app_web_stop(struct app_web *web) {
     httpd_free(web->server);
     web->server = NULL;
     app_web_wait_stop(web);
+    app_web_bounces_stop(web);
     for (int i = 0; i <= PROMTEXT_OPENMETRICS; i++)
         httpd_body_unref(web->metrics[i].body);
     httpd_body_unref(web->page.body);
@@ -263,7 +269,9 @@ void app_web_reloaded(struct app_web *web, bool ok, int64_t wall_ns) {
 
 int64_t app_web_turn(struct app_web *web, int64_t now_ns) {
     httpd_turn(web->server, now_ns);
-    return app_web_wait_turn(web, now_ns);
+    int64_t wait_ns = app_web_wait_turn(web, now_ns);
+    int64_t bounces_ns = app_web_bounces_turn(web, now_ns);
+    return wait_ns < bounces_ns ? wait_ns : bounces_ns;
 }
 
 const char *app_web_address(const struct app_web *web) {

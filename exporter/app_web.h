@@ -5,6 +5,8 @@
 #ifndef RBL_APP_WEB_H
 #define RBL_APP_WEB_H
 
+#include "app_bounced.h"
+
 #include "core/api.h"
 #include "core/checker.h"
 #include "core/history.h"
@@ -35,12 +37,13 @@ struct app_web_options {
      * NULL: there is no store. */
     bool (*storage)(void *context, const char **why, uint64_t *errors);
     const struct history *history; /* the latest events, for the status page; NULL: none */
+    struct app_bounced *bounced;   /* what is posted of bounces goes there */
     const struct group *microsoft; /* the ranges that Microsoft publishes; NULL: not known */
     void *context;
     int64_t start_wall_ns;
 };
 
-enum { APP_WEB_ROUTES = 8 };
+enum { APP_WEB_ROUTES = 9 };
 /* How long a question about an address waits for its history before it is answered without. */
 #define APP_WEB_HISTORY_NS (INT64_C(5) * 1000000000)
 /* How long who has an address checked waits for the lists: a listing takes two to three seconds to prove. */
@@ -79,6 +82,7 @@ struct app_web {
     struct app_web_wait *waits;
     unsigned n_waits; /* places */
     uint64_t last_ticket;
+    struct app_web_bounces *bounces; /* owned: who has posted some */
 };
 
 /* Starts serving (answers wait for app_web_turn()); false with a sentence in `error`. */

@@ -67,4 +67,16 @@ void app_web_check(struct app_web *web, const struct httpd_request *request, int
 void app_web_check_keep(struct app_web_check *check, const struct api_history *history);
 void app_web_check_answer(const struct app_web *web, const struct app_web_wait *wait);
 
+/* --- app_web_bounce.c: what bounces say --- */
+
+enum { APP_WEB_BOUNCE_BYTES = 1 << 20 /* of a post */ };
+
+/* False: no memory. */
+bool app_web_bounces_start(struct app_web *web) MUST_CHECK;
+/* Ends what reads; call it when the server has gone. */
+void app_web_bounces_stop(struct app_web *web);
+void app_web_bounce(struct app_web *web, const struct httpd_request *request, int64_t now_ns);
+/* As app_web_turn(). */
+int64_t app_web_bounces_turn(struct app_web *web, int64_t now_ns);
+
 #endif

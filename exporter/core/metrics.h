@@ -16,6 +16,7 @@
 
 #include "core/buf.h"
 #include "core/checker.h"
+#include "core/list.h"
 #include "core/promtext.h"
 
 #include <stdbool.h>
@@ -43,7 +44,13 @@ struct metric {
 extern const struct metric metrics_table[];
 extern const unsigned metrics_count;
 
-enum { METRICS_LOG_LEVELS = 4 };
+enum { METRICS_LOG_LEVELS = 4, METRICS_BOUNCE_RESULTS = 4 };
+
+/* Bounces by what came of them. */
+struct metrics_bounces {
+    uint64_t by_list[LIST_MAX][METRICS_BOUNCE_RESULTS]; /* by index of the settings' lists */
+    uint64_t of_none[METRICS_BOUNCE_RESULTS];           /* that name no list which could be asked */
+};
 
 /* What the edges know. */
 struct metrics_process {
@@ -54,6 +61,8 @@ struct metrics_process {
     uint64_t storage_errors;
     uint64_t log_messages[METRICS_LOG_LEVELS];
     const char *const *log_levels; /* label texts, [METRICS_LOG_LEVELS] */
+    const struct metrics_bounces *bounces;
+    const char *const *bounce_results; /* label texts, [METRICS_BOUNCE_RESULTS] */
     int64_t cpu_ns;
     uint64_t open_fds, max_fds;
     uint64_t virtual_bytes, virtual_max_bytes, resident_bytes;

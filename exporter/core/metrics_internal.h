@@ -98,6 +98,8 @@ void metrics_safelist_added(struct metrics_scrape *s);
 void metrics_safelist_last_listed(struct metrics_scrape *s, uint32_t safelist, uint32_t list);
 void metrics_safelist_coverage(struct metrics_scrape *s, uint32_t safelist, uint32_t list);
 
+void metrics_bounces(struct metrics_scrape *s);
+
 void metrics_storage_up(struct metrics_scrape *s);
 void metrics_storage_errors(struct metrics_scrape *s);
 

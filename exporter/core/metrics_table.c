@@ -126,6 +126,11 @@ const struct metric metrics_table[] = {
      "Share of the range with a conclusive result that is not stale, on each block list that counts for it.",
      .per_safelist = metrics_safelist_coverage},
 
+    {"rbl_bounces_total", PROMTEXT_COUNTER, "list,result",
+     "Bounces that were posted, by the list that they name (empty: none that could be asked) and what a "
+     "look-up of their address there found.",
+     .once = metrics_bounces},
+
     {"rbl_storage_up", PROMTEXT_GAUGE, "", "1 if what is learnt and spent is being saved on disk.",
      .once = metrics_storage_up},
     {"rbl_storage_errors_total", PROMTEXT_COUNTER, "",

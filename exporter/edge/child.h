@@ -3,11 +3,12 @@
  * child: processes that work on bytes for the loop: what goes in on their standard input comes out on their
  * standard output, and neither their time, their memory nor their death is the loop's.
  *
- * They are started by posix_spawn() (which copies no memory), with no descriptor but the three standard ones
- * (standard error is this process's), no signal blocked or ignored, and in a process group of their own. A
- * few run at once, some more wait. Each has its time from when it was asked for: then it and what it has
- * started are killed. So are those that say too much. All that waits is on the loop's descriptors; a process
- * that has closed its output is waited for in child_turn(), and takes its place until it is gone.
+ * They are started by posix_spawn(), which copies no memory; the loop waits until the program has been
+ * found, 0.2 ms. They have no descriptor but the three standard ones (standard error is this process's), no
+ * signal blocked or ignored, and a process group of their own. A few run at once, some more wait. Each has
+ * its time from when it was asked for: then it and what it has started are killed. So are those that say
+ * too much. All that waits is on the loop's descriptors; a process that has closed its output is waited for
+ * in child_turn(), and takes its place until it is gone.
  */
 #ifndef RBL_EDGE_CHILD_H
 #define RBL_EDGE_CHILD_H

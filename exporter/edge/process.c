@@ -73,6 +73,8 @@ bool process_keep_streams(void) {
     return true;
 }
 
+enum { NICE = 5 /* a third of what others get when processors are scarce */ };
+
 static bool limit(int resource, uint64_t most) {
     struct rlimit now;
     if (getrlimit((__rlimit_resource_t)resource, &now) != 0)
@@ -87,7 +89,7 @@ bool process_confine(uint64_t memory, unsigned cpu_seconds) {
     memory = UINT64_MAX; /* its shadow alone is terabytes */
 #endif
     errno = 0;
-    if (nice(19) == -1 && errno != 0)
+    if (nice(NICE) == -1 && errno != 0)
         return false;
     return (memory == UINT64_MAX || limit(RLIMIT_AS, memory)) && limit(RLIMIT_CPU, cpu_seconds) &&
            limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_CORE, 0) && limit(RLIMIT_NPROC, 0);

@@ -27,7 +27,7 @@ void process_read(struct process_usage *out);
 bool process_keep_streams(void);
 /* For a process that reads what strangers have written: from now on it may have `memory` bytes of address
  * space (not where the address sanitizer needs more) and run for so many seconds, starts nothing, writes no
- * file, dumps no core, and is the last to be served when processors are scarce. False: the kernel refuses.
+ * file, dumps no core, and steps back when processors are scarce. False: the kernel refuses.
  */
 bool process_confine(uint64_t memory, unsigned cpu_seconds);
 

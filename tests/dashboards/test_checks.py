@@ -27,6 +27,7 @@ REFERENCE = """
 | `rbl_list_query_duration_seconds` | histogram | `list` | x |
 | `rbl_ip_listed` | gauge | `group`, `ip`, `list` | x |
 | `rbl_ip_listings_total` | counter | `group`, `list` | x |
+| `rbl_bounces_total` | counter | `list`, `result` | x |
 """
 PANEL, VARIABLE, LINK, ANNOTATION = (("panels",), ("templating", "list"), ("links",), ("annotations", "list"))
 STAT, GRAPH, TABLE, ROW = ((*PANEL, n) for n in (1, 2, 3, 4))

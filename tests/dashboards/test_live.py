@@ -92,6 +92,15 @@ def hastened(text):
     return json.dumps(top)
 
 
+def post_bounces(exporters):
+    """One that is confirmed, after Prometheus has seen that there was none: what is new of the last minute is shown."""
+    reply = b"554 5.7.1 Client host [192.0.2.1] blocked using bl.example.net"
+    for one in exporters:
+        response = one.request("POST", "/api/v1/bounces", {"Content-Type": "text/plain"}, reply)
+        harness.equal(response.status, 200, response.text)
+        one.wait_for(lambda m: m.value("rbl_bounces_total", list="bl", result="confirmed"), "a bounce is confirmed")
+
+
 def start(world, rules_text, with_safelists):
     """Servers, until what changes has changed; the exporters and their Prometheus."""
     rbldnsd = Rbldnsd(world, ZONES)
@@ -226,6 +235,8 @@ def dashboards_over_a_busy_pair(world):
         for one in exporters:
             check_states(one)
     check_the_checks(world, prometheus, catalogue)
+    with world.case("a bounce is told to both, and confirmed"):
+        post_bounces(exporters)
     end = time.monotonic() + LIMIT_S
     for d in dashboards:
         report_dashboard(world, prometheus, d, catalogue, end - time.monotonic())

@@ -54,7 +54,6 @@ PROMISED_RECORDS = {
 }
 # Names that are agreed upon and that an exporter may not serve yet.
 AGREED = {
-    "rbl_bounces_total",
     "rbl_exporter_shards",
     "rbl_exporter_shard_ordinal",
 }

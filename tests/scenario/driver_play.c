@@ -468,13 +468,18 @@ void play_page(const struct play *p, struct buf *out) {
 
 void play_metrics(struct play *p, struct buf *out) {
     static const char *const levels[METRICS_LOG_LEVELS] = {"debug", "info", "warn", "error"};
+    static const char *const results[METRICS_BOUNCE_RESULTS] = {"confirmed", "not_listed", "unknown",
+                                                                "unparsed"};
+    static const struct metrics_bounces bounces;
     static const struct metrics_process process = {.version = "",
                                                    .revision = "",
                                                    .branch = "",
                                                    .compiler = "",
                                                    .arch = "",
                                                    .reload_ok = true,
-                                                   .log_levels = levels};
+                                                   .log_levels = levels,
+                                                   .bounces = &bounces,
+                                                   .bounce_results = results};
     metrics_render(out, PROMTEXT_004, p->checker, &process, p->now_ns, wall_offset(p));
     demand(buf_status(out), "metrics_render");
     struct buf copy;

@@ -13,6 +13,10 @@
 #include <stdio.h>
 
 static const char *const scraped_levels[METRICS_LOG_LEVELS] = {"debug", "info", "warn", "error"};
+static const char *const scraped_results[METRICS_BOUNCE_RESULTS] = {"confirmed", "not_listed", "unknown",
+                                                                    "unparsed"};
+static const struct metrics_bounces scraped_bounces = {.by_list = {[0] = {7, 6, 5, 0}},
+                                                       .of_none = {0, 0, 1, 4}};
 static const struct metrics_process scraped_process = {
     .version = "0.1.0",
     .revision = "abc",
@@ -25,6 +29,8 @@ static const struct metrics_process scraped_process = {
     .reload_ns = INT64_C(1735689600) * SECOND + SECOND / 2,
     .log_messages = {1, 2, 3, 4},
     .log_levels = scraped_levels,
+    .bounces = &scraped_bounces,
+    .bounce_results = scraped_results,
     .cpu_ns = 1500 * SECOND / 1000,
     .open_fds = 9,
     .max_fds = 1024,

@@ -84,9 +84,25 @@ void app_web_check(struct app_web *web, const struct httpd_request *request, int
     (void)request;
     (void)now_ns;
 }
+bool app_web_bounces_start(struct app_web *web) {
+    return web != NULL;
+}
+void app_web_bounces_stop(struct app_web *web) {
+    (void)web;
+}
+void app_web_bounce(struct app_web *web, const struct httpd_request *request, int64_t now_ns) {
+    (void)web;
+    (void)request;
+    (void)now_ns;
+}
+int64_t app_web_bounces_turn(struct app_web *web, int64_t now_ns) {
+    (void)web;
+    return now_ns;
+}
 
 /* --- Tests --- */
 
+static struct app_bounced bounced;
 static struct world world;
 static struct app_web web;
 static const struct cli cli = {.telemetry_path = "/metrics"};
@@ -96,7 +112,8 @@ static int setup(void **state) {
     const struct settings settings = world_settings();
     memset(&seen, 0, sizeof seen);
     world_begin(&world, &settings);
-    web = (struct app_web){.options = {.cli = &cli}, .checker = world.checker, .reload_ok = true};
+    web = (struct app_web){
+        .options = {.cli = &cli, .bounced = &bounced}, .checker = world.checker, .reload_ok = true};
     return 0;
 }
 

@@ -113,8 +113,16 @@ static enum status load(struct checker *c, struct restore **out) {
 /* What must be the same in both lives, as text. A list with a key has to pass a self-test again. */
 static void render(struct buf *out, const struct checker *c, int64_t now_ns, int64_t offset_ns) {
     static const char *const levels[METRICS_LOG_LEVELS] = {"debug", "info", "warn", "error"};
-    static const struct metrics_process process = {
-        .version = "", .revision = "", .branch = "", .compiler = "", .arch = "", .log_levels = levels};
+    static const char *const results[METRICS_BOUNCE_RESULTS] = {"a", "b", "c", "d"};
+    static const struct metrics_bounces bounces;
+    static const struct metrics_process process = {.version = "",
+                                                   .revision = "",
+                                                   .branch = "",
+                                                   .compiler = "",
+                                                   .arch = "",
+                                                   .log_levels = levels,
+                                                   .bounces = &bounces,
+                                                   .bounce_results = results};
     struct buf all;
     buf_init(&all, 1 << 20);
     metrics_render(&all, PROMTEXT_004, c, &process, now_ns, offset_ns);
