@@ -184,7 +184,7 @@ void checker_slot_free(struct checker *c, struct checker_slot *slot) {
 /* Whether the running sweep had come to this address before a reload or a start. */
 static bool was_swept(const struct checker *c, uint32_t list, uint32_t index) {
     const struct registry_list *r = &c->registry->lists[list];
-    int64_t since_ns = c->lists[list].plan.sweep.skip_since_ns;
+    int64_t since_ns = plan_skip_since(&c->lists[list].plan, index);
     if (since_ns == INT64_MAX || registry_verdict_of(r, index) == REGISTRY_UNKNOWN)
         return false;
     const struct registry_entry *entry = registry_entry_find(c->registry, list, index);
@@ -197,7 +197,7 @@ void checker_sweep_rest(struct checker *c, uint32_t list, int64_t now_ns) {
     struct plan_sweep *s = &c->lists[list].plan.sweep;
     if (s->n == 0 || s->running || !s->asked || s->next_ns <= now_ns)
         return;
-    s->skip_since_ns = s->started_ns;
+    s->skip_since_ns = s->whole_ns;
     for (s->position = 0; s->position < s->n; s->position++) {
         if (was_swept(c, list, permute_at(&s->order, s->position)))
             continue;

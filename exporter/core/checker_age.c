@@ -23,7 +23,7 @@ enum {
 static struct registry_stale stale_of(struct checker *c, uint32_t list, int64_t now_ns) {
     struct checker_list *l = &c->lists[list];
     int64_t fixed_ns = c->settings->defaults.stale_after_ns;
-    int64_t sweep_ns = plan_sweep_interval(&l->plan, now_ns);
+    int64_t sweep_ns = plan_whole_interval(&l->plan, now_ns);
     if (sweep_ns < l->plan.sweep.interval_ns)
         sweep_ns = l->plan.sweep.interval_ns;
     for (uint32_t i = 0; i < l->plan.n_rings; i++) {

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is longer is as good as never; three times this is still a number. */
-#define LONGEST_SWEEP_NS (INT64_C(1000000000) * 86400 * 3650)
 #define SWEEP_SHARE 5   /* of every five queries that both want, the sweep gets one at least */
 #define JITTER_SHARE 10 /* an address is asked at most a tenth of its interval early */
 enum { NOBODY = 255 };  /* among servers */
@@ -165,14 +163,23 @@ static bool offer_ring(struct offer *o, struct plan_item *item) {
 
 static bool offer_sweep(struct offer *o, struct plan_item *item) {
     struct plan_sweep *s = &o->p->sweep;
-    if (s->n == 0 || (s->running && s->position == s->n))
+    if (s->n == 0 || (s->running && s->position == s->n && !plan_laps_want(s)))
         return false;
     int64_t due_ns = s->running ? o->now_ns : s->next_ns;
-    if (!allowed(o, due_ns, BUDGET_SWEEP, FROM_SWEEP, (uint64_t)s->position + 1))
+    uint64_t mark = (uint64_t)s->position + 1;
+    uint32_t index = 0;
+    if (s->laps != NULL && due_ns <= o->now_ns) {
+        if (!plan_laps_next(s, o->now_ns, &index)) {
+            o->wake_ns = o->now_ns;
+            return false;
+        }
+        mark = (uint64_t)index + 1;
+    }
+    if (!allowed(o, due_ns, BUDGET_SWEEP, FROM_SWEEP, mark))
         return false;
     *item = (struct plan_item){
         .due_ns = due_ns,
-        .index = permute_at(&s->order, s->running ? s->position : 0),
+        .index = s->laps != NULL ? index : permute_at(&s->order, s->running ? s->position : 0),
         .ring = 0,
         .purpose = PLAN_SWEEP,
         .server = 255,
@@ -227,16 +234,18 @@ static void sweep_start(struct plan_sweep *s, int64_t now_ns) {
     s->reached = 0;
     s->open = 0;
     s->started_ns = now_ns;
+    s->whole_ns = now_ns;
 }
 
 static void sweep_check_end(struct plan_sweep *s, int64_t now_ns) {
-    if (!s->running || s->position < s->n || s->open > 0)
+    if (!s->running || s->position < s->n || s->open > 0 || plan_laps_want(s))
         return;
     s->running = false;
     s->completed_ns = now_ns;
-    s->duration_ns = now_ns - s->started_ns;
+    s->duration_ns = now_ns - s->whole_ns;
     s->next_ns = s->started_ns + s->interval_ns > now_ns ? s->started_ns + s->interval_ns : now_ns;
     s->skip_since_ns = INT64_MAX;
+    plan_laps_reset(s);
 }
 
 static void leave(struct plan *p, const struct plan_item *item, bool asked, int64_t now_ns) {
@@ -249,7 +258,10 @@ static void leave(struct plan *p, const struct plan_item *item, bool asked, int6
     } else {
         if (!s->running)
             sweep_start(s, now_ns);
-        s->position++;
+        if (s->laps != NULL)
+            plan_laps_leave(s, item->index, now_ns);
+        else
+            s->position++;
         s->open += asked ? 1 : 0;
         s->asked = s->asked || asked;
         p->sweep_turn = false;
@@ -425,25 +437,6 @@ int64_t plan_ring_interval(const struct plan *p, uint32_t ring, int64_t now_ns) 
     int64_t longest = r->last_ns > running ? r->last_ns : running;
     /* The jitter of two ends is no delay. */
     return longest > r->interval_ns + ring_jitter(r) ? longest : r->interval_ns;
-}
-
-int64_t plan_sweep_interval(const struct plan *p, int64_t now_ns) {
-    const struct plan_sweep *s = &p->sweep;
-    if (s->n == 0 || !s->asked)
-        return 0;
-    int64_t known = s->last_interval_ns > s->interval_ns ? s->last_interval_ns : s->interval_ns;
-    if (!s->running || (s->position == 0 && s->reached == 0))
-        return known;
-    uint32_t reached = s->reached > s->position ? s->reached : s->position;
-    double expected = (double)(now_ns - s->started_ns) * s->n / reached;
-    /* The first burst says nothing about the rest: a quota cannot be beaten. */
-    double at_best =
-        p->quota->limit > 0 ? (double)s->n / (double)p->quota->limit * (double)p->quota->per_ns : 0;
-    if (expected < at_best)
-        expected = at_best;
-    if (expected > (double)LONGEST_SWEEP_NS)
-        return LONGEST_SWEEP_NS;
-    return (int64_t)expected > known ? (int64_t)expected : known;
 }
 
 static void count_due(int64_t due_ns, uint64_t n, int64_t now_ns, int64_t *lag_ns, uint64_t *n_due) {

@@ -16,6 +16,10 @@
  * starves. If it cannot keep up, a ring or sweep takes longer than its interval and never asks twice as fast
  * later. A reload starts the sweep's walk again, and the caller skips what was already checked since the
  * sweep began.
+ *
+ * A sweep may have two laps (plan_set_laps()): first the addresses that matter most, then the rest. The first
+ * lap is what has the sweep interval: when it is due again it goes before the rest, which goes on later where
+ * it was, with what is left. The whole sweep ends when every address has been asked since it began.
  */
 #ifndef RBL_CORE_PLAN_H
 #define RBL_CORE_PLAN_H
@@ -97,22 +101,27 @@ struct plan_ring {
     uint64_t hash;    /* of its members' addresses in their order: tells it from another ring */
 };
 
+struct plan_laps; /* see plan_internal.h */
+
 struct plan_sweep {
     struct permute order;
     uint32_t n;
-    uint32_t position;
-    uint32_t open; /* asked, without a final result yet */
+    uint32_t position; /* of the order; with laps: how many have been asked since the whole sweep began */
+    uint32_t open;     /* asked, without a final result yet */
     bool running;
     bool asked; /* a question of this sweep has been sent */
     int64_t interval_ns;
     int64_t next_ns;          /* when the next one may start */
-    int64_t started_ns;       /* first query of the running or last one */
+    int64_t started_ns;       /* first query of the running or last one; with laps: of its first lap */
+    int64_t whole_ns;         /* the same; with laps: since when all have been gone through */
     int64_t completed_ns;     /* last verdict of the last whole one; 0: none */
     int64_t duration_ns;      /* of the last whole one */
     int64_t last_interval_ns; /* between the starts of the last two; 0: unknown */
     int64_t skip_since_ns;    /* what was checked since then needs no query in this sweep (after a reload or a
                                  start); INT64_MAX: nothing */
+    int64_t rest_since_ns;    /* with laps: the same for the second lap */
     uint32_t reached;         /* the position before such a reload or start */
+    struct plan_laps *laps;   /* owned; NULL: one lap */
 };
 
 struct plan {
@@ -155,6 +164,16 @@ void plan_carry(struct plan *p, const struct plan *old, const struct list *list,
  * stays.
  */
 void plan_restart(struct plan *p, int64_t now_ns);
+/* Whether an address is of the first lap of the sweep. */
+typedef bool plan_lap_of(const void *context, uint32_t index);
+/* From now on the sweep has two laps. To be called after plan_carry(); of a sweep that is under way the walk
+ * starts again, and the caller skips. STATUS_NO_MEMORY changes nothing. */
+enum status plan_set_laps(struct plan *p, plan_lap_of *is_first, const void *context) MUST_CHECK;
+/* An address of ranges is of the first lap from now on, or no longer; nothing without plan_set_laps(). New
+ * ones that this sweep has not asked yet go before the rest. */
+void plan_lap_changed(struct plan *p, uint32_t index, bool is_first);
+/* Since when a check of this address counts for the running sweep (see `skip_since_ns`). */
+int64_t plan_skip_since(const struct plan *p, uint32_t index);
 /* The next question, if one may be sent now: true and *item. Else false and in *wake_ns when to look again at
  * the earliest. */
 bool plan_next(struct plan *p, const struct plan_gate *gate, int64_t now_ns, struct plan_item *item,
@@ -194,8 +213,10 @@ enum status plan_add_retry(struct plan *p, const struct plan_item *item, int64_t
  * or of the running one if that already takes longer; 0 before the first round has ended. */
 int64_t plan_ring_interval(const struct plan *p, uint32_t ring, int64_t now_ns);
 /* The same for the sweep; while the first one runs, what its pace so far makes of the whole; 0 before its
- * first query. */
+ * first query. With two laps it is that of the first. */
 int64_t plan_sweep_interval(const struct plan *p, int64_t now_ns);
+/* ... and this that of all addresses. */
+int64_t plan_whole_interval(const struct plan *p, int64_t now_ns);
 /* How long the check that is due longest has been waiting (0: none), and how many are due. What waits for its
  * quota is not late: the plan is to wait. */
 int64_t plan_lag(const struct plan *p, int64_t now_ns, uint64_t *n_due);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * plan_internal: the queues of a plan's lanes; a place counts from the front, which is 0.
+ * plan_internal: the queues of a plan's lanes, in which a place counts from the front, which is 0; and the
+ * two laps of a sweep.
  */
 #ifndef RBL_CORE_PLAN_INTERNAL_H
 #define RBL_CORE_PLAN_INTERNAL_H
@@ -20,5 +21,32 @@ struct plan_item *plan_queue_find(const struct plan_queue *q, enum plan_purpose 
 const struct plan_item *plan_queue_front(const struct plan_queue *q);
 /* `place` is below q->n; the order of the others stays. */
 void plan_queue_remove(struct plan_queue *q, uint32_t place);
+
+enum { PLAN_LATE = 64 };
+
+struct plan_laps {
+    uint64_t *first;  /* bit by index: of the first lap */
+    uint64_t *wanted; /* ... and not asked in it yet */
+    uint64_t *done;   /* asked since the whole sweep began */
+    uint32_t n_first;
+    uint32_t n_wanted;
+    uint32_t at[2];           /* of the order, by lap: nothing is left before it, but what came late */
+    uint32_t late[PLAN_LATE]; /* indexes that joined the first lap behind its back; a ring buffer */
+    uint32_t late_head, n_late;
+    bool anew; /* the first lap is due again, and nothing of it has been asked */
+};
+
+/* The sweep's next address, of the first lap if that is due or not through; false: not found within a number
+ * of steps, to be called again. There is one, and the sweep runs or is due. */
+bool plan_laps_next(struct plan_sweep *s, int64_t now_ns, uint32_t *index);
+/* The address is being asked, or needs no query. */
+void plan_laps_leave(struct plan_sweep *s, uint32_t index, int64_t now_ns);
+/* Nothing has been asked. */
+void plan_laps_reset(struct plan_sweep *s);
+void plan_laps_free(struct plan_laps *l); /* NULL allowed */
+/* Whether the first lap is not through. */
+static inline bool plan_laps_want(const struct plan_sweep *s) {
+    return s->laps != NULL && s->laps->n_wanted > 0;
+}
 
 #endif

@@ -4,6 +4,8 @@
  */
 #include "core/plan.h"
 
+#include "core/plan_internal.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,6 +87,7 @@ enum status plan_init(struct plan *p, const struct targets *targets, uint32_t li
         .interval_ns = set->sweep_interval_ns,
         .next_ns = now_ns,
         .skip_since_ns = INT64_MAX,
+        .rest_since_ns = INT64_MAX,
     };
     if (set->n_swept > 0)
         p->sweep.order = permute_make(set->n_swept, seed);
@@ -99,6 +102,7 @@ void plan_release(struct plan *p) {
         free(p->lanes[i].items);
     free(p->rings);
     free(p->members);
+    plan_laps_free(p->sweep.laps);
     *p = (struct plan){.quota = NULL};
 }
 
@@ -126,6 +130,7 @@ void plan_carry(struct plan *p, const struct plan *old, const struct list *list,
     p->sweep.duration_ns = old->sweep.duration_ns;
     p->sweep.last_interval_ns = old->sweep.last_interval_ns;
     p->sweep.started_ns = old->sweep.started_ns;
+    p->sweep.whole_ns = old->sweep.whole_ns;
     p->sweep.order = permute_make(p->sweep.n, old->sweep.order.seed);
     if (old->sweep.running && old->sweep.asked) {
         p->sweep.running = true;
@@ -154,4 +159,5 @@ void plan_restart(struct plan *p, int64_t now_ns) {
     p->sweep.open = 0;
     p->sweep.next_ns = now_ns;
     p->sweep.skip_since_ns = INT64_MAX;
+    plan_laps_reset(&p->sweep);
 }

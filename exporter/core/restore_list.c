@@ -266,6 +266,7 @@ static void restore_sweep(const struct restore *r, struct plan_sweep *s, const s
     s->duration_ns = k->duration_ns;
     s->last_interval_ns = k->last_interval_ns;
     s->started_ns = k->started_ns;
+    s->whole_ns = k->started_ns;
     s->running = k->running && k->asked;
     s->asked = k->asked;
     s->skip_since_ns = s->running ? k->started_ns : INT64_MAX;
