@@ -174,6 +174,19 @@ static void spf_note(struct buf *out, const struct settings *s) {
         buf_add_text(out, "), which only the running exporter looks up.\n");
 }
 
+/* Of which groups the sweeps are in two laps. */
+static void name_filtered(struct buf *out, const struct settings *s) {
+    unsigned n = 0;
+    for (size_t g = 0; g < s->n_groups; g++)
+        if (s->groups[g].only_ptr != NULL)
+            buf_addf(out, "%s%s", n++ > 0 ? ", " : "\nIn groups with only_ptr (", s->groups[g].name);
+    if (n > 0)
+        buf_add_text(out,
+                     ") senders come first: a sweep asks about addresses with such a host name, and then "
+                     "about the\nrest with what is left. How many they are is not known here: ONE SWEEP is of "
+                     "all addresses.\n");
+}
+
 static void table(struct buf *out, const struct settings *s, const struct forecast *f) {
     static const char *const heads[2][10] = {
         {"", "", "QUERIES", "SELF-", "WATCHED", "", "SELF-TEST", "RE-CHECK", "ONE", "1 % LISTED"},
@@ -196,6 +209,7 @@ static void table(struct buf *out, const struct settings *s, const struct foreca
                  "all ranges; "
                  "the last column is the 95 % bound that 30 days\nof it give. No query was sent for this.\n");
     spf_note(out, s);
+    name_filtered(out, s);
     all_advice(out, s, f);
 }
 

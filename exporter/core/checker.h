@@ -21,6 +21,7 @@
 #include "core/hist.h"
 #include "core/plan.h"
 #include "core/registry.h"
+#include "core/senders.h"
 #include "core/window.h"
 
 #include <stdbool.h>
@@ -134,6 +135,7 @@ struct checker {
     const struct settings *settings; /* borrowed */
     const struct targets *targets;   /* borrowed */
     struct registry *registry;       /* owned */
+    const struct senders *senders;   /* borrowed; NULL: checker_set_senders() was not called */
     struct checker_list *lists;      /* [settings->n_lists] */
     struct quota *quotas;            /* one per settings->budgets, then one per list */
     struct checker_retired *retired;
@@ -167,6 +169,13 @@ enum status checker_carry(struct checker *c, const struct checker *old, int64_t 
 /* Every address is asked now, whatever is known of it already, in the first round and sweep: somebody wants
  * to know. For a checker that has asked nothing yet. */
 void checker_look_anew(struct checker *c, int64_t now_ns);
+
+/* From now on the sweeps of lists whose groups ask for senders have two laps. `senders` is of the same
+ * targets and outlives the checker. To be called after checker_carry(), or when what was kept is restored. On
+ * STATUS_NO_MEMORY `c` is to be thrown away. */
+enum status checker_set_senders(struct checker *c, const struct senders *senders) MUST_CHECK;
+/* senders_answered() has said so. */
+void checker_sender_changed(struct checker *c, const struct ip *ip);
 
 /* The next question that may be sent now; `random` is 64 fresh random bits. False: none; see checker_turn().
  */

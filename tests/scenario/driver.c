@@ -207,6 +207,8 @@ static bool change_world(struct statement *s) {
         world_do_delay(&play.world, s);
     else if (script_is(s, "loss"))
         world_do_loss(&play.world, s);
+    else if (script_is(s, "ptr"))
+        senders_do(&play.senders, s);
     else
         return false;
     return true;

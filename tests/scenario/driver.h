@@ -43,6 +43,9 @@
  *                              how long an answer takes (10ms at first)
  *   loss ZONE [at SERVER] N    how many per cent of the answers get lost
  *
+ *   ptr RANGE NAME|none        the host name of these addresses; none at first
+ *   ptr silent|answers         whether questions for host names are answered
+ *
  * The program
  *   seed N                     before the configuration; 1 if nothing is said
  *   config {YAML}              starts it; once. Without `resolver` its nameserver is 10.0.0.53
@@ -74,8 +77,9 @@
  *                              how many match
  *   expect page [without] 'TEXT'
  *                              the status page holds this piece of HTML, or does not
- *   expect queries ZONE [tests|checks|txt|tcp] [of IP] [at SERVER] VALUES
+ *   expect queries ZONE [tests|checks|txt|tcp] [of RANGE] [at SERVER] VALUES
  *                              sent since the last `forget`
+ *   expect ptr VALUES          questions for host names since then
  *   expect repeats ZONE VALUES checks since then of addresses that had been checked since then already
  *   expect truth LIST          its verdict about every address is known, not stale, and the truth
  *   expect event 'TEXT'        something happened that begins so: `listed IP LIST CODES`, `delisted IP LIST`,

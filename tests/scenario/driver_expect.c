@@ -141,12 +141,13 @@ static void expect_count(struct play *p, struct statement *s) {
 struct sent_filter {
     const struct world_zone *zone;
     const char *kind; /* "": all */
-    bool by_ip, by_server;
-    struct ip ip, server;
+    bool by_range, by_server;
+    struct ip_range range;
+    struct ip server;
 };
 
 static bool passes(const struct sent_filter *f, const struct play_sent *sent) {
-    if (sent->zone != f->zone || (f->by_ip && !ip_equal(&sent->ip, &f->ip)) ||
+    if (sent->zone != f->zone || (f->by_range && !ip_range_contains(&f->range, &sent->ip)) ||
         (f->by_server && !ip_equal(&sent->server, &f->server)))
         return false;
     switch (*f->kind) {
@@ -165,9 +166,9 @@ static void expect_queries(struct play *p, struct statement *s) {
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (script_is(s, kinds[i]))
             f.kind = kinds[i];
-    f.by_ip = script_is(s, "of");
-    if (f.by_ip)
-        f.ip = script_ip(s);
+    f.by_range = script_is(s, "of");
+    if (f.by_range)
+        f.range = script_range(s);
     f.by_server = script_is(s, "at");
     if (f.by_server)
         f.server = script_ip(s);
@@ -284,6 +285,8 @@ void expect_do(struct play *p, struct statement *s) {
         expect_no_event(p, s);
     else if (script_is(s, "probe"))
         probe_expect(p, s);
+    else if (script_is(s, "ptr"))
+        senders_expect(&p->senders, s);
     else if (!expect_long(p, s)) {
         const char *text = script_word(s, "a series");
         if (script_is(s, "at"))

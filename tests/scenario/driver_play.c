@@ -32,6 +32,7 @@ void play_init(struct play *p) {
 void play_release(struct play *p) {
     save_free(p->save);
     store_release(&p->store);
+    senders_release(&p->senders);
     checker_free(p->checker);
     targets_free(p->targets);
     settings_free(p->settings);
@@ -171,6 +172,7 @@ void play_config(struct play *p, const char *yaml, size_t len, unsigned line) {
     p->yaml_line = line;
     if (old != NULL)
         demand(checker_carry(checker, old, p->now_ns), "checker_carry");
+    senders_begin(&p->senders, checker, false, p->now_ns, wall_offset(p));
     if (p->save != NULL)
         demand(save_use(p->save, checker, p->now_ns), "save_use");
     else if (p->keeps)
@@ -186,6 +188,7 @@ static void end_program(struct play *p, bool crash) {
     save_free(p->save);
     p->save = NULL;
     p->store.n_tickets = 0;
+    senders_end(&p->senders, crash, wall_offset(p));
     checker_free(p->checker);
     targets_free(p->targets);
     settings_free(p->settings);
@@ -215,6 +218,7 @@ void play_restart(struct play *p, bool crash, int64_t for_ns, const char *yaml, 
         driver_misread("out of memory");
     demand(store_load(&p->store, restore), "store_load");
     demand(restore_end(restore, alive_ns, false), "restore_end");
+    senders_begin(&p->senders, p->checker, true, p->now_ns, wall_offset(p));
     keep(p, restore);
     restore_free(restore);
     for (uint32_t i = 0; i < settings->n_lists; i++)
@@ -405,6 +409,9 @@ static void turn(struct play *p, int64_t end_ns) {
     int64_t wake_ns = checker_turn(p->checker, p->now_ns);
     if (p->save != NULL)
         wake_ns = least(wake_ns, save_turn(p->save, p->now_ns, wall_offset(p)));
+    int64_t ptr_ns = senders_turn(&p->senders, p->checker, p->now_ns, wall_offset(p));
+    wake_ns = least(wake_ns, ptr_ns);
+    busy = busy || ptr_ns <= p->now_ns; /* its own bounded search */
     busy = send_all(p) || busy;
     check_idle(p, busy);
     p->turns++;
@@ -438,6 +445,7 @@ void play_forget(struct play *p) {
     for (size_t i = 0; i < p->n_events; i++)
         p->events[i].expected = true;
     p->sent_from = p->n_sent;
+    p->senders.n_asked = 0;
     p->turns_from = p->turns;
     size_t kept = 0;
     for (size_t i = 0; i < p->n_bounces; i++)

@@ -6,6 +6,7 @@
 #define RBL_SCENARIO_DRIVER_PLAY_H
 
 #include "driver_guard.h"
+#include "driver_senders.h"
 #include "driver_store.h"
 #include "driver_world.h"
 
@@ -79,6 +80,7 @@ struct play {
     struct play_bounce *bounces;
     size_t n_bounces, bounces_size;
     struct play_bouncer bouncer;
+    struct play_senders senders;
     struct ip *probed; /* addresses that somebody checked; see driver_probe.h */
     size_t n_probed;
     unsigned months, months_inside; /* whose true share was inside its bound */
