@@ -181,10 +181,10 @@ static void name_filtered(struct buf *out, const struct settings *s) {
         if (s->groups[g].only_ptr != NULL)
             buf_addf(out, "%s%s", n++ > 0 ? ", " : "\nIn groups with only_ptr (", s->groups[g].name);
     if (n > 0)
-        buf_add_text(out,
-                     ") senders come first: a sweep asks about addresses with such a host name, and then "
-                     "about the\nrest with what is left. How many they are is not known here: ONE SWEEP is of "
-                     "all addresses.\n");
+        buf_add_text(
+            out, ") senders come first: a sweep asks about addresses with such a host name, and then "
+                 "about the\nrest with what is left. How many they are is not known here: ONE SWEEP is of "
+                 "all addresses.\n");
 }
 
 static void table(struct buf *out, const struct settings *s, const struct forecast *f) {

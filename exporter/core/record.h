@@ -59,7 +59,7 @@ enum record_kind {
 /* Whose a KEPT is. The numbers are in files: they stay. */
 enum record_kept {
     KEPT_SPF,     /* name: a group; what its SPF record led to */
-    KEPT_SENDERS, /* name: a group; which addresses of its ranges are senders */
+    KEPT_SENDERS, /* which addresses of ranges are senders */
     KEPT_BOUNCED, /* the addresses out of bounces */
 };
 

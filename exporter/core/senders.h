@@ -18,6 +18,7 @@
 #define RBL_CORE_SENDERS_H
 
 #include "core/buf.h"
+#include "core/reply.h"
 #include "core/status.h"
 #include "core/targets.h"
 
@@ -43,6 +44,7 @@ struct senders_pass {
     uint32_t open;      /* asked and not answered yet */
     int64_t started_ns; /* 0: there was none */
     int64_t next_ns;    /* when the next one may begin; INT64_MAX: not before something changes */
+    uint64_t wanted;    /* how many it is about, as of its beginning; 0: it was taken over */
     uint64_t asked;
     uint64_t failed;  /* of them had no answer */
     uint64_t senders; /* ... had a name that a pattern matches */
@@ -76,14 +78,14 @@ bool senders_are_wanted(const struct senders *s);
 /* The next address to ask about, if one is due: true. Else false, and *wake_ns when to call again at the
  * latest; answers may change it. */
 bool senders_next(struct senders *s, int64_t now_ns, struct senders_question *question, int64_t *wake_ns);
-/* What came of a question, also of one that an earlier `struct senders` asked; `names` for SENDERS_NAMES.
- * True: whether the address is a sender has changed for some group. */
+/* What came of a question, once for each, also of one that an earlier `struct senders` asked; `names` for
+ * SENDERS_NAMES, else NULL. True: whether the address is a sender has changed for some group. */
 bool senders_answered(struct senders *s, const struct senders_question *question, enum senders_answer answer,
-                      const char *const *names, size_t n_names, int64_t now_ns);
+                      const struct reply_texts *names, int64_t now_ns);
 const struct senders_pass *senders_pass(const struct senders *s, enum senders_walk walk);
-/* Whether `name` is what `pattern` says: `*` stands for any run of characters, also none; letters in either
- * case are the same, and a dot at the end says nothing. */
-bool senders_match(const char *pattern, const char *name);
+/* Whether `name`, of `len` bytes, is what `pattern` says: `*` stands for any run of characters, also none;
+ * letters in either case are the same, and a dot at the end says nothing. */
+bool senders_match(const char *pattern, const char *name, size_t len);
 
 /* Of the `range`-th of targets.ranges; false if its group has no `only_ptr`. */
 bool senders_count(const struct senders *s, uint32_t range, struct senders_count *out);

@@ -8,7 +8,6 @@
 
 #include <assert.h>
 #include <string.h>
-#include <strings.h>
 
 /* ---- names ---- */
 
@@ -16,16 +15,15 @@ static char lower(char c) {
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-static size_t length(const char *name) {
-    size_t n = strlen(name);
-    return n > 0 && name[n - 1] == '.' ? n - 1 : n;
+static size_t without_dot(const char *name, size_t len) {
+    return len > 0 && name[len - 1] == '.' ? len - 1 : len;
 }
 
 /* Only the last `*` that was met has to be tried again: what the earlier ones took as soon as they could
  * leaves the most to what follows. */
-bool senders_match(const char *pattern, const char *name) {
-    size_t n_pattern = length(pattern);
-    size_t n_name = length(name);
+bool senders_match(const char *pattern, const char *name, size_t len) {
+    size_t n_pattern = without_dot(pattern, strlen(pattern));
+    size_t n_name = without_dot(name, len);
     size_t p = 0;
     size_t i = 0;
     size_t star = SIZE_MAX;
@@ -49,9 +47,11 @@ bool senders_match(const char *pattern, const char *name) {
     return p == n_pattern;
 }
 
-static enum sender_state state_by(const char *pattern, const char *const *names, size_t n_names) {
-    for (size_t i = 0; i < n_names; i++)
-        if (senders_match(pattern, names[i]))
+static enum sender_state state_by(const char *pattern, const struct reply_texts *names) {
+    const char *name = NULL;
+    size_t len = 0;
+    for (size_t at = 0; names != NULL && reply_texts_next(names, &at, &name, &len);)
+        if (senders_match(pattern, name, len))
             return SENDER_YES;
     return SENDER_NO;
 }
@@ -78,8 +78,11 @@ static void begin(struct senders *s, enum senders_walk walk, int64_t now_ns) {
     struct senders_pass *pass = &s->passes[walk];
     *pass = (struct senders_pass){
         .running = true, .serial = pass->serial + 1, .started_ns = now_ns, .next_ns = INT64_MAX};
-    for (uint32_t i = 0; i < s->n_parts; i++)
-        s->parts[i].at[walk] = 0;
+    for (uint32_t i = 0; i < s->n_parts; i++) {
+        struct senders_part *part = &s->parts[i];
+        part->at[walk] = 0;
+        pass->wanted += walk == SENDERS_NEW ? part->n_unknown : part->count - part->n_unknown;
+    }
     s->changes++;
 }
 
@@ -163,7 +166,7 @@ bool senders_next(struct senders *s, int64_t now_ns, struct senders_question *qu
 
 /* ---- answers ---- */
 
-static bool learn(struct senders *s, const struct ip *ip, const char *const *names, size_t n_names) {
+static bool learn(struct senders *s, const struct ip *ip, const struct reply_texts *names) {
     struct senders_part *part = senders_part_of(s, ip);
     if (part == NULL)
         return false;
@@ -173,7 +176,7 @@ static bool learn(struct senders *s, const struct ip *ip, const char *const *nam
     for (uint32_t i = 0; i < part->n_planes; i++) {
         struct senders_plane *plane = &s->planes[part->first_plane + i];
         enum sender_state before = senders_get(plane, offset);
-        enum sender_state state = state_by(s->patterns[plane->pattern], names, n_names);
+        enum sender_state state = state_by(s->patterns[plane->pattern], names);
         changed = changed || (before == SENDER_YES) != (state == SENDER_YES);
         s->changes += before != state;
         senders_set(plane, offset, state);
@@ -191,10 +194,10 @@ static bool is_sender(struct senders *s, const struct ip *ip) {
 }
 
 bool senders_answered(struct senders *s, const struct senders_question *question, enum senders_answer answer,
-                      const char *const *names, size_t n_names, int64_t now_ns) {
+                      const struct reply_texts *names, int64_t now_ns) {
     struct senders_pass *pass = &s->passes[question->walk];
     bool changed =
-        answer != SENDERS_FAILED && learn(s, &question->ip, names, answer == SENDERS_NAMES ? n_names : 0);
+        answer != SENDERS_FAILED && learn(s, &question->ip, answer == SENDERS_NAMES ? names : NULL);
     if (!pass->running || pass->serial != question->serial)
         return changed;
     assert(pass->open > 0);

@@ -6,6 +6,8 @@
 
 #include "driver.h"
 
+#include <string.h>
+
 #define PTR_PAUSE_NS (SECOND_NS / 20)
 #define KEEP_NS (60 * SECOND_NS)
 enum { KEPT_CAP = 64 << 20 };
@@ -74,11 +76,16 @@ static void ask(struct play_senders *p, struct checker *checker, const struct se
                 int64_t now_ns) {
     const char *name = name_of(p, &question->ip);
     enum senders_answer answer = name != NULL ? SENDERS_NAMES : SENDERS_NO_NAME;
+    struct reply_texts names;
     if (p->silent)
         answer = SENDERS_FAILED;
     p->n_asked++;
-    if (senders_answered(p->senders, question, answer, &name, 1, now_ns))
+    reply_texts_init(&names);
+    if (name != NULL)
+        reply_texts_add(&names, name, strlen(name));
+    if (senders_answered(p->senders, question, answer, &names, now_ns))
         checker_sender_changed(checker, &question->ip);
+    reply_texts_release(&names);
 }
 
 int64_t senders_turn(struct play_senders *p, struct checker *checker, int64_t now_ns, int64_t offset_ns) {

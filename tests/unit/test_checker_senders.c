@@ -78,8 +78,12 @@ static struct ip next(struct world *w, uint32_t list) {
 
 static void learn(struct world *w, const char *text, const char *name) {
     const struct senders_question question = {.ip = fixture_ip(text)};
-    if (senders_answered(w->senders, &question, SENDERS_NAMES, &name, 1, 0))
+    struct reply_texts names;
+    reply_texts_init(&names);
+    reply_texts_add(&names, name, strlen(name));
+    if (senders_answered(w->senders, &question, SENDERS_NAMES, &names, 0))
         checker_sender_changed(w->c, &question.ip);
+    reply_texts_release(&names);
 }
 
 static void only_lists_of_groups_that_ask_for_senders_have_two_laps(void **state) {
