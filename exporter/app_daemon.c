@@ -10,6 +10,7 @@
 #include "app_config.h"
 #include "app_files.h"
 #include "app_question.h"
+#include "app_senders.h"
 #include "app_sources.h"
 #include "app_spf.h"
 #include "app_store.h"
@@ -45,6 +46,7 @@ struct generation {
     struct settings *settings; /* the configuration, and what its sources add */
     struct targets *targets;
     struct checker *checker;
+    struct senders *senders;             /* what is known of the ranges of groups with `only_ptr` */
     struct app_question_servers general; /* nameservers of no list */
 };
 
@@ -61,6 +63,7 @@ struct app {
     struct app_spf spf;
     struct app_files *files; /* NULL: no group has any */
     struct app_bounced bounced;
+    struct app_senders senders;
     struct generation now;
     uint32_t generation; /* number of the current one */
     int64_t epoch_ns;
@@ -73,6 +76,7 @@ struct app {
 
 static void generation_free(struct generation *g) {
     checker_free(g->checker);
+    senders_free(g->senders);
     targets_free(g->targets);
     settings_free(g->settings);
     *g = (struct generation){.settings = NULL};
@@ -137,6 +141,7 @@ static void generation_use(struct app *app, const struct generation *next, int64
     app->watch = (struct app_watch){next->settings, next->targets, next->checker, app->store};
     if (old.checker != NULL)
         app_store_use(app->store, next->checker, next->settings->storage.history_ns, now_ns);
+    app_senders_use(&app->senders, app->store, next->senders, next->checker);
     generation_free(&old);
     app_web_use(&app->web, app->now.checker);
 }
@@ -153,6 +158,9 @@ static enum status generation_next(struct app *app, const struct settings *base,
                                           : app_store_restore(app->store, next.checker, now_ns);
     if (status == STATUS_OK && app->now.checker != NULL)
         status = app_store_recall(app->store, next.checker, app->now.checker, now_ns);
+    if (status == STATUS_OK)
+        status =
+            app_senders_begin(&app->senders, app->store, next.targets, next.checker, now_ns, &next.senders);
     if (status == STATUS_OK)
         status = app_question_use(app->question, app->resolver, next.checker, &next.general);
     if (status == STATUS_OK) {
@@ -304,6 +312,7 @@ static int64_t on_turn(void *context, int64_t now_ns) {
     app_web_probed(&app->web);
     bool more = app_ask_some(app->now.checker, app->resolver, now_ns);
     app_spf_turn(&app->spf, now_ns);
+    int64_t senders_ns = app_senders_turn(&app->senders, now_ns);
     app_question_some(app->question, app->resolver, now_ns);
     int64_t resolver_ns = resolver_turn(app->resolver, now_ns);
     int64_t checker_ns = checker_wake_ns(app->now.checker);
@@ -328,6 +337,8 @@ static int64_t on_turn(void *context, int64_t now_ns) {
         wake_ns = app->spf.wake_ns;
     if (files_ns < wake_ns)
         wake_ns = files_ns;
+    if (senders_ns < wake_ns)
+        wake_ns = senders_ns;
     if (app_sources_wake_ns(&app->sources) < wake_ns)
         wake_ns = app_sources_wake_ns(&app->sources);
     return checker_ns < wake_ns ? checker_ns : wake_ns;
@@ -400,6 +411,7 @@ static bool start(struct app *app, struct problems *problems) {
         log_write(LOG_ERROR, "cannot start", "error", "out of memory", NULL);
         return false;
     }
+    app_senders_init(&app->senders, app->question);
     enum status status = generation_load(app, problems);
     app_problems_log(name, problems);
     if (status != STATUS_OK) {
@@ -437,6 +449,7 @@ static void stop(struct app *app) {
     resolver_free(app->resolver);
     app_question_free(app->question);
     app_bounced_stop(&app->bounced);
+    app_senders_end(&app->senders, clock_now_ns());
     app_store_close(app->store, CLOSE_NS, clock_now_ns());
     generation_free(&app->now);
     app_spf_free(&app->spf);

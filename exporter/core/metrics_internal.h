@@ -77,6 +77,7 @@ void metrics_ip_listings(struct metrics_scrape *s, uint32_t group, uint32_t list
 void metrics_ip_delistings(struct metrics_scrape *s, uint32_t group, uint32_t list);
 
 void metrics_range_addresses(struct metrics_scrape *s);
+void metrics_range_senders(struct metrics_scrape *s);
 void metrics_range_checked(struct metrics_scrape *s, uint32_t range, uint32_t list);
 void metrics_range_listed(struct metrics_scrape *s, uint32_t range, uint32_t list);
 void metrics_range_omitted(struct metrics_scrape *s, uint32_t range, uint32_t list);

@@ -35,6 +35,16 @@ void metrics_range_addresses(struct metrics_scrape *s) {
     }
 }
 
+void metrics_range_senders(struct metrics_scrape *s) {
+    struct senders_count count;
+    for (uint32_t i = 0; s->checker->senders != NULL && i < s->targets->n_ranges; i++) {
+        if (!senders_count(s->checker->senders, i, &count))
+            continue;
+        metrics_open(s, &s->ranges[i], NULL);
+        promtext_u64(&s->text, count.senders);
+    }
+}
+
 void metrics_range_checked(struct metrics_scrape *s, uint32_t range, uint32_t list) {
     number(s, range, list, sum(s, range, list, offsetof(struct registry_count, checked)));
 }

@@ -48,7 +48,9 @@ const struct metric metrics_table[] = {
      "Checks that were due and had to wait for the quota; absent without a quota.",
      .per_list = metrics_list_quota_deferred},
     {"rbl_list_recheck_interval_seconds", PROMTEXT_GAUGE, "list,group",
-     "Interval between two checks of an address that is really achieved; absent until it is known.",
+     "Interval between two checks of an address that is really achieved, of groups with only_ptr of a "
+     "sender; "
+     "absent until it is known.",
      .per_group = metrics_list_interval},
 
     {"rbl_ip_listed", PROMTEXT_GAUGE, "group,ip,list",
@@ -72,6 +74,9 @@ const struct metric metrics_table[] = {
 
     {"rbl_range_addresses", PROMTEXT_GAUGE, "group,range", "Addresses of the range that are checked.",
      .once = metrics_range_addresses},
+    {"rbl_range_sender_addresses", PROMTEXT_GAUGE, "group,range",
+     "Of groups with only_ptr: addresses of the range that are known to send mail, by their host names.",
+     .once = metrics_range_senders},
     {"rbl_range_checked_addresses", PROMTEXT_GAUGE, "group,range,list",
      "Addresses with a conclusive result that is not stale.", .per_range = metrics_range_checked},
     {"rbl_range_listed_addresses", PROMTEXT_GAUGE, "group,range,list",
@@ -80,7 +85,8 @@ const struct metric metrics_table[] = {
      "Block lists: listed addresses without a series of rbl_range_ip_listed, being over series_limit.",
      .per_range = metrics_range_omitted},
     {"rbl_range_sample_checked_addresses", PROMTEXT_GAUGE, "group,range,list",
-     "Addresses that the sweep had a first conclusive look at within 30 days: an unbiased sample.",
+     "Addresses that the sweep had a first conclusive look at within 30 days: an unbiased sample, of groups "
+     "with only_ptr of their senders first.",
      .per_range = metrics_range_sample_checked},
     {"rbl_range_sample_listed_addresses", PROMTEXT_GAUGE, "group,range,list",
      "Block lists: those of the sample that were listed.", .per_range = metrics_range_sample_listed},

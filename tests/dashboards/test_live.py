@@ -15,6 +15,7 @@ import time
 import real
 
 import exporter as under_test
+import fakedns
 import harness
 import live
 import metric_names
@@ -22,13 +23,14 @@ import sample
 import strict_yaml
 from exporter import Exporter, config, dns_list
 from harness import main, scene
-from servers import Prometheus, Rbldnsd
+from servers import Prometheus, Rbldnsd, encode_name
 
 LIMIT_S = 50  # for all queries of all dashboards to have data, once the exporters have shown what they have to
 TEST_ENTRY = "127.0.0.2"
 STAY = [TEST_ENTRY, "198.51.100.1", "198.51.100.2", "198.51.100.3"]
 BL = [*STAY, "192.0.2.1 :127.0.0.2:Spam from $", "198.51.100.4"]
 BL_LATER = [*STAY, "192.0.2.1 :127.0.0.3:", "192.0.2.2", "198.51.100.5"]
+PTR = 12
 FOREIGN = "prometheus|node"  # jobs without exporters
 RANGE = "198.51.100.0/24"
 
@@ -59,7 +61,13 @@ CODES = {"127.0.0.2": "spam-source", "127.0.0.3": "exploited"}
 QUOTA = {"queries": 1000000, "per": "1d", "rate": "200/s"}
 
 
-def write_config(rbldnsd, with_safelists):
+def host_names(server, query):
+    """Every address has the host name of a sender."""
+    name = encode_name(f"mail-{query.ip}.outbound.example.net")
+    return server.message(query, answers=[fakedns.record(PTR, name)])
+
+
+def write_config(rbldnsd, names, with_safelists):
     dead = harness.take_address()
     lists = [
         dns_list("bl", "bl.example.net", codes=CODES, budget=QUOTA, delist_url="https://example.net/remove"),
@@ -74,12 +82,14 @@ def write_config(rbldnsd, with_safelists):
     ]
     groups = [
         {"name": "outbound", "addresses": ["192.0.2.1", "192.0.2.2", "192.0.2.3", "2001:db8::1"]},
-        {"name": "microsoft365", "ranges": [RANGE], "lists": ["bl", "warn", "score", "refused"]},
+        {"name": "microsoft365", "ranges": [RANGE], "lists": ["bl", "warn", "score", "refused"], "only_ptr": "mail-*"},
     ]
     safelists = [{"name": "relay", "ranges": ["198.51.100.0/25"], "added": "2026-03-04", "ticket": "KH-4711"}]
     more = {"safelists": safelists} if with_safelists else {}
     defaults = {"sweep_interval": "2s", "series_limit": 2}
-    return config(lists, groups, [rbldnsd.endpoint], defaults=defaults, **more)
+    for one in lists:
+        one.setdefault("nameservers", [rbldnsd.endpoint])
+    return config(lists, groups, [names.endpoint], defaults=defaults, **more)
 
 
 def hastened(text):
@@ -104,7 +114,8 @@ def post_bounces(exporters):
 def start(world, rules_text, with_safelists):
     """Servers, until what changes has changed; the exporters and their Prometheus."""
     rbldnsd = Rbldnsd(world, ZONES)
-    text = write_config(rbldnsd, with_safelists)
+    names = fakedns.FakeDns(world, "in-addr.arpa", behave=host_names)
+    text = write_config(rbldnsd, names, with_safelists)
     exporters = [Exporter(world, text) for _ in range(2)]
     nobody = harness.take_address()
     others = {"prometheus": [None], "node": [f"{nobody}:{harness.free_port(nobody)}"]}
@@ -113,6 +124,7 @@ def start(world, rules_text, with_safelists):
     for one in exporters:
         one.wait_for_value(1, "rbl_ip_listed", ip="192.0.2.1", list="bl")
         one.wait_for(lambda m: m.value("rbl_range_listed_addresses", range=RANGE, list="bl") == 4, "four listed")
+        one.wait_for_value(256, "rbl_range_sender_addresses", range=RANGE)
     rbldnsd.write("bl.example.net", 0, BL_LATER)
     for one in exporters:
         one.wait_for_value(1, "rbl_ip_listed", ip="192.0.2.2", list="bl")

@@ -12,7 +12,6 @@ import promql
 from promql import Aggregation, Binary, Call, Selector, String, Subquery
 
 NOT_YET_LIVE = {
-    "rbl_range_sender_addresses": {"group", "range"},
     "rbl_exporter_shards": set(),
     "rbl_exporter_shard_ordinal": {"shard_ordinal"},
 }

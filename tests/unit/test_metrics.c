@@ -69,6 +69,7 @@ static const struct {
     {"rbl_ip_listings_total", "counter", "group,list"},
     {"rbl_ip_delistings_total", "counter", "group,list"},
     {"rbl_range_addresses", "gauge", "group,range"},
+    {"rbl_range_sender_addresses", "gauge", "group,range"},
     {"rbl_range_checked_addresses", "gauge", "group,range,list"},
     {"rbl_range_listed_addresses", "gauge", "group,range,list"},
     {"rbl_range_listed_addresses_omitted", "gauge", "group,range,list"},
