@@ -101,6 +101,44 @@ enum status checker_place_entries(struct checker *c, uint32_t list) {
     return STATUS_OK;
 }
 
+struct ages {
+    const struct registry *registry;
+    uint32_t list;
+};
+
+/* Of what was checked in the same second, or never, neighbours do not follow each other. */
+static int age_order(const void *a, const void *b, void *context) {
+    const struct ages *ages = context;
+    uint32_t x = *(const uint32_t *)a;
+    uint32_t y = *(const uint32_t *)b;
+    uint32_t x_stamp = registry_cell_stamp(ages->registry, ages->list, x);
+    uint32_t y_stamp = registry_cell_stamp(ages->registry, ages->list, y);
+    if (x_stamp != y_stamp)
+        return x_stamp < y_stamp ? -1 : 1;
+    uint32_t x_mixed = x * UINT32_C(2654435761);
+    uint32_t y_mixed = y * UINT32_C(2654435761);
+    return x_mixed < y_mixed ? -1 : x_mixed > y_mixed;
+}
+
+/* A ring that goes on keeps its order. One of other addresses than before begins anew, with those that were
+ * not checked for the longest time: were it any other order, and the ring changed before it is through, again
+ * and again, the last would never be asked. */
+static void order_rings(struct checker *c, uint32_t list, const struct plan *old_plan,
+                        const struct target_set *old_set) {
+    struct plan *p = &c->lists[list].plan;
+    struct ages ages = {c->registry, list};
+    for (uint32_t i = 0; i < p->n_rings; i++) {
+        struct plan_ring *ring = &p->rings[i];
+        const struct plan_ring *before = plan_ring_before(ring, old_plan);
+        if (before == NULL)
+            qsort_r(ring->members, ring->n, sizeof *ring->members, age_order, &ages);
+        for (uint32_t k = 0; before != NULL && k < ring->n; k++) {
+            struct ip ip = target_ip(old_set, before->members[k]);
+            ring->members[k] = target_index(c->registry->lists[list].set, &ip);
+        }
+    }
+}
+
 /* What a probe has asked is carried with it. */
 static bool is_look(const struct plan_item *item) {
     return item->purpose == PLAN_LOOK && item->class == BUDGET_URGENT;
@@ -215,6 +253,7 @@ enum status checker_carry(struct checker *c, const struct checker *old, int64_t 
         l->last_failure_ns = from->last_failure_ns;
         carry_health(&reload, l, from);
         plan_carry(&l->plan, &from->plan, l->list, now_ns);
+        order_rings(c, i, &from->plan, old_set(old, from));
         status = checker_place_entries(c, i);
         if (status == STATUS_OK)
             status = carry_looks(c, i, old, from, now_ns);

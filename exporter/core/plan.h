@@ -90,7 +90,7 @@ struct plan_queue {
 };
 
 struct plan_ring {
-    const uint32_t *members; /* indexes of addresses, owned by the plan */
+    uint32_t *members; /* indexes of addresses, in the plan's memory */
     uint32_t n;
     uint32_t position;
     int64_t interval_ns;
@@ -98,7 +98,7 @@ struct plan_ring {
     int64_t ended_ns; /* when the last whole round ended; 0: none, or not known */
     int64_t last_ns;  /* from the end of one to that of the next, on average of the last few; 0: none yet */
     uint32_t round;   /* 0: the first */
-    uint64_t hash;    /* of its members' addresses in their order: tells it from another ring */
+    uint64_t hash;    /* of its members' addresses, in the order of plan_init(): tells it from another ring */
 };
 
 struct plan_laps; /* see plan_internal.h */
@@ -158,8 +158,11 @@ struct plan_gate {
 enum status plan_init(struct plan *p, const struct targets *targets, uint32_t list, struct quota *quota,
                       uint64_t seed, int64_t now_ns) MUST_CHECK;
 void plan_release(struct plan *p);
-/* Takes over pace and progress from the plan of the same list before a reload; `list` as it is now. */
+/* Takes over pace and progress from the plan of the same list before a reload; `list` as it is now. The order
+ * of the members of rings is the caller's to take over or to choose. */
 void plan_carry(struct plan *p, const struct plan *old, const struct list *list, int64_t now_ns);
+/* The ring of the same addresses in the plan before a reload; NULL: there was none. */
+const struct plan_ring *plan_ring_before(const struct plan_ring *ring, const struct plan *old);
 /* Everything is asked from the beginning, as after plan_init(); what waits in queues and what was spent
  * stays.
  */

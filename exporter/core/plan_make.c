@@ -106,9 +106,18 @@ void plan_release(struct plan *p) {
     *p = (struct plan){.quota = NULL};
 }
 
+const struct plan_ring *plan_ring_before(const struct plan_ring *ring, const struct plan *old) {
+    for (uint32_t i = 0; i < old->n_rings; i++) {
+        const struct plan_ring *o = &old->rings[i];
+        if (ring->interval_ns == o->interval_ns && ring->n == o->n && ring->hash == o->hash)
+            return o;
+    }
+    return NULL;
+}
+
 /* A ring of the same addresses goes on where it was. */
 static void carry_ring(struct plan_ring *ring, const struct plan_ring *old) {
-    if (ring->interval_ns != old->interval_ns || ring->n != old->n || ring->hash != old->hash)
+    if (old == NULL)
         return;
     ring->position = old->position;
     ring->start_ns = old->start_ns;
@@ -122,8 +131,7 @@ void plan_carry(struct plan *p, const struct plan *old, const struct list *list,
     rate_change(&p->rate, list->budget.rate, list->budget.burst, now_ns);
     p->deferred = old->deferred;
     for (uint32_t i = 0; i < p->n_rings; i++)
-        for (uint32_t k = 0; k < old->n_rings; k++)
-            carry_ring(&p->rings[i], &old->rings[k]);
+        carry_ring(&p->rings[i], plan_ring_before(&p->rings[i], old));
     if (p->sweep.n == 0 || old->sweep.n == 0)
         return;
     p->sweep.completed_ns = old->sweep.completed_ns;
