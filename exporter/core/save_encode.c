@@ -10,8 +10,13 @@
 
 #include <string.h>
 
+/* Nobody knows of a moment before 1970: who reads one takes it for damage. What began "never", as far as a
+ * store whose last write is not known can tell, would be such a one when the clocks differ by a little the
+ * next time.
+ */
 static void pack_moment(struct buf *out, int64_t ns, int64_t offset_ns) {
-    pack_i64(out, ns == INT64_MIN ? INT64_MIN : ns + offset_ns);
+    int64_t wall_ns = ns + offset_ns;
+    pack_i64(out, ns == INT64_MIN ? INT64_MIN : wall_ns > 0 ? wall_ns : 0);
 }
 
 /* Where 0 stands for never. */

@@ -233,6 +233,22 @@ static void a_clock_that_was_set_back_makes_nothing_younger_than_now(void **stat
     world_end(&first);
 }
 
+static void what_began_nobody_knows_when_is_no_damage(void **state) {
+    live();
+    /* As after a store whose last write was not known, by clocks that differ by some nanoseconds now. */
+    first.checker->registry->lists[BLOCK].frozen_since_ns = -WORLD_OFFSET - 241;
+    save_free(save_first());
+    struct targets *targets = NULL;
+    assert_int_equal(targets_build(&settings, &targets), STATUS_OK);
+    struct checker *c = second_life(targets);
+    assert_non_null(c);
+    assert_int_equal(load(c, NULL), STATUS_OK);
+    checker_free(c);
+    targets_free(targets);
+    kept_clear(&store);
+    world_end(&first);
+}
+
 static void queries_that_were_reserved_count_as_spent_after_a_crash(void **state) {
     live();
     struct save *save = save_new(false, NULL, 0, kept_put, &store);
@@ -457,6 +473,7 @@ int main(void) {
         cmocka_unit_test(what_was_known_counted_and_spent_is_the_same_after_a_start),
         cmocka_unit_test(moments_do_not_wander_from_start_to_start),
         cmocka_unit_test(a_clock_that_was_set_back_makes_nothing_younger_than_now),
+        cmocka_unit_test(what_began_nobody_knows_when_is_no_damage),
         cmocka_unit_test(queries_that_were_reserved_count_as_spent_after_a_crash),
         cmocka_unit_test(what_was_listed_and_is_asked_no_more_was_so_until_the_store_was_last_written),
         cmocka_unit_test(a_day_of_watching_goes_on_after_a_start),
