@@ -119,9 +119,9 @@ static enum status add_json(struct sending *s, const struct buf *body) {
     return status;
 }
 
-/* It must not steer the terminal. */
+/* It must not steer the terminal. That there was none is told by the command, once. */
 static void add_text(struct sending *s, const struct buf *body) {
-    if (body->len == 0)
+    if (body->len == 0 || strcmp(buf_text(body), "no bounce was found\n") == 0)
         return;
     if (s->n_bounces++ > 0)
         buf_add_char(&s->text, '\n');

@@ -343,6 +343,56 @@ def bounces_that_are_not_taken(world):
             equal(subprocess.run(command, input=b"x", stdout=full, stderr=subprocess.PIPE).returncode, LATER)
 
 
+@scene
+def bounces_through_the_exporter(world):
+    _, exporter, text = start(world)
+    if exporter.get("/api/v1/bounces").status == 404:
+        report("bounce: the exporter reads it", skipped="this exporter takes no bounces")
+        return
+    path = world.write("own.yml", text)
+    listed = BOUNCE.replace(LISTED, STRANGE_LISTED)
+
+    def both(*arguments):
+        """What the exporter says, and the command without it."""
+        asked = send(exporter, "bounce", *arguments)
+        own = run("bounce", f"--config.file={path}", f"--storage.path={world.fresh_folder('own')}", *arguments)
+        equal((asked[0], asked[2]), (OK, ""))
+        equal((own[0], own[2]), (OK, ""))
+        return asked[1], own[1]
+
+    files = [
+        world.write("listed.txt", listed),
+        world.write("clean.eml", f"From: a@example.net\nSubject: no\nDate: x\n\n{BOUNCE.replace(LISTED, STRANGE)}\n"),
+    ]
+    with world.case("bounce: the exporter says of a bounce what the command itself does"):
+        asked, own = both("--output=json", files[0])
+        equal(json.loads(asked), json.loads(own))
+        equal([found["result"] for found in json.loads(asked)["bounces"]], ["confirmed"])
+        asked, own = both(files[0])
+        equal(asked, own)
+        assert asked.startswith(f"{STRANGE_LISTED}: confirmed\n"), asked
+    with world.case("bounce: several files are one document, whoever reads them"):
+        asked, own = both("--output=json", *files)
+        equal(json.loads(asked), json.loads(own))
+        equal([found["result"] for found in json.loads(asked)["bounces"]], ["confirmed", "not_listed"])
+        asked, own = both(*files)
+        equal(asked, own)
+    with world.case("bounce: the address is watched and counted from then on"):
+        exporter.wait_for_value(1, "rbl_ip_listed", group="bounced", ip=STRANGE_LISTED, list="bl")
+        exporter.wait_for(lambda m: m.value("rbl_bounces_total", list="bl", result="confirmed") >= 4, "they are counted")
+    with world.case("bounce: a whole message with what was rejected in it is taken"):
+        large = world.write("large.txt", listed + "\n" + "x" * 70 + "\n" + ("y" * 70 + "\n") * 5000)
+        asked, own = both("--output=json", large)
+        equal(json.loads(asked), json.loads(own))
+    with world.case("bounce: what has no bounce in it is said to have none"):
+        code, out, errors = send(exporter, "bounce", "--output=json", world.write("none.txt", "hello\n"))
+        equal((code, json.loads(out)), (OK, {"bounces": []}))
+        assert "no bounce was found" in errors, errors
+        code, out, errors = send(exporter, "bounce", world.path("none.txt"))
+        equal((code, out), (OK, ""))
+        assert "no bounce was found" in errors, errors
+
+
 # In a network of its own, where nobody else has the default address.
 INSIDE = """
 import fcntl, os, signal, socket, struct, subprocess, sys, time, urllib.request
