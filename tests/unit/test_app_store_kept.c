@@ -161,7 +161,7 @@ static void what_was_kept_stays_when_there_is_no_memory(void **state) {
     put_text(&kept, "a", KEPT_SPF, "old");
     offer(&kept, 9, true, "put a 0 old\n");
     for (int i = 0; i < 40; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "n%d", i);
         enum status status = STATUS_NO_MEMORY;
         for (long n = 0; status != STATUS_OK; n++) {
