@@ -17,11 +17,23 @@ static bool is_first(const void *context, uint32_t index) {
     return senders_goes_first(lap->senders, lap->list, (uint32_t)span->segment, index - span->base);
 }
 
+static bool is_first_there(const void *context, uint32_t index) {
+    return plan_is_first(context, index);
+}
+
 static bool has_rest(const struct lap *lap) {
     for (uint32_t i = 0; i < lap->set->n_segment_spans; i++)
         if (!senders_all_first(lap->senders, lap->list, (uint32_t)lap->set->spans[i].segment))
             return true;
     return false;
+}
+
+/* The plan of an earlier list that checks the same groups, and so has the same laps; NULL: none. */
+static const struct plan *same_laps(const struct checker *c, uint32_t list) {
+    for (uint32_t i = 0; i < list; i++)
+        if (c->registry->lists[i].set == c->registry->lists[list].set && c->lists[i].plan.sweep.laps != NULL)
+            return &c->lists[i].plan;
+    return NULL;
 }
 
 enum status checker_set_senders(struct checker *c, const struct senders *senders) {
@@ -30,7 +42,9 @@ enum status checker_set_senders(struct checker *c, const struct senders *senders
         const struct lap lap = {senders, c->registry->lists[i].set, i};
         if (l->list == NULL || !has_rest(&lap))
             continue;
-        enum status status = plan_set_laps(&l->plan, is_first, &lap);
+        const struct plan *same = same_laps(c, i);
+        enum status status = same != NULL ? plan_set_laps(&l->plan, is_first_there, same)
+                                          : plan_set_laps(&l->plan, is_first, &lap);
         if (status != STATUS_OK)
             return status;
     }

@@ -172,6 +172,8 @@ typedef bool plan_lap_of(const void *context, uint32_t index);
 /* From now on the sweep has two laps. To be called after plan_carry(); of a sweep that is under way the walk
  * starts again, and the caller skips. STATUS_NO_MEMORY changes nothing. */
 enum status plan_set_laps(struct plan *p, plan_lap_of *is_first, const void *context) MUST_CHECK;
+/* What was said of it; without laps there is none. */
+bool plan_is_first(const struct plan *p, uint32_t index);
 /* An address of ranges is of the first lap from now on, or no longer; nothing without plan_set_laps(). New
  * ones that this sweep has not asked yet go before the rest. */
 void plan_lap_changed(struct plan *p, uint32_t index, bool is_first);

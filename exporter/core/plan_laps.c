@@ -160,6 +160,10 @@ void plan_laps_leave(struct plan_sweep *s, uint32_t index, int64_t now_ns) {
 
 /* ---- changes ---- */
 
+bool plan_is_first(const struct plan *p, uint32_t index) {
+    return p->sweep.laps != NULL && has(p->sweep.laps->first, index);
+}
+
 void plan_lap_changed(struct plan *p, uint32_t index, bool is_first) {
     struct plan_laps *l = p->sweep.laps;
     if (l == NULL || index >= p->sweep.n || has(l->first, index) == is_first)

@@ -21,7 +21,7 @@ void *__wrap_calloc(size_t n, size_t size) {
     return fails_at > 0 && --fails_at == 0 ? NULL : __real_calloc(n, size);
 }
 
-enum { FILTERED, PLAIN, BOTH, NONE, OFF, LISTS };
+enum { FILTERED, PLAIN, BOTH, NONE, TWIN, OFF, LISTS };
 
 struct world {
     struct fixture f;
@@ -36,7 +36,7 @@ static void on_change(void *context, const struct registry_event *event) {
 
 /* Of 198.18.0.0/23 each list has one half or both, with or without a filter. */
 static void world_init(struct world *w) {
-    static const char *const names[LISTS] = {"filtered", "plain", "both", "none", "off"};
+    static const char *const names[LISTS] = {"filtered", "plain", "both", "none", "twin", "off"};
     const struct checker_watch watch = {.changed = on_change};
     const struct endpoint system = {.ip = ip_v4(0x7f000001), .port = 53};
     *w = (struct world){.c = NULL};
@@ -49,7 +49,8 @@ static void world_init(struct world *w) {
     fixture_range(&w->f, senders, "198.18.0.0/24");
     fixture_range(&w->f, all, "198.18.0.128-198.18.1.255");
     fixture_address(&w->f, senders, "192.0.2.1");
-    static const bool on[2][LISTS] = {{true, false, true, false, false}, {false, true, true, false, false}};
+    static const bool on[2][LISTS] = {{true, false, true, false, true, false},
+                                      {false, true, true, false, false, false}};
     memcpy(w->f.on, on[0], sizeof on[0]);
     memcpy(w->f.on[1], on[1], sizeof on[1]);
     assert_int_equal(checker_new(fixture_targets(&w->f), &system, 1, registry_epoch(0), 1, &watch, 0, &w->c),
@@ -94,12 +95,15 @@ static void only_lists_of_groups_that_ask_for_senders_have_two_laps(void **state
     checker_sender_changed(w.c, &w.f.addresses[0][0]); /* before it is told of them: nothing */
     assert_int_equal(checker_set_senders(w.c, w.senders), STATUS_OK);
     for (uint32_t list = 0; list < LISTS; list++)
-        assert_int_equal(w.c->lists[list].plan.sweep.laps != NULL, list == FILTERED || list == BOTH);
+        assert_int_equal(w.c->lists[list].plan.sweep.laps != NULL,
+                         list == FILTERED || list == BOTH || list == TWIN);
     assert_int_equal(next(&w, FILTERED).lo, 0xc6120007);
+    assert_int_equal(next(&w, TWIN).lo, 0xc6120007); /* of the same groups */
     learn(&w, "198.18.0.200", "mail.example");
     learn(&w, "198.18.0.9", "www.example");
     learn(&w, "198.18.1.9", "mail.example"); /* nobody asks for senders there */
     assert_int_equal(next(&w, FILTERED).lo, 0xc61200c8);
+    assert_int_equal(next(&w, TWIN).lo, 0xc61200c8);
     checker_sender_changed(w.c, &w.f.addresses[0][0]); /* named one by one */
     world_release(&w);
 }
@@ -124,7 +128,7 @@ static void what_another_group_wants_goes_first_too(void **state) {
 
 static void without_memory_it_says_so(void **state) {
     (void)state;
-    for (unsigned long n = 1; n <= 8; n++) {
+    for (unsigned long n = 1; n <= 12; n++) {
         struct world w;
         world_init(&w);
         fails_at = n;
