@@ -170,7 +170,8 @@ enum status app_files_open(const struct settings *base, struct loop *loop, const
     enum status status = STATUS_NO_MEMORY;
     if (f == NULL)
         return status;
-    *f = (struct app_files){.say = say, .context = context, .now_ns = now_ns, .retry_ns = INT64_MIN};
+    *f = (struct app_files){
+        .say = say, .context = context, .now_ns = now_ns, .wake_ns = INT64_MIN, .retry_ns = INT64_MIN};
     f->groups = calloc(n, sizeof *f->groups);
     f->files = files_new(loop, on_news, f);
     if (f->groups != NULL && f->files != NULL)
@@ -268,14 +269,18 @@ static void hand_over_all(struct app_files *f, struct app_sources *sources) {
 int64_t app_files_turn(struct app_files *f, struct app_sources *sources, int64_t now_ns) {
     if (f == NULL)
         return INT64_MAX;
+    int64_t due_ns = files_due_ns(f->files);
+    if (now_ns < due_ns && now_ns < f->wake_ns)
+        return due_ns < f->wake_ns ? due_ns : f->wake_ns;
     f->now_ns = now_ns;
-    int64_t wake_ns = files_turn(f->files, now_ns);
+    due_ns = files_turn(f->files, now_ns);
     tell_limits(f);
     for (size_t i = 0; i < f->n_groups; i++)
         app_files_expire(f, &f->groups[i]);
     hand_over_all(f, sources);
+    f->wake_ns = f->retry_ns > now_ns ? f->retry_ns : INT64_MAX;
     for (size_t i = 0; i < f->n_groups; i++)
-        if (app_files_expiry_ns(&f->groups[i]) < wake_ns)
-            wake_ns = app_files_expiry_ns(&f->groups[i]);
-    return f->retry_ns > now_ns && f->retry_ns < wake_ns ? f->retry_ns : wake_ns;
+        if (app_files_expiry_ns(&f->groups[i]) < f->wake_ns)
+            f->wake_ns = app_files_expiry_ns(&f->groups[i]);
+    return due_ns < f->wake_ns ? due_ns : f->wake_ns;
 }

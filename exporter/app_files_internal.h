@@ -39,6 +39,7 @@ struct app_files {
     app_files_say *say;
     void *context;
     int64_t now_ns;   /* of the turn */
+    int64_t wake_ns;  /* what is to be done besides looking at files is due */
     int64_t retry_ns; /* not to hand over before */
     bool is_opening;
     char blind[FILES_WHY_SIZE]; /* as it was told */

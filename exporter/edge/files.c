@@ -251,6 +251,10 @@ int64_t files_turn(struct files *files, int64_t now_ns) {
     return files->due_ns;
 }
 
+int64_t files_due_ns(const struct files *files) {
+    return files->due_ns;
+}
+
 bool files_starved(const struct files *files) {
     return files->starved;
 }

@@ -33,7 +33,8 @@ static bool is_watched(const struct files *files, int wd, const char *name) {
 }
 
 /* Watches `folder`, of whose names those count that match `name` (NULL: all). One that is not there needs no
- * watch: that it comes is seen in the folder above. */
+ * watch: that it comes is seen in the folder above. One on the way that may not be looked into is hardly ever
+ * replaced. */
 static void watch_folder(struct files *files, const char *folder, const char *name) {
     if (files->inotify_fd < 0)
         return;
@@ -48,7 +49,7 @@ static void watch_folder(struct files *files, const char *folder, const char *na
         files->watches[files->n_watches++] = (struct files_watch){wd, name};
     else if (errno == ENOSPC)
         go_blind(files, folder, "inotify watches no more folders (fs.inotify.max_user_watches)");
-    else if (errno != ENOENT && errno != ENOTDIR)
+    else if (errno != ENOENT && errno != ENOTDIR && (errno != EACCES || name == NULL))
         go_blind(files, folder, strerror(errno));
 }
 

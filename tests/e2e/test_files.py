@@ -12,6 +12,7 @@ from servers import Rbldnsd
 
 ZONE = "bl.example.net"
 LISTED, CLEAN, MORE = "192.0.2.1", "192.0.2.2", "192.0.2.3"
+CHANGED = "rbl_group_ranges_last_change_timestamp_seconds"
 NO_LINE = (
     '"mail.example.com" is no address or range; expected one like 40.107.130.132, 2a01:111:f403::1, 40.92.0.0/15, '
     "52.103.0.0-52.103.127.255 or 40.107.%.%"
@@ -89,11 +90,15 @@ def a_file_that_changes(world):
     server = start_list(world)
     folder = Folder(world)
     path = folder.write("a.txt", "# seen in our logs", LISTED)
+    past = int(time.time()) - 86400
+    os.utime(path, (past, past))
     exporter = Exporter(world, settings(server, group(folder.at("*.txt"))))
     with world.case("the addresses of a file are watched one by one"):
         wait_for_series(exporter, LISTED)
         exporter.wait_for_value(1, "rbl_ip_listed", ip=LISTED)
         equal(told(exporter, path), [])
+    with world.case("they are as old as the youngest file"):
+        equal(exporter.metrics().value(CHANGED, group="senders"), past)
     with world.case("a line that is added has series within seconds, without a reload, and the others keep theirs"):
         before = exporter.metrics().value("rbl_ip_last_change_timestamp_seconds", ip=LISTED)
         folder.append("a.txt", f"{CLEAN}  # the second", "198.51.100.0/30")
@@ -103,6 +108,7 @@ def a_file_that_changes(world):
         wait_for_ranges(exporter, "198.51.100.0/30")
         exporter.wait_for_value(4, "rbl_range_checked_addresses", range="198.51.100.0/30")
         equal(exporter.n_reloads(), 0)
+        assert abs(exporter.metrics().value(CHANGED, group="senders") - time.time()) < 60
     with world.case("a line that is wrong is told once, with file and line, and the rest counts"):
         folder.write("b.txt", MORE, "mail.example.com", "198.51.100.4/30")
         wait_for_series(exporter, LISTED, CLEAN, MORE)

@@ -262,7 +262,10 @@ static void says_that_it_may_not_read(void **state) {
                            chown(at(w, "d"), 65534, 65534) != 0 || chown(at(w, "d/x"), 65534, 65534) != 0 ||
                            chown(at(w, "d/y"), 65534, 65534) != 0 || seteuid(65534) != 0))
         fail_msg("cannot become nobody: %s", strerror(errno));
+    assert_int_equal(chmod(w->folder, 0311), 0); /* only the way there */
     expect(w, " +d/x=1 +d/y=2 +1:d/x=1");
+    assert_null(files_blind(w->files));
+    assert_int_equal(chmod(w->folder, 0700), 0);
     assert_int_equal(chmod(at(w, "d/y"), 0), 0);
     expect(w, " -d/y: cannot be read: Permission denied");
     write_file(w, "d/x", "1b");
