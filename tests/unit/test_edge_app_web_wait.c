@@ -2,7 +2,7 @@
  *
  * Questions about addresses that wait for a store, and for lists: whatever these do, each is answered once.
  */
-/* LINK: -Wl,--wrap=calloc */
+/* LINK: -Wl,--wrap=calloc,--wrap=loop_now_ns */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -35,6 +35,11 @@ void *__wrap_calloc(size_t n, size_t size);
 
 void *__wrap_calloc(size_t n, size_t size) {
     return fails_at > 0 && --fails_at == 0 ? NULL : __real_calloc(n, size);
+}
+
+/* The time of answers is that of the world, however long this machine has been up. */
+int64_t __wrap_loop_now_ns(const struct loop *loop) {
+    return WORLD_START + SECOND;
 }
 
 /* The store: what it was asked, and how it behaves. */
