@@ -150,6 +150,15 @@ static struct advice *advise(const struct app_web *web, const struct bounces *bo
     return advice;
 }
 
+/* The same, but no more than which lists they mean. */
+static struct advice *find_lists(const struct app_web *web, const struct bounces *bounces) {
+    struct advice *advice = calloc(bounces->n + 1, sizeof *advice);
+    for (size_t i = 0; advice != NULL && i < bounces->n; i++)
+        advice_find_list(&advice[i], &bounces->items[i], web->options.bounced->catalog,
+                         web->checker->settings);
+    return advice;
+}
+
 static void write_answer(struct buf *out, const struct post *post, const struct advice *advice) {
     buf_init(out, APP_WEB_BODY_CAP);
     if (!post->as_text)
@@ -206,7 +215,7 @@ static bool is_among(const struct ip *ip, const struct ip *among, size_t n) {
 static enum status join(struct app_web *web, const struct post *post) {
     struct ip ips[ADDRESSES_MOST];
     size_t n = addresses_of(post->bounces, ips);
-    struct advice *advice = advise(web, post->bounces);
+    struct advice *advice = find_lists(web, post->bounces);
     enum status status = advice != NULL ? STATUS_OK : STATUS_NO_MEMORY;
     for (size_t i = 0; i < post->bounces->n && status == STATUS_OK; i++) {
         const struct bounce *b = &post->bounces->items[i];
@@ -240,7 +249,7 @@ static void ask(struct app_web *web, struct post *post, int64_t now_ns) {
     struct ip ips[ADDRESSES_MOST];
     bool lists[LIST_MAX];
     size_t n = addresses_of(post->bounces, ips);
-    struct advice *advice = advise(web, post->bounces);
+    struct advice *advice = find_lists(web, post->bounces);
     post->stage = ASKED;
     for (size_t i = 0; i < n && advice != NULL; i++) {
         choose_lists(web->checker->settings, advice, post->bounces->n, &ips[i], lists);

@@ -81,10 +81,15 @@ static void find_group(struct advice *a, const struct settings *settings) {
             return;
 }
 
+void advice_find_list(struct advice *a, const struct bounce *bounce, const struct catalog *catalog,
+                      const struct settings *settings) {
+    *a = (struct advice){.bounce = bounce, .list = ADVICE_NO_LIST, .page = "", .result = ADVICE_UNKNOWN};
+    find_public(a, catalog, settings);
+}
+
 void advice_prepare(struct advice *a, const struct bounce *bounce, const struct mirrors *mirrors,
                     const struct catalog *catalog, const struct settings *settings) {
-    *a = (struct advice){.bounce = bounce, .list = ADVICE_NO_LIST, .page = ""};
-    find_public(a, catalog, settings);
+    advice_find_list(a, bounce, catalog, settings);
     const struct list *builtin = a->public_list != NULL ? catalog_find(catalog, a->public_list) : NULL;
     if (a->list != ADVICE_NO_LIST)
         a->page = settings->lists[a->list].delist_url;

@@ -46,7 +46,10 @@ struct advice {
     char others[ADVICE_OTHERS_SIZE]; /* other lists that list it now, with commas between */
 };
 
-/* What can be said without a look-up: the result is unknown, or unparsed. */
+/* Only which list the bounce means: `public_list` and `list`. */
+void advice_find_list(struct advice *a, const struct bounce *bounce, const struct catalog *catalog,
+                      const struct settings *settings);
+/* All that can be said without a look-up: the result is unknown, or unparsed. */
 void advice_prepare(struct advice *a, const struct bounce *bounce, const struct mirrors *mirrors,
                     const struct catalog *catalog, const struct settings *settings);
 /* Its list lists the address now, with these answers (bits of the names of `list`, its codes). */
