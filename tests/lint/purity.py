@@ -15,8 +15,8 @@ ALLOWED = set(
     memcpy memmove memset memcmp memchr memrchr memmem mempcpy rawmemchr
     strlen strnlen strcmp strncmp strcasecmp strncasecmp strchr strrchr strchrnul strstr strcasestr strspn strcspn
     strpbrk strcpy strncpy stpcpy strcat strncat
-    snprintf vsnprintf strtod
-    qsort bsearch
+    snprintf vsnprintf strtod strtol strtoll
+    qsort qsort_r bsearch
     __assert_fail __stack_chk_fail _GLOBAL_OFFSET_TABLE_
     """.split()
 )
