@@ -89,16 +89,18 @@ static uint32_t count_unknown(const struct senders *s, const struct senders_part
     return n;
 }
 
-/* What is new is asked at once; what had no answer, when its pause is over. The first walk begins anew, and
- * so does the second in parts that have become others. */
-static void take_times(struct senders *s, const struct times *times) {
+/* What is new is asked at once; what had no answer, when its pause is over. The first walk goes through the
+ * order anew, and so does the second in parts that have become others. */
+static void take_times(struct senders *s, const struct times *times, int64_t now_ns) {
     bool is_new = false;
+    bool all_known = true;
     for (uint32_t i = 0; i < s->n_parts; i++) {
         struct senders_part *part = &s->parts[i];
         is_new = is_new || part->seen < (uint64_t)part->count * part->n_planes;
         if (part->seen == 0)
             part->at[SENDERS_AGAIN] = part->count; /* the first walk is enough */
         part->n_unknown = count_unknown(s, part);
+        all_known = all_known && part->n_unknown == 0;
     }
     s->retry_ns = times->retry_ns;
     s->passes[SENDERS_NEW].next_ns = is_new ? 0 : times->new_ns;
@@ -106,9 +108,24 @@ static void take_times(struct senders *s, const struct times *times) {
     again->running = times->again_runs;
     again->started_ns = times->again_started_ns;
     again->next_ns = times->again_ns;
+    /* The first walk, which would say when, has nothing left to ask. */
+    if (all_known && !again->running && again->next_ns == INT64_MAX)
+        again->next_ns = now_ns + SENDERS_REPEAT_NS;
 }
 
 /* ---- a reload ---- */
+
+/* One that runs goes on with its numbers; what is under way is learnt when it comes, and counted nowhere. */
+static void carry_pass(struct senders_pass *pass, const struct senders_pass *old) {
+    int64_t next_ns = pass->next_ns;
+    if (old->running) {
+        *pass = *old;
+        pass->open = 0;
+    } else {
+        pass->next_ns = next_ns;
+    }
+    pass->serial = old->serial + 1;
+}
 
 void senders_carry(struct senders *s, const struct senders *old, int64_t now_ns) {
     for (uint32_t i = 0; i < old->n_parts; i++) {
@@ -122,13 +139,15 @@ void senders_carry(struct senders *s, const struct senders *old, int64_t now_ns)
     }
     const struct senders_pass *new = &old->passes[SENDERS_NEW];
     const struct senders_pass *again = &old->passes[SENDERS_AGAIN];
-    take_times(s, &(struct times){.again_runs = again->running,
-                                  .again_started_ns = again->started_ns,
-                                  .again_ns = again->next_ns,
-                                  .new_ns = new->running ? now_ns : new->next_ns,
-                                  .retry_ns = old->retry_ns});
+    take_times(s,
+               &(struct times){.again_runs = again->running,
+                               .again_started_ns = again->started_ns,
+                               .again_ns = again->next_ns,
+                               .new_ns = new->running ? now_ns : new->next_ns,
+                               .retry_ns = old->retry_ns},
+               now_ns);
     for (int walk = 0; walk < SENDERS_WALKS; walk++)
-        s->passes[walk].serial = old->passes[walk].serial + 1;
+        carry_pass(&s->passes[walk], &old->passes[walk]);
     s->changes = old->changes + 1;
 }
 
@@ -265,6 +284,6 @@ enum status senders_decode(struct senders *s, const void *data, size_t len, int6
         return STATUS_SYNTAX;
     u = unpack_begin(data, n);
     struct times times = read_all(s, &u, true, now_ns, offset_ns);
-    take_times(s, &times);
+    take_times(s, &times, now_ns);
     return STATUS_OK;
 }

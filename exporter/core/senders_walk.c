@@ -132,8 +132,9 @@ static enum found step(struct senders *s, enum senders_walk walk, uint64_t *step
     return FOUND_LATER;
 }
 
-static bool may_begin(const struct senders *s, enum senders_walk walk, int64_t now_ns) {
-    return s->passes[walk].next_ns <= now_ns && (walk == SENDERS_AGAIN || !is_all_known(s));
+/* When a walk may begin: the first one never while there is nothing to ask. */
+static int64_t next_begin(const struct senders *s, enum senders_walk walk) {
+    return walk == SENDERS_NEW && is_all_known(s) ? INT64_MAX : s->passes[walk].next_ns;
 }
 
 bool senders_next(struct senders *s, int64_t now_ns, struct senders_question *question, int64_t *wake_ns) {
@@ -142,7 +143,7 @@ bool senders_next(struct senders *s, int64_t now_ns, struct senders_question *qu
     for (int w = 0; s->n_parts > 0 && w < SENDERS_WALKS; w++) {
         enum senders_walk walk = (enum senders_walk)w;
         struct senders_pass *pass = &s->passes[walk];
-        if (!pass->running && may_begin(s, walk, now_ns))
+        if (!pass->running && next_begin(s, walk) <= now_ns)
             begin(s, walk, now_ns);
         enum found found = pass->running ? step(s, walk, &steps, &question->ip) : FOUND_NONE;
         if (found == FOUND_ONE) {
@@ -158,8 +159,8 @@ bool senders_next(struct senders *s, int64_t now_ns, struct senders_question *qu
         }
         if (pass->running && pass->open == 0)
             end(s, walk, now_ns);
-        if (!pass->running && pass->next_ns < *wake_ns)
-            *wake_ns = pass->next_ns;
+        if (!pass->running && next_begin(s, walk) < *wake_ns)
+            *wake_ns = next_begin(s, walk);
     }
     return false;
 }

@@ -430,6 +430,37 @@ static void a_reload_that_brings_nothing_new_does_not_ask_again_what_failed(void
     world_release(&w);
 }
 
+/* The walk was under way, and what it had still to ask is gone. */
+static void where_nothing_is_left_to_ask_nothing_is_woken_for(void **state) {
+    struct world w;
+    struct world next;
+    struct senders_question q;
+    int64_t wake = 0;
+    (void)state;
+    world_of(&w, "198.18.0.0/31");
+    assert_true(senders_next(w.senders, HOUR, &q, &wake));
+    (void)answer(w.senders, &q, NAMES, HOUR);
+    const char *known = q.ip.lo % 2 == 0 ? "198.18.0.0/32" : "198.18.0.1/32";
+    world_of(&next, known);
+    senders_carry(next.senders, w.senders, HOUR);
+    assert_int_equal(ask_all(next.senders, only_thirds, NULL, 0xc6120000, HOUR), 0);
+    assert_false(senders_next(next.senders, 2 * HOUR, &q, &wake));
+    assert_true(wake >= HOUR + 7 * DAY);
+    assert_false(senders_pass(next.senders, SENDERS_NEW)->running);
+    world_release(&next);
+    /* The same of a start. */
+    struct buf bytes;
+    buf_init(&bytes, 1 << 20);
+    senders_encode(w.senders, &bytes, OFFSET);
+    world_of(&next, known);
+    assert_int_equal(senders_decode(next.senders, bytes.data, bytes.len, HOUR, OFFSET), STATUS_OK);
+    assert_false(senders_next(next.senders, HOUR, &q, &wake));
+    assert_int_equal(wake, HOUR + 7 * DAY);
+    buf_release(&bytes);
+    world_release(&next);
+    world_release(&w);
+}
+
 static void the_second_walk_goes_on_after_a_reload(void **state) {
     struct world w;
     struct world next;
@@ -456,6 +487,33 @@ static void the_second_walk_goes_on_after_a_reload(void **state) {
     for (size_t i = 0; i < sizeof times; i++)
         assert_int_equal(times[i], 1);
     assert_int_equal(senders_pass(next.senders, SENDERS_AGAIN)->next_ns, 14 * DAY);
+    world_release(&next);
+    world_release(&w);
+}
+
+static void the_first_walk_goes_on_with_its_numbers_after_a_reload(void **state) {
+    struct world w;
+    struct world next;
+    int64_t wake = 0;
+    (void)state;
+    world_of(&w, "198.18.0.0/24");
+    struct senders_question q;
+    for (int i = 0; i < 100; i++) {
+        assert_true(senders_next(w.senders, HOUR, &q, &wake));
+        if (i < 99)
+            (void)answer(w.senders, &q, i % 9 == 0 ? FAILS : NAMES, HOUR);
+    }
+    world_of(&next, "198.18.0.0/24");
+    senders_carry(next.senders, w.senders, HOUR);
+    const struct senders_pass *pass = senders_pass(next.senders, SENDERS_NEW);
+    assert_true(pass->running);
+    (void)answer(next.senders, &q, NAMES, HOUR); /* counted nowhere */
+    assert_int_equal(ask_all(next.senders, only_thirds, NULL, 0xc6120000, 2 * HOUR), 256 - 100 + 11);
+    assert_false(pass->running);
+    assert_int_equal(pass->started_ns, HOUR);
+    assert_int_equal(pass->wanted, 256);
+    assert_int_equal(pass->asked, 256 + 11);
+    assert_int_equal(pass->failed, 11);
     world_release(&next);
     world_release(&w);
 }
@@ -699,7 +757,9 @@ int main(void) {
         cmocka_unit_test(addresses_of_ipv6_are_asked_about_too),
         cmocka_unit_test(a_reload_takes_over_by_address_and_asks_what_is_new),
         cmocka_unit_test(a_reload_that_brings_nothing_new_does_not_ask_again_what_failed),
+        cmocka_unit_test(where_nothing_is_left_to_ask_nothing_is_woken_for),
         cmocka_unit_test(the_second_walk_goes_on_after_a_reload),
+        cmocka_unit_test(the_first_walk_goes_on_with_its_numbers_after_a_reload),
         cmocka_unit_test(what_is_kept_comes_back),
         cmocka_unit_test(a_start_in_the_middle_of_a_walk_asks_what_is_left),
         cmocka_unit_test(damaged_bytes_are_refused_whole),
