@@ -176,6 +176,8 @@ enum status app_files_open(const struct settings *base, struct loop *loop, const
     f->files = files_new(loop, on_news, f);
     if (f->groups != NULL && f->files != NULL)
         status = STATUS_OK;
+    if (status == STATUS_OK && before != NULL)
+        files_succeed(f->files, before->files);
     for (size_t i = 0; i < base->n_groups && status == STATUS_OK; i++)
         if (base->groups[i].n_files > 0)
             status = add_group(f, base, &base->groups[i], before);

@@ -39,11 +39,15 @@ static void release_set(struct files_set *set) {
 void files_free(struct files *files) {
     if (!files)
         return;
-    files_watch_close(files);
+    files_told_close(files);
     for (size_t i = 0; i < files->n_sets; i++)
         release_set(&files->sets[i]);
     free(files->sets);
     free(files);
+}
+
+void files_succeed(struct files *files, struct files *before) {
+    files->predecessor = before;
 }
 
 static enum status copy_pattern(const char *text, struct files_pattern *out) {
@@ -109,15 +113,35 @@ static bool is_young(const struct files_stamp *stamp) {
     return age_ns >= 0 && age_ns < FILES_SETTLE_NS;
 }
 
-/* A file that changes while there are contents to go on with may wait until it rests. */
+/* Whether so little is left of a file that its writer may just have begun. */
+static bool is_doubtful(const struct files_entry *entry, const struct files_stamp *now) {
+    return entry->is_read && now->size < entry->stamp.size && now->inode == entry->stamp.inode &&
+           now->device == entry->stamp.device;
+}
+
+/* How long a file may be waited for that is not as it was read. */
+static int64_t patience_for(const struct files *files, const struct files_entry *entry,
+                            const struct files_stamp *now) {
+    enum files_told told = files_told_of(files, entry);
+    bool is_fresh = files->now_ns - entry->seen_ns < FILES_POLL_NS;
+    if (told == FILES_TOLD_OPEN || (told == FILES_TOLD_MADE && now->size == 0))
+        return FILES_WRITER_NS;
+    if (told == FILES_TOLD_NOTHING && is_fresh && is_doubtful(entry, now))
+        return FILES_WRITER_NS;
+    return entry->is_read && is_young(now) ? FILES_PATIENCE_NS : 0;
+}
+
 static bool may_wait(struct files *files, struct files_entry *entry, const struct files_stamp *now) {
-    if (!entry->is_read || !is_young(now)) {
-        entry->restless_ns = 0;
-        return false;
+    if (!files_stamp_equal(now, &entry->seen)) {
+        entry->seen = *now;
+        entry->seen_ns = files->now_ns;
     }
-    if (entry->restless_ns == 0)
-        entry->restless_ns = files->now_ns;
-    return files->now_ns - entry->restless_ns < FILES_PATIENCE_NS;
+    int64_t patience_ns = patience_for(files, entry, now);
+    if (patience_ns == 0 || entry->restless_ns == 0)
+        entry->restless_ns = patience_ns == 0 ? 0 : files->now_ns;
+    if (patience_ns == FILES_PATIENCE_NS)
+        look_again(files, FILES_SETTLE_NS); /* of the end of other waits an event tells */
+    return files->now_ns - entry->restless_ns < patience_ns;
 }
 
 static void take(struct files *files, size_t set, struct files_entry *entry, const char *text, size_t len) {
@@ -135,9 +159,12 @@ static void take(struct files *files, size_t set, struct files_entry *entry, con
     entry->n_torn = 0;
     entry->restless_ns = 0;
     entry->again = !is_taken || is_young(&entry->stamp);
-    if (!is_taken)
+    if (!is_taken) {
         starve(files);
-    else if (entry->again)
+        return;
+    }
+    entry->read_look = files->n_looks;
+    if (entry->again)
         look_again(files, FILES_SETTLE_NS);
 }
 
@@ -162,7 +189,7 @@ static void read_entry(struct files *files, size_t set, struct files_entry *entr
 
 static void look_at(struct files *files, size_t set, struct files_entry *entry) {
     struct stat about;
-    files_watch_link(files, entry->path);
+    files_watch_entry(files, entry);
     if (stat(entry->path, &about) != 0) {
         lose(files, set, entry, errno == ENOENT || errno == ENOTDIR ? FILES_LOST_GONE : errno, NULL);
         return;
@@ -174,9 +201,9 @@ static void look_at(struct files *files, size_t set, struct files_entry *entry) 
     struct files_stamp now = files_stamp_of(&about);
     if (entry->is_read && !entry->again && files_stamp_equal(&now, &entry->stamp))
         return;
-    if (may_wait(files, entry, &now))
-        look_again(files, FILES_SETTLE_NS);
-    else
+    if (files->n_looks == 1 && files->predecessor && files_told_before(files, entry))
+        lose(files, set, entry, FILES_LOST_WRITTEN, NULL);
+    if (!may_wait(files, entry, &now))
         read_entry(files, set, entry);
 }
 
@@ -238,8 +265,13 @@ static enum status look_at_set(struct files *files, size_t s) {
 }
 
 int64_t files_turn(struct files *files, int64_t now_ns) {
+    int64_t hear_ns = files_told_listen(files, now_ns);
     if (now_ns < files->due_ns)
-        return files->due_ns;
+        return files->due_ns < hear_ns ? files->due_ns : hear_ns;
+    files_told_take(files, now_ns);
+    if (files->predecessor)
+        files_told_take(files->predecessor, now_ns);
+    files->n_looks++;
     files->now_ns = now_ns;
     files->due_ns = now_ns + FILES_POLL_NS;
     files->starved = false;
@@ -248,7 +280,8 @@ int64_t files_turn(struct files *files, int64_t now_ns) {
         if (look_at_set(files, i) != STATUS_OK)
             starve(files);
     files_watch_end(files);
-    return files->due_ns;
+    files->predecessor = NULL;
+    return files->due_ns < hear_ns ? files->due_ns : hear_ns;
 }
 
 int64_t files_due_ns(const struct files *files) {

@@ -8,11 +8,16 @@
  * inode, size and times are as they were is not read again, and contents that are as they were are no news.
  *
  * Changes are noticed by inotify on the folders of the patterns, on those above them (so that a folder may
- * come, go and be replaced) and on those that symbolic links lead to (so that Kubernetes may swap a
- * ConfigMap); what has changed is looked at FILES_SETTLE_NS after the first event. All is looked at every
- * FILES_POLL_NS besides, for file systems and changes that tell nothing, and when events were lost. A file
- * that was written to within FILES_SETTLE_NS is being written: it is left alone until it rests, for at most
- * FILES_PATIENCE_NS. Replacing files by rename needs none of this care.
+ * come, go and be replaced) and on those of all symbolic links on the way and where they lead (so that
+ * Kubernetes may swap a ConfigMap); what has changed is looked at FILES_SETTLE_NS after the first event. All
+ * is looked at every FILES_POLL_NS besides, for file systems and changes that tell nothing, and when events
+ * were lost.
+ *
+ * A file that is being written is left alone: until its writer has closed it, for at most FILES_WRITER_NS
+ * (`slow > x` truncates first and may think long); and until FILES_SETTLE_NS after it was last written to,
+ * for at most FILES_PATIENCE_NS. One that has become smaller in place while no event told that a writer
+ * closed it is believed when it has been the same for FILES_POLL_NS. The first look reads everything as it
+ * stands, unless files_succeed() tells more. Replacing files by rename needs none of this care.
  *
  * Reading happens in the thread that calls files_turn(): 20 MB (a million lines) from the page cache take
  * about 10 ms. A file system that does not answer makes it wait.
@@ -30,6 +35,7 @@
 enum { FILES_BYTES = 64 * 1024 * 1024, FILES_MAX = 1000, FILES_WATCHES = 1000, FILES_WHY_SIZE = 512 };
 #define FILES_SETTLE_NS INT64_C(200000000)
 #define FILES_PATIENCE_NS INT64_C(10000000000)
+#define FILES_WRITER_NS INT64_C(600000000000)
 #define FILES_POLL_NS INT64_C(60000000000)
 
 enum files_what { FILES_READ, FILES_LOST };
@@ -53,6 +59,9 @@ typedef bool files_handler(void *context, const struct files_news *news);
 /* `loop` NULL: for one look, without watching. NULL when there is no memory. */
 struct files *files_new(struct loop *loop, files_handler *handler, void *context) MUST_CHECK;
 void files_free(struct files *files);
+/* Before the first turn, until which `before` is there: a file that is being written, as `before` has heard,
+ * is left alone by the first look too, and lost until it is closed. */
+void files_succeed(struct files *files, struct files *before);
 /* A set of files, before the first turn; the patterns are copied. Relative ones begin where the process is.
  * Sets are numbered from 0 in `*set`. */
 enum status files_add(struct files *files, const char *const *patterns, size_t n, size_t *set) MUST_CHECK;

@@ -109,6 +109,7 @@ const char *files_lost_text(int lost, char out[FILES_WHY_SIZE]) {
     case FILES_LOST_GONE: return "is gone";
     case FILES_LOST_KIND: return "is no regular file";
     case FILES_LOST_TORN: return "changes all the time while it is read";
+    case FILES_LOST_WRITTEN: return "is being written";
     case FILES_LOST_SIZE:
         (void)snprintf(out, FILES_WHY_SIZE, "has more than %d bytes, which are the most that are read",
                        FILES_BYTES);

@@ -190,6 +190,44 @@ def a_file_that_vanishes(world):
 
 
 @scene
+def a_file_that_is_written_slowly(world):
+    server = start_list(world)
+    folder = Folder(world)
+    path = folder.write("a.txt", LISTED, CLEAN)
+    text = settings(server, group(folder.at("*.txt")))
+    exporter = Exporter(world, text)
+    wait_for_series(exporter, LISTED, CLEAN)
+    before = exporter.wait_for_value(1, "rbl_ip_listed", ip=LISTED).value("rbl_ip_last_change_timestamp_seconds", ip=LISTED)
+    other = 0
+
+    def look():
+        """Another file makes the exporter look at all of them."""
+        nonlocal other
+        other += 1
+        folder.write("b.txt", *[MORE] * (other % 2))
+        wait_for_series(exporter, LISTED, CLEAN, *[MORE] * (other % 2))
+
+    with open(path, "w") as slow:
+        with world.case("a file that its writer has begun anew holds what it held until it is closed"):
+            look()
+            print(LISTED, file=slow, flush=True)
+            time.sleep(0.5)
+            look()
+            equal([t for t in told(exporter, path) if t[0] != "debug"], [])
+        with world.case("a reload does not take it either, and says so"):
+            equal(exporter.reload(text).status, 200)
+            equal(series(exporter.metrics()), sorted([LISTED, CLEAN]))
+            wait_until_told(exporter, path, "the file is being written: what it held last (2 addresses, 0 ranges) counts")
+            look()
+        print(MORE, file=slow, flush=True)
+    with world.case("when it is closed, it is read"):
+        folder.remove("b.txt")
+        metrics = wait_for_series(exporter, LISTED, MORE)
+        wait_until_told(exporter, path, "the file is back and was read: 2 addresses, 0 ranges")
+        equal(metrics.value("rbl_ip_last_change_timestamp_seconds", ip=LISTED), before)
+
+
+@scene
 def a_reload(world):
     server = start_list(world)
     folder, other = Folder(world), Folder(world, "other.d")

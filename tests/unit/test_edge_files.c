@@ -1,25 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* LINK: -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,--wrap=strndup */
-#include "edge/files_internal.h"
-
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include "edge/clock.h"
+#include "files_fixture.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-static const int64_t MS = 1000000;
 
 static long fail_at; /* which of our allocations fails; 0: none */
 static long n_allocations;
@@ -52,144 +35,6 @@ char *__wrap_strdup(const char *text) {
 
 char *__wrap_strndup(const char *text, size_t n) {
     return must_fail() ? NULL : __real_strndup(text, n);
-}
-
-/* --- A folder of its own, and what was heard of it --- */
-
-/* `log` is what was heard, each news with a blank before it: `+path=contents`, `-path: why`; a set other than
- * the first has its number before the path. Paths are those below the folder. */
-struct world {
-    char folder[64];
-    struct loop *loop;
-    struct files *files;
-    char log[16 * 1024];
-    const char *awaited; /* NULL: nothing in particular */
-    int64_t until_ns;
-    int64_t modified_ns;
-    int n_refused; /* so many contents are not taken at first */
-};
-
-static bool hear(void *context, const struct files_news *news) {
-    struct world *w = context;
-    if (w->n_refused > 0) {
-        w->n_refused--;
-        return false;
-    }
-    char number[24] = "";
-    size_t used = strlen(w->log);
-    size_t prefix = strlen(w->folder) + 1;
-    if (news->set > 0)
-        (void)snprintf(number, sizeof number, "%zu:", news->set);
-    assert_memory_equal(news->path, w->folder, prefix - 1);
-    if (news->what == FILES_READ) {
-        assert_int_equal(news->text[news->len], 0);
-        (void)snprintf(w->log + used, sizeof w->log - used, " +%s%s=%.100s", number, news->path + prefix,
-                       news->text);
-        w->modified_ns = news->modified_wall_ns;
-    } else {
-        (void)snprintf(w->log + used, sizeof w->log - used, " -%s%s: %s", number, news->path + prefix,
-                       news->why);
-    }
-    return true;
-}
-
-static int64_t turn(void *context, int64_t now_ns) {
-    struct world *w = context;
-    int64_t due_ns = files_turn(w->files, now_ns);
-    bool heard = w->awaited && strcmp(w->log, w->awaited) == 0;
-    if (heard || now_ns >= w->until_ns)
-        loop_stop(w->loop);
-    return due_ns < w->until_ns ? due_ns : w->until_ns;
-}
-
-static int set_up(void **state) {
-    struct world *w = calloc(1, sizeof *w);
-    *state = w;
-    fail_at = 0;
-    if (!w)
-        return -1;
-    (void)snprintf(w->folder, sizeof w->folder, "/tmp/test_files.XXXXXX");
-    w->loop = loop_new();
-    if (!w->loop || !mkdtemp(w->folder))
-        return -1;
-    loop_on_turn(w->loop, turn, w);
-    w->files = files_new(w->loop, hear, w);
-    alarm(120); /* a loop that hangs ends the test */
-    return w->files ? 0 : -1;
-}
-
-static int remove_one(const char *path, const struct stat *about, int type, struct FTW *where) {
-    return remove(path);
-}
-
-static int tear_down(void **state) {
-    struct world *w = *state;
-    (void)chmod(w->folder, 0700);
-    (void)nftw(w->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    files_free(w->files);
-    loop_free(w->loop);
-    free(w);
-    alarm(0);
-    return 0;
-}
-
-static const char *at(const struct world *w, const char *name) {
-    static char paths[4][512];
-    static unsigned next;
-    char *path = paths[next++ % 4];
-    (void)snprintf(path, sizeof paths[0], "%s/%s", w->folder, name);
-    return path;
-}
-
-static void write_file(const struct world *w, const char *name, const char *text) {
-    int fd = open(at(w, name), O_WRONLY | O_CREAT | O_TRUNC, 0644);
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-    close(fd);
-}
-
-/* As if it had been written a day ago. */
-static void age_file(const struct world *w, const char *name) {
-    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = clock_wall_ns() / 1000000000 - 86400}};
-    assert_int_equal(utimensat(AT_FDCWD, at(w, name), times, 0), 0);
-}
-
-static void make_folder(const struct world *w, const char *name) {
-    assert_int_equal(mkdir(at(w, name), 0755), 0);
-}
-
-static void rename_to(const struct world *w, const char *from, const char *to) {
-    assert_int_equal(rename(at(w, from), at(w, to)), 0);
-}
-
-static void link_to(const struct world *w, const char *target, const char *name) {
-    assert_int_equal(symlink(target, at(w, name)), 0);
-}
-
-static size_t add(struct world *w, const char *pattern) {
-    size_t set = 99;
-    const char *const patterns[] = {at(w, pattern)};
-    assert_int_equal(files_add(w->files, patterns, 1, &set), STATUS_OK);
-    return set;
-}
-
-static void run(struct world *w, const char *awaited, int64_t ns) {
-    w->awaited = awaited;
-    w->until_ns = clock_now_ns() + ns;
-    assert_int_equal(loop_run(w->loop), STATUS_OK);
-}
-
-/* Waits until just this is heard; then nothing was. */
-static void expect(struct world *w, const char *heard) {
-    bool any = heard[0] != '\0';
-    run(w, any ? heard : NULL, any ? 10000 * MS : 450 * MS);
-    if (strcmp(w->log, heard) != 0)
-        fail_msg("heard \"%s\", expected \"%s\"", w->log, heard);
-    w->log[0] = '\0';
-}
-
-static void skip_poll(struct world *w) {
-    (void)files_turn(w->files, clock_now_ns() + FILES_POLL_NS + 1000 * MS);
 }
 
 /* --- What is read --- */
@@ -440,6 +285,36 @@ static void hears_of_what_links_lead_to(void **state) {
     expect(w, "");
 }
 
+/* x -> data/current/x, current -> releases/stable, stable -> 1; and a folder that is reached alike. */
+static void hears_of_links_that_are_swapped_on_the_way(void **state) {
+    struct world *w = *state;
+    make_folder(w, "data");
+    make_folder(w, "near");
+    make_folder(w, "releases");
+    make_folder(w, "releases/1");
+    make_folder(w, "releases/2");
+    write_file(w, "releases/1/x", "1");
+    write_file(w, "releases/2/x", "2");
+    link_to(w, "1", "releases/stable");
+    link_to(w, at(w, "releases/stable"), "data/current");
+    link_to(w, "../data/current/x", "near/x");
+    link_to(w, "data/current", "here");
+    add(w, "near/*");
+    add(w, "here/*");
+    expect(w, " +near/x=1 +1:here/x=1");
+    link_to(w, "2", "next");
+    rename_to(w, "next", "releases/stable");
+    expect(w, " +near/x=2 +1:here/x=2");
+    link_to(w, "../releases/1", "next");
+    rename_to(w, "next", "data/current");
+    expect(w, " +near/x=1 +1:here/x=1");
+    rename_to(w, "releases/1", "releases/3");
+    expect(w, " -near/x: is gone -1:here/x: is gone");
+    rename_to(w, "releases/3", "releases/1"); /* what was missing on the way is there again */
+    expect(w, " +near/x=1 +1:here/x=1");
+    assert_null(files_blind(w->files));
+}
+
 static void watches_where_relative_patterns_begin(void **state) {
     struct world *w = *state;
     char before[512];
@@ -481,47 +356,6 @@ static void looks_at_all_every_minute_whatever_it_hears(void **state) {
     assert_string_equal(w->log, " +x=1");
     assert_int_equal(files_turn(w->files, now_ns + FILES_POLL_NS), now_ns + 2 * FILES_POLL_NS);
     assert_string_equal(w->log, " +x=1 +x=2");
-}
-
-static void leaves_a_file_alone_that_is_being_written(void **state) {
-    struct world *w = *state;
-    write_file(w, "x", "before");
-    age_file(w, "x");
-    add(w, "x");
-    int64_t now_ns = clock_now_ns();
-    (void)files_turn(w->files, now_ns);
-    assert_string_equal(w->log, " +x=before");
-    int fd = open(at(w, "x"), O_WRONLY | O_TRUNC);
-    now_ns += FILES_POLL_NS;
-    for (unsigned i = 0; i < 3; i++, now_ns += FILES_SETTLE_NS) {
-        assert_int_equal(write(fd, "part ", 5), 5);
-        assert_int_equal(files_turn(w->files, now_ns), now_ns + FILES_SETTLE_NS);
-        assert_string_equal(w->log, " +x=before");
-    }
-    close(fd);
-    age_file(w, "x");
-    assert_int_equal(files_turn(w->files, now_ns), now_ns + FILES_POLL_NS);
-    assert_string_equal(w->log, " +x=before +x=part part part ");
-}
-
-static void does_not_wait_for_ever_for_a_file_to_rest(void **state) {
-    struct world *w = *state;
-    write_file(w, "x", "0");
-    age_file(w, "x");
-    add(w, "x");
-    int64_t now_ns = clock_now_ns();
-    int64_t heard_ns = 0;
-    assert_int_equal(files_turn(w->files, now_ns), now_ns + FILES_POLL_NS);
-    now_ns += FILES_POLL_NS;
-    for (int64_t ns = 0; heard_ns == 0 && ns < 2 * FILES_PATIENCE_NS; ns += FILES_SETTLE_NS) {
-        char text[32];
-        (void)snprintf(text, sizeof text, "%u", (unsigned)(ns / MS));
-        write_file(w, "x", text);
-        w->log[0] = '\0';
-        (void)files_turn(w->files, now_ns + ns);
-        heard_ns = w->log[0] != '\0' ? ns : 0;
-    }
-    assert_int_equal(heard_ns, FILES_PATIENCE_NS);
 }
 
 static void looks_again_at_what_was_written_to_when_it_was_read(void **state) {
@@ -695,10 +529,9 @@ int main(void) {
         TEST(hears_of_folders_that_come_go_and_are_replaced),
         TEST(hears_of_a_configmap_that_is_swapped),
         TEST(hears_of_what_links_lead_to),
+        TEST(hears_of_links_that_are_swapped_on_the_way),
         TEST(watches_where_relative_patterns_begin),
         TEST(looks_at_all_every_minute_whatever_it_hears),
-        TEST(leaves_a_file_alone_that_is_being_written),
-        TEST(does_not_wait_for_ever_for_a_file_to_rest),
         TEST(looks_again_at_what_was_written_to_when_it_was_read),
         TEST(tells_again_what_could_not_be_taken),
         TEST(looks_at_all_when_events_were_lost),
