@@ -18,8 +18,12 @@
 #define SECOND_NS INT64_C(1000000000)
 #define DAY_NS (86400 * SECOND_NS)
 #define RETRY_NS (600 * SECOND_NS)
-#define RETRY_MOST_NS (21600 * SECOND_NS)  /* six hours */
-enum { RUNNING = 8, KEPT_SIZE = 1 << 20 }; /* records looked up at a time; bytes of one that is kept */
+#define RETRY_MOST_NS (21600 * SECOND_NS) /* six hours */
+enum {
+    RUNNING = 8,         /* records looked up at a time */
+    KEPT_SIZE = 1 << 20, /* bytes of one that is kept */
+    WHY_SIZE = SPF_TEXT_SIZE + SPF_SET_TEXT_SIZE + SPF_SET_WHY_SIZE,
+};
 
 struct app_spf_group {
     const char *name;           /* borrowed from the configuration, which is in force as long */
@@ -31,6 +35,7 @@ struct app_spf_group {
     int64_t pause_ns;    /* 0: the last time was good */
     enum spf_state told; /* the kind of failure that was told; SPF_GOOD: none */
     uint64_t unfollowed; /* hash of the terms that were told as not followed */
+    uint64_t left_out;   /* likewise of the ranges that are not watched */
 };
 
 /* ---- configurations ---- */
@@ -53,12 +58,31 @@ static const struct app_spf_group *find_group(const struct app_spf *spf, const c
     return NULL;
 }
 
+static enum status use_kept(struct app_spf_group *group, struct source_set *set,
+                            const struct spf_set_about *about, struct sources *sources) {
+    char left_out[SPF_SET_TEXT_SIZE];
+    char why[SPF_SET_WHY_SIZE];
+    bool changed = false;
+    if (strcasecmp(about->domain, group->about.domain) != 0)
+        return STATUS_OK;
+    if (!spf_set_bound(set, left_out, why)) {
+        log_write(LOG_WARN, "what is kept of an SPF record is too much to be used: it is looked up anew",
+                  "group", group->name, "domain", group->about.domain, "error", why, NULL);
+        return STATUS_OK;
+    }
+    enum status status = sources_put(sources, group->name, SOURCE_SPF, set, about->changed_ns, &changed);
+    if (status != STATUS_OK)
+        return status;
+    group->about = *about;
+    group->is_foreign = false;
+    return STATUS_OK;
+}
+
 /* What the store has of the same record; damaged bytes are none. */
 static enum status read_kept(const struct app_spf *spf, struct app_spf_group *group,
                              struct sources *sources) {
     struct spf_set_about about;
     struct source_set set;
-    bool changed = false;
     const struct app_store_kept *kept = app_store_kept_find(spf->store, group->name, KEPT_SPF);
     if (kept == NULL)
         return STATUS_OK;
@@ -68,12 +92,8 @@ static enum status read_kept(const struct app_spf *spf, struct app_spf_group *gr
         log_write(LOG_WARN, "what is kept of an SPF record cannot be read: it is looked up anew", "group",
                   group->name, NULL);
         status = STATUS_OK;
-    } else if (status == STATUS_OK && strcasecmp(about.domain, group->about.domain) == 0) {
-        status = sources_put(sources, group->name, SOURCE_SPF, &set, about.changed_ns, &changed);
-        if (status == STATUS_OK) {
-            group->about = about;
-            group->is_foreign = false;
-        }
+    } else if (status == STATUS_OK) {
+        status = use_kept(group, &set, &about, sources);
     }
     source_set_release(&set);
     return status;
@@ -89,6 +109,7 @@ static enum status begin_group(const struct app_spf *spf, const struct group *gr
         out->about = before->about;
         out->is_foreign = before->is_foreign;
         out->unfollowed = before->unfollowed;
+        out->left_out = before->left_out;
     } else {
         out->is_foreign = sources_find(sources, group->name, SOURCE_SPF) != NULL;
     }
@@ -155,6 +176,17 @@ static void log_unfollowed(struct app_spf_group *group, const char *terms) {
             "an SPF record has terms that are not followed: senders that only they name are not watched",
             "group", group->name, "domain", group->about.domain, "terms", terms, NULL);
     group->unfollowed = hash;
+}
+
+static void log_left_out(struct app_spf_group *group, const char *ranges) {
+    uint64_t hash = ranges[0] != '\0' ? pack_hash(ranges, strlen(ranges)) : 0;
+    if (hash != 0 && hash != group->left_out)
+        log_write(
+            LOG_WARN,
+            "an SPF record names private or other special ranges: no mail comes from them, and they are "
+            "not watched",
+            "group", group->name, "domain", group->about.domain, "ranges", ranges, NULL);
+    group->left_out = hash;
 }
 
 static void log_failure(const struct app_spf_group *group, bool has_set, const char *why) {
@@ -235,6 +267,23 @@ static enum status make_set(const struct spf *running, struct source_set *out) {
     return status;
 }
 
+/* What of a record's set is watched: false: nothing, for `why`. */
+static bool bound_set(const struct app_spf_group *group, struct source_set *set,
+                      char left_out[SPF_SET_TEXT_SIZE], char why[WHY_SIZE]) {
+    char reason[SPF_SET_WHY_SIZE];
+    const char *unfollowed = spf_not_followed(group->running);
+    bool is_bounded = spf_set_bound(set, left_out, reason);
+    if (is_bounded && set->n_ranges > 0)
+        return true;
+    if (!is_bounded)
+        (void)snprintf(why, WHY_SIZE, "%s: %s", group->about.domain, reason);
+    else
+        (void)snprintf(why, WHY_SIZE, "%s: its record names no addresses%s%s%s%s", group->about.domain,
+                       left_out[0] != '\0' ? " that mail comes from, only " : "", left_out,
+                       unfollowed[0] != '\0' ? ", and these terms are not followed: " : "", unfollowed);
+    return false;
+}
+
 /* Hands the set over; false: no memory. */
 static bool use_set(const struct app_spf *spf, struct app_spf_group *group, struct source_set *set) {
     int64_t wall_ns = clock_wall_ns();
@@ -253,20 +302,18 @@ static bool use_set(const struct app_spf *spf, struct app_spf_group *group, stru
 
 static void succeed(struct app_spf *spf, struct app_spf_group *group, int64_t now_ns) {
     struct source_set set;
-    char why[SPF_TEXT_SIZE + 128] = "not enough memory for its ranges";
-    const char *unfollowed = spf_not_followed(group->running);
-    enum status status = make_set(group->running, &set);
-    bool is_empty = status == STATUS_OK && set.n_ranges == 0;
-    if (is_empty)
-        (void)snprintf(why, sizeof why, "%s: its record names no addresses%s%s", group->about.domain,
-                       unfollowed[0] != '\0' ? ", and these terms are not followed: " : "", unfollowed);
-    bool ok = status == STATUS_OK && !is_empty && use_set(spf, group, &set);
+    char left_out[SPF_SET_TEXT_SIZE];
+    char why[WHY_SIZE] = "not enough memory for its ranges";
+    bool has_memory = make_set(group->running, &set) == STATUS_OK;
+    bool is_usable = has_memory && bound_set(group, &set, left_out, why);
+    bool ok = is_usable && use_set(spf, group, &set);
     source_set_release(&set);
     if (!ok) {
-        give_up(spf, group, is_empty ? SPF_PERMANENT : SPF_TEMPORARY, why, now_ns);
+        give_up(spf, group, has_memory && !is_usable ? SPF_PERMANENT : SPF_TEMPORARY, why, now_ns);
         return;
     }
-    log_unfollowed(group, unfollowed);
+    log_unfollowed(group, spf_not_followed(group->running));
+    log_left_out(group, left_out);
     if (group->told != SPF_GOOD)
         log_write(LOG_INFO, "an SPF record can be used again", "group", group->name, "domain",
                   group->about.domain, NULL);

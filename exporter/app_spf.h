@@ -6,7 +6,9 @@
  * after 10 minutes, doubling to 6 hours. What it leads to is handed to app_sources and kept in the store, so
  * that a start without DNS has it too. A failure leaves the last good ranges in place, and is told once, and
  * again when it becomes one of another kind; so is its end. A record that names no range is a failure: what
- * it publishes (`mx`, macros) is not what can be watched, or it is a mistake.
+ * it publishes (`mx`, macros) is not what can be watched, or it is a mistake. So is one that names more than
+ * is taken of somebody else's word, and what was kept of such a record is not used either. Ranges that no
+ * mail comes from are left out, and told once for each content: see spf_set_bound().
  *
  * A set belongs to its domain. When the configuration names another domain for the group, the old set stays
  * until the new record has been read, and goes if it cannot be.

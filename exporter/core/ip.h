@@ -86,5 +86,7 @@ bool ip_range_contains(const struct ip_range *range, const struct ip *ip);
 /* What an address is from which no mail comes over the internet: "a loopback address", "a private address",
  * ...; NULL: one like any other. */
 const char *ip_special(const struct ip *ip);
+/* The same of the addresses of a range; `*whole`: of all of them, else of some. NULL: of none. */
+const char *ip_range_special(const struct ip_range *range, bool *whole);
 
 #endif

@@ -56,3 +56,16 @@ const char *ip_special(const struct ip *ip) {
             return specials[i].what;
     return NULL;
 }
+
+const char *ip_range_special(const struct ip_range *range, bool *whole) {
+    const char *what = NULL;
+    *whole = false;
+    for (size_t i = 0; i < sizeof specials / sizeof *specials && !*whole; i++) {
+        const struct special *s = &specials[i];
+        const struct ip first = {.hi = s->hi, .lo = s->lo, .family = s->family};
+        *whole = is_in(&range->first, s) && is_in(&range->last, s);
+        if (*whole || (what == NULL && (is_in(&range->first, s) || ip_range_contains(range, &first))))
+            what = s->what;
+    }
+    return what;
+}

@@ -3,7 +3,7 @@
  * sources: what groups get from outside the configuration: their files, the SPF record they name, and, for
  * the group `bounced`, bounces. Who reads a source puts what it says here as a whole; what all of them say,
  * added to the configuration, gives the settings that the program runs with. A source that says nothing yet
- * adds nothing.
+ * adds nothing. How much an SPF record may say is looked at by who makes a set of it (spf_set_bound()).
  */
 #ifndef RBL_CORE_SOURCES_H
 #define RBL_CORE_SOURCES_H
@@ -16,6 +16,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* What one SPF record, which is not the user's own, may bring: addresses in ranges to be swept, those that
+ * are in two of them counted twice, and ranges of any kind. Its IPv6 ranges of more addresses recognise. */
+enum { SOURCES_SPF_ADDRESSES = 1 << 20, SOURCES_SPF_RANGES = 1000 };
 
 enum source_kind { SOURCE_FILES, SOURCE_SPF, SOURCE_BOUNCED, SOURCE_KINDS };
 
@@ -53,8 +57,9 @@ const struct source_set *sources_find(const struct sources *s, const char *group
 int64_t sources_changed_ns(const struct sources *s, const char *group);
 
 /* The settings of `base` with what its groups' sources say added to them, what is said twice once, and since
- * when, and the group `bounced` as the last. Ranges that are too large to be swept are refused with a
- * warning, or, of IPv6, only recognise addresses; so are those beyond SETTINGS_MAX_TOTAL. `*out` is the
+ * when, and the group `bounced` as the last. Ranges that are too large to be swept (SETTINGS_MAX_RANGE; in an
+ * SPF record SOURCES_SPF_ADDRESSES) only recognise addresses, if they are of IPv6, or are refused with a
+ * warning, as are those beyond SETTINGS_MAX_TOTAL. `*out` is the
  * caller's to settings_free(), before `base`, from which it borrows. STATUS_NO_MEMORY. */
 enum status sources_expand(const struct sources *s, const struct settings *base, struct problems *problems,
                            struct settings **out) MUST_CHECK;

@@ -18,15 +18,17 @@ struct expander {
 
 /* ---- what the sources of a group say ---- */
 
-static size_t collect(const struct expander *e, const char *group,
-                      const struct source_set *out[SOURCE_KINDS]) {
-    size_t n = 0;
+static void collect(const struct expander *e, const char *group, const struct source_set *out[SOURCE_KINDS]) {
+    static const struct source_set nothing;
     for (enum source_kind kind = SOURCE_FILES; kind < SOURCE_KINDS; kind++) {
         const struct source_set *set = sources_find(e->sources, group, kind);
-        if (set != NULL)
-            out[n++] = set;
+        out[kind] = set != NULL ? set : &nothing;
     }
-    return n;
+}
+
+/* Addresses in the largest IPv6 range of a source that is swept. */
+static uint64_t most_of_v6(enum source_kind kind) {
+    return kind == SOURCE_SPF ? SOURCES_SPF_ADDRESSES : SETTINGS_MAX_RANGE;
 }
 
 static int address_order(const void *a, const void *b) {
@@ -44,10 +46,10 @@ static int range_order(const void *a, const void *b) {
 
 /* What `sets` have and `own` (the group's, sorted) has not, each once, in order; returns how many. */
 static size_t gather_addresses(const struct ip *own, size_t n_own, const struct source_set *const *sets,
-                               size_t n_sets, struct ip *out) {
+                               struct ip *out) {
     size_t n = 0;
     size_t kept = 0;
-    for (size_t i = 0; i < n_sets; i++)
+    for (size_t i = 0; i < SOURCE_KINDS; i++)
         for (size_t k = 0; k < sets[i]->n_addresses; k++)
             if (bsearch(&sets[i]->addresses[k], own, n_own, sizeof *own, address_order) == NULL)
                 out[n++] = sets[i]->addresses[k];
@@ -59,10 +61,10 @@ static size_t gather_addresses(const struct ip *own, size_t n_own, const struct 
 }
 
 static enum status add_addresses(const struct expander *e, struct group *group,
-                                 const struct source_set *const *sets, size_t n_sets) {
+                                 const struct source_set *const *sets) {
     size_t n_own = group->n_addresses;
     size_t n = n_own;
-    for (size_t i = 0; i < n_sets; i++)
+    for (size_t i = 0; i < SOURCE_KINDS; i++)
         n += sets[i]->n_addresses;
     if (n == n_own)
         return STATUS_OK;
@@ -72,7 +74,7 @@ static enum status add_addresses(const struct expander *e, struct group *group,
         for (size_t i = 0; i < n_own; i++)
             own[i] = all[i] = group->addresses[i];
         ip_sort(own, n_own);
-        group->n_addresses += gather_addresses(own, n_own, sets, n_sets, all + n_own);
+        group->n_addresses += gather_addresses(own, n_own, sets, all + n_own);
         group->addresses = all;
     }
     free(own);
@@ -82,17 +84,17 @@ static enum status add_addresses(const struct expander *e, struct group *group,
 /* ---- ranges ---- */
 
 /* Whether `range` can be swept besides all others; if not, it recognises addresses, or that is told. */
-static bool takes(struct expander *e, const struct group *group, const struct ip_range *range,
-                  bool *recognises) {
+static bool takes(struct expander *e, const struct group *group, enum source_kind kind,
+                  const struct ip_range *range, bool *recognises) {
     char text[IP_RANGE_TEXT_SIZE];
     uint64_t count = ip_range_count(range);
-    *recognises = count > SETTINGS_MAX_RANGE && range->first.family == IP_V6;
+    *recognises = range->first.family == IP_V6 && count > most_of_v6(kind);
+    if (*recognises)
+        return false;
     if (count <= SETTINGS_MAX_RANGE && e->n_swept + count <= SETTINGS_MAX_TOTAL) {
         e->n_swept += count;
         return true;
     }
-    if (*recognises)
-        return false;
     (void)ip_range_format(range, text);
     if (count > SETTINGS_MAX_RANGE)
         problems_warn(
@@ -119,11 +121,11 @@ static enum status add_range(const struct expander *e, const struct ip_range *ra
 
 /* A range of the sources that the group has already, from itself or from another of them. */
 static bool has_range(const struct group_range *own, size_t n_own, const struct source_set *const *sets,
-                      size_t n_sets, const struct ip_range *range) {
+                      enum source_kind before, const struct ip_range *range) {
     const struct group_range key = {.range = *range};
     if (bsearch(&key, own, n_own, sizeof *own, range_order) != NULL)
         return true;
-    for (size_t i = 0; i < n_sets; i++)
+    for (size_t i = 0; i < before; i++)
         if (sets[i]->n_ranges > 0 &&
             bsearch(range, sets[i]->ranges, sets[i]->n_ranges, sizeof *range, range_order) != NULL)
             return true;
@@ -138,15 +140,15 @@ struct range_builder {
 };
 
 static enum status fill_ranges(struct expander *e, const struct group *group,
-                               const struct source_set *const *sets, size_t n_sets, struct range_builder *b) {
+                               const struct source_set *const *sets, struct range_builder *b) {
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < n_sets; i++)
-        for (size_t k = 0; k < sets[i]->n_ranges && status == STATUS_OK; k++) {
-            const struct ip_range *range = &sets[i]->ranges[k];
+    for (enum source_kind kind = SOURCE_FILES; kind < SOURCE_KINDS; kind++)
+        for (size_t k = 0; k < sets[kind]->n_ranges && status == STATUS_OK; k++) {
+            const struct ip_range *range = &sets[kind]->ranges[k];
             bool recognises = false;
-            if (has_range(b->own, group->n_ranges, sets, i, range))
+            if (has_range(b->own, group->n_ranges, sets, kind, range))
                 continue;
-            if (takes(e, group, range, &recognises))
+            if (takes(e, group, kind, range, &recognises))
                 status = add_range(e, range, &b->ranges[b->n_ranges++]);
             else if (recognises)
                 b->recognised[b->n_recognised++] = *range;
@@ -154,10 +156,9 @@ static enum status fill_ranges(struct expander *e, const struct group *group,
     return status;
 }
 
-static enum status add_ranges(struct expander *e, struct group *group, const struct source_set *const *sets,
-                              size_t n_sets) {
+static enum status add_ranges(struct expander *e, struct group *group, const struct source_set *const *sets) {
     size_t n = 0;
-    for (size_t i = 0; i < n_sets; i++)
+    for (size_t i = 0; i < SOURCE_KINDS; i++)
         n += sets[i]->n_ranges;
     if (n == 0)
         return STATUS_OK;
@@ -175,7 +176,7 @@ static enum status add_ranges(struct expander *e, struct group *group, const str
         for (size_t i = 0; i < group->n_recognised; i++)
             b.recognised[i] = group->recognised[i];
         qsort(b.own, group->n_ranges, sizeof *b.own, range_order);
-        status = fill_ranges(e, group, sets, n_sets, &b);
+        status = fill_ranges(e, group, sets, &b);
     }
     if (status == STATUS_OK) {
         group->ranges = b.ranges;
@@ -191,9 +192,9 @@ static enum status add_ranges(struct expander *e, struct group *group, const str
 
 static enum status add_sources(struct expander *e, struct group *group) {
     const struct source_set *sets[SOURCE_KINDS];
-    size_t n = collect(e, group->name, sets);
-    enum status status = add_addresses(e, group, sets, n);
-    return status == STATUS_OK ? add_ranges(e, group, sets, n) : status;
+    collect(e, group->name, sets);
+    enum status status = add_addresses(e, group, sets);
+    return status == STATUS_OK ? add_ranges(e, group, sets) : status;
 }
 
 static enum status make_bounced(const struct expander *e, const struct settings *base, struct group *out) {

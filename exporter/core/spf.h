@@ -21,8 +21,9 @@
  *   two look-ups without an answer is never reached, as one ends all: an `include` or `redirect` must lead to
  *   a record;
  * - no domain leads back to itself;
- * - SPF_TERMS_MAX terms in all records, and so as many ranges. How long a record may be is left to DNS.
- * An answer that could not be had is a temporary error. On either the caller keeps what it had.
+ * - SPF_TERMS_MAX terms in all records, and so as many ranges: how many of them are watched is not decided
+ * here but by spf_set_bound(). How long a record may be is left to DNS. An answer that could not be had is a
+ * temporary error. On either the caller keeps what it had.
  */
 #ifndef RBL_CORE_SPF_H
 #define RBL_CORE_SPF_H

@@ -9,6 +9,99 @@
 
 enum { FORMAT = 1 };
 
+/* ---- texts ---- */
+
+/* Ranges by name, as many as are shown, and the number of the others. */
+struct naming {
+    char *out; /* of SPF_SET_TEXT_SIZE */
+    size_t used;
+    size_t n;
+};
+
+static struct naming begin_names(char out[SPF_SET_TEXT_SIZE]) {
+    out[0] = '\0';
+    return (struct naming){.out = out};
+}
+
+static void name_range(struct naming *names, const struct ip_range *range) {
+    char text[IP_RANGE_TEXT_SIZE];
+    if (names->n++ >= SPF_SET_SHOWN)
+        return;
+    (void)ip_range_format(range, text);
+    names->used += (size_t)snprintf(names->out + names->used, SPF_SET_TEXT_SIZE - names->used, "%s%s",
+                                    names->used > 0 ? ", " : "", text);
+}
+
+static void end_names(const struct naming *names) {
+    if (names->n > SPF_SET_SHOWN)
+        (void)snprintf(names->out + names->used, SPF_SET_TEXT_SIZE - names->used, " and %zu more",
+                       names->n - SPF_SET_SHOWN);
+}
+
+/* ---- what is watched ---- */
+
+/* Too large as a range, and some of it is what mail comes from: that is no matter of leaving something out.
+ */
+static bool is_swept_too_large(const struct ip_range *range) {
+    bool whole;
+    return range->first.family == IP_V4 && ip_range_count(range) > SOURCES_SPF_ADDRESSES &&
+           (ip_range_special(range, &whole) == NULL || !whole);
+}
+
+static void leave_out(struct source_set *set, char left_out[SPF_SET_TEXT_SIZE]) {
+    struct naming names = begin_names(left_out);
+    size_t n = 0;
+    for (size_t i = 0; i < set->n_ranges; i++) {
+        const struct ip_range *range = &set->ranges[i];
+        bool whole;
+        if (is_swept_too_large(range) || ip_range_special(range, &whole) == NULL)
+            set->ranges[n++] = *range;
+        else
+            name_range(&names, range);
+    }
+    set->n_ranges = n;
+    end_names(&names);
+}
+
+#define HINT "; name those that mail leaves from under \"ranges\""
+
+static void say_range(const struct ip_range *range, char why[SPF_SET_WHY_SIZE]) {
+    char text[IP_RANGE_TEXT_SIZE];
+    char count[IP_COUNT_SIZE];
+    (void)ip_range_format(range, text);
+    (void)snprintf(why, SPF_SET_WHY_SIZE,
+                   "it leads to a range of %s addresses, %s, and no more than %d are swept of a record" HINT,
+                   ip_range_format_count(range, count), text, SOURCES_SPF_ADDRESSES);
+}
+
+bool spf_set_bound(struct source_set *set, char left_out[SPF_SET_TEXT_SIZE], char why[SPF_SET_WHY_SIZE]) {
+    const struct ip_range *too_large = NULL;
+    uint64_t total = 0;
+    leave_out(set, left_out);
+    for (size_t i = 0; i < set->n_ranges; i++) {
+        uint64_t count = ip_range_count(&set->ranges[i]);
+        if (count <= SOURCES_SPF_ADDRESSES)
+            total += count;
+        else if (too_large == NULL && is_swept_too_large(&set->ranges[i]))
+            too_large = &set->ranges[i];
+    }
+    why[0] = '\0';
+    if (too_large != NULL)
+        say_range(too_large, why);
+    else if (set->n_ranges > SOURCES_SPF_RANGES)
+        (void)snprintf(why, SPF_SET_WHY_SIZE,
+                       "it leads to %zu ranges, and no more than %d are taken of a record" HINT,
+                       set->n_ranges, SOURCES_SPF_RANGES);
+    else if (total > SOURCES_SPF_ADDRESSES)
+        (void)snprintf(
+            why, SPF_SET_WHY_SIZE,
+            "its ranges have %llu addresses in all, and no more than %d are swept of a record" HINT,
+            (unsigned long long)total, SOURCES_SPF_ADDRESSES);
+    return why[0] == '\0';
+}
+
+/* ---- bytes ---- */
+
 void spf_set_pack(const struct spf_set_about *about, const struct source_set *set, struct buf *out) {
     pack_u8(out, FORMAT);
     pack_text(out, about->domain);
@@ -51,6 +144,8 @@ enum status spf_set_unpack(const void *data, size_t len, struct spf_set_about *a
     return STATUS_OK;
 }
 
+/* ---- what changes ---- */
+
 static int range_order(const void *a, const void *b) {
     const struct ip_range *x = a;
     const struct ip_range *y = b;
@@ -65,19 +160,12 @@ static bool has(const struct source_set *set, const struct ip_range *range) {
 
 size_t spf_set_missing(const struct source_set *set, const struct source_set *other,
                        char out[SPF_SET_TEXT_SIZE]) {
-    size_t n = 0;
-    size_t used = 0;
-    out[0] = '\0';
-    for (size_t i = 0; set != NULL && i < set->n_ranges; i++) {
-        char text[IP_RANGE_TEXT_SIZE];
-        if (has(other, &set->ranges[i]) || n++ >= SPF_SET_SHOWN)
-            continue;
-        (void)ip_range_format(&set->ranges[i], text);
-        used += (size_t)snprintf(out + used, SPF_SET_TEXT_SIZE - used, "%s%s", used > 0 ? ", " : "", text);
-    }
-    if (n > SPF_SET_SHOWN)
-        (void)snprintf(out + used, SPF_SET_TEXT_SIZE - used, " and %zu more", n - SPF_SET_SHOWN);
-    return n;
+    struct naming names = begin_names(out);
+    for (size_t i = 0; set != NULL && i < set->n_ranges; i++)
+        if (!has(other, &set->ranges[i]))
+            name_range(&names, &set->ranges[i]);
+    end_names(&names);
+    return names.n;
 }
 
 uint64_t spf_set_count_v4(const struct source_set *set) {

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * spf_set: what an SPF record led to, as bytes to keep, and what is told when it changes.
+ * spf_set: what an SPF record led to: what of it is watched, as bytes to keep, and what is told when it
+ * changes.
+ *
+ * The record is somebody else's, who decides neither how much there is to be asked and shown, nor that lists
+ * are asked about addresses that no mail comes from: see spf_set_bound().
  */
 #ifndef RBL_CORE_SPF_SET_H
 #define RBL_CORE_SPF_SET_H
@@ -10,10 +14,15 @@
 #include "core/sources.h"
 #include "core/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SPF_SET_SHOWN = 10, SPF_SET_TEXT_SIZE = SPF_SET_SHOWN * (IP_RANGE_TEXT_SIZE + 2) + 32 };
+enum {
+    SPF_SET_SHOWN = 10,
+    SPF_SET_TEXT_SIZE = SPF_SET_SHOWN * (IP_RANGE_TEXT_SIZE + 2) + 32,
+    SPF_SET_WHY_SIZE = 256,
+};
 
 struct spf_set_about {
     char domain[QNAME_MAX + 1]; /* whose record it was */
@@ -21,6 +30,13 @@ struct spf_set_about {
     int64_t changed_ns;         /* when the set last changed, likewise */
 };
 
+/* Takes the ranges out of a finished set that hold addresses from which no mail comes (ip_range_special()),
+ * and says which they are: "a, b and 3 more" as below, "" for none. False: what is left is more than
+ * SOURCES_SPF_ADDRESSES, a /12, or SOURCES_SPF_RANGES, and not to be used; `why` says so, a sentence for
+ * people about the record without its final point. IPv6 ranges of more addresses than that only recognise,
+ * and count as ranges alone. */
+bool spf_set_bound(struct source_set *set, char left_out[SPF_SET_TEXT_SIZE], char why[SPF_SET_WHY_SIZE])
+    MUST_CHECK;
 /* The ranges of a finished set as bytes; failure is in buf_status(out). */
 void spf_set_pack(const struct spf_set_about *about, const struct source_set *set, struct buf *out);
 /* Back from bytes, into an initialised empty set, which is finished then. STATUS_SYNTAX: they are no such

@@ -113,6 +113,17 @@ def a_record_and_what_becomes_of_it(world):
         word = wait_for_word(exporter, "an SPF record has changed")[0]
         told = ("ranges_before", "ranges", "ipv4_addresses_before", "ipv4_addresses", "came", "gone")
         equal([word[key] for key in told], ["3", "3", "20", "18", "192.0.2.64/31", SMALL])
+    with world.case("private ranges of a record are left out, and told once"):
+        server.set(DOMAIN, f"v=spf1 ip4:{NET} ip4:10.0.0.0/8 ip4:192.168.7.1 -all")
+        look_again(exporter, server)
+        wait_for_ranges(exporter, {NET: 16})
+        word = wait_for_word(exporter, "names private or other special ranges")[0]
+        equal((word["group"], word["ranges"]), ("out", "10.0.0.0/8, 192.168.7.1/32"))
+        look_again(exporter, server)
+        server.set(DOMAIN, f"v=spf1 ip4:{NET} ip4:{SMALL} ip4:192.168.7.1 ip4:10.0.0.0/8 -all")
+        look_again(exporter, server)
+        wait_for_ranges(exporter, {NET: 16, SMALL: 4})
+        equal(len(said(exporter, "names private or other special ranges")), 1)
     with world.case("a record that does not fit into UDP is read over TCP"):
         nets = [f"203.0.113.{i}" for i in range(0, 256, 4)]
         text = "v=spf1 " + " ".join(f"ip4:{net}/30" for net in nets) + " -all"
@@ -139,6 +150,8 @@ def a_record_that_cannot_be_used(world):
         ("that is gone", {DOMAIN: NXDOMAIN}, "does not exist"),
         ("that is no SPF record any more", {DOMAIN: [["hello"]]}, "none of its TXT records"),
         ("that names no addresses", {DOMAIN: [["v=spf1 mx -all"]]}, "names no addresses, and these terms are not followed: mx of"),
+        ("that names only what no mail comes from", {DOMAIN: [["v=spf1 ip4:10.0.0.0/8 -all"]]}, "no addresses that mail comes from, only 10.0.0.0/8"),
+        ("that names more than is swept", {DOMAIN: [["v=spf1 ip4:1.0.0.0/8 ip4:2.0.0.0/8 -all"]]}, "16777216 addresses, 1.0.0.0/8, and no more than 1048576"),
         ("that the nameserver cannot find", {DOMAIN: SERVFAIL}, "SERVFAIL"),
         ("without an answer", {DOMAIN: good, "a.test": None}, "no answer in time"),
     ]

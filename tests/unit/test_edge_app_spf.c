@@ -36,6 +36,7 @@ static struct {
     unsigned n_asked;
     unsigned n_warnings;
     char error[SPF_TEXT_SIZE]; /* of the last warning */
+    char ranges[256];          /* of the last warning that names some */
     unsigned n_infos;
     char info[256]; /* the last one */
 } t;
@@ -48,6 +49,8 @@ void __wrap_log_write(enum log_level level, const char *message, ...) {
         const char *value = va_arg(args, const char *);
         if (strcmp(key, "error") == 0 && level >= LOG_WARN)
             snprintf(t.error, sizeof t.error, "%s", value);
+        if (strcmp(key, "ranges") == 0 && level >= LOG_WARN)
+            snprintf(t.ranges, sizeof t.ranges, "%s", value);
     }
     va_end(args);
     t.n_warnings += level >= LOG_WARN;
@@ -240,6 +243,77 @@ static void damaged_bytes_are_told_and_looked_up_anew(void **state) {
     assert_int_equal(n_ranges("out"), 1);
 }
 
+static void a_record_that_names_too_much_leaves_the_last_good_ranges(void **state) {
+    run_for(SECOND_NS);
+    t.sources.changed = false;
+    t.record = "v=spf1 ip4:1.0.0.0/8 ip4:2.0.0.0/8 ip4:3.0.0.0/8 ip4:4.0.0.0/8 -all";
+    run_for(7 * 24 * HOUR);
+    assert_int_equal(t.n_warnings, 1);
+    assert_non_null(strstr(t.error, "example.net: it leads to a range of 16777216 addresses, 1.0.0.0/8, "));
+    assert_int_equal(n_ranges("out"), 1);
+    assert_false(t.sources.changed);
+    assert_true(t.n_asked > 20); /* as after any failure */
+}
+
+static void private_ranges_are_left_out_and_told_once_for_each_content(void **state) {
+    t.record = "v=spf1 ip4:192.0.2.0/24 ip4:10.0.0.0/8 ip4:192.168.3.7 ip6:fd00::/8 -all";
+    run_for(3 * 24 * HOUR);
+    assert_int_equal(n_ranges("out"), 1);
+    assert_int_equal(t.n_warnings, 1);
+    assert_string_equal(t.ranges, "10.0.0.0/8, 192.168.3.7/32, fd00::/8");
+    load();
+    run_for(3 * 24 * HOUR);
+    assert_int_equal(t.n_warnings, 1);
+    t.record = "v=spf1 ip4:192.0.2.0/24 ip4:10.1.0.0/16 -all";
+    run_for(3 * 24 * HOUR);
+    assert_int_equal(t.n_warnings, 2);
+    assert_string_equal(t.ranges, "10.1.0.0/16");
+    t.record = "v=spf1 ip4:10.1.0.0/16 mx -all";
+    run_for(3 * 24 * HOUR);
+    assert_int_equal(n_ranges("out"), 1);
+    assert_int_equal(t.n_warnings, 3);
+    assert_string_equal(t.error, "example.net: its record names no addresses that mail comes from, only "
+                                 "10.1.0.0/16, and these terms are not followed: mx of example.net");
+}
+
+/* Starts anew with these ranges as the ones that are kept. */
+static void start_with_kept(const char *const *texts, size_t n) {
+    const struct spf_set_about about = {.domain = "example.net", .good_ns = 1, .changed_ns = 1};
+    struct source_set set;
+    struct buf bytes;
+    source_set_init(&set);
+    buf_init(&bytes, KEPT_SIZE);
+    for (size_t i = 0; i < n; i++) {
+        struct ip_range range;
+        assert_int_equal(ip_range_parse(texts[i], strlen(texts[i]), &range), IP_RANGE_OK);
+        assert_int_equal(source_set_add_range(&set, &range), STATUS_OK);
+    }
+    source_set_finish(&set);
+    spf_set_pack(&about, &set, &bytes);
+    assert_true(app_store_keep(t.store, "out", KEPT_SPF, bytes.data, bytes.len));
+    buf_release(&bytes);
+    source_set_release(&set);
+    app_spf_free(&t.spf);
+    app_sources_free(&t.sources);
+    app_spf_init(&t.spf, t.question, &t.sources);
+    t.spf.store = t.store;
+    load();
+}
+
+static void what_is_kept_is_bounded_too(void **state) {
+    static const char *const with_private[] = {"10.0.0.0/8", "192.0.2.0/25", "192.0.2.128/25"};
+    static const char *const too_large[] = {"192.0.2.0/25", "192.0.2.128/25", "64.0.0.0/9"};
+    start_with_kept(with_private, 3);
+    assert_int_equal(n_ranges("out"), 2);
+    assert_int_equal(t.n_warnings, 0); /* its look-up tells it */
+    start_with_kept(too_large, 3);
+    assert_int_equal(n_ranges("out"), 0);
+    assert_int_equal(t.n_warnings, 1);
+    assert_non_null(strstr(t.error, "64.0.0.0/9"));
+    run_for(SECOND_NS);
+    assert_int_equal(n_ranges("out"), 1);
+}
+
 static void another_domain_replaces_the_set_or_drops_it(void **state) {
     run_for(SECOND_NS);
     t.groups[0].spf = "other.test";
@@ -312,6 +386,9 @@ int main(void) {
         TEST(a_reload_in_the_middle_forgets_what_was_under_way),
         TEST(what_is_kept_is_there_at_the_next_start),
         TEST(damaged_bytes_are_told_and_looked_up_anew),
+        TEST(a_record_that_names_too_much_leaves_the_last_good_ranges),
+        TEST(private_ranges_are_left_out_and_told_once_for_each_content),
+        TEST(what_is_kept_is_bounded_too),
         TEST(another_domain_replaces_the_set_or_drops_it),
         TEST(and_back_before_it_was_read_keeps_the_set),
         TEST(many_groups_take_turns),

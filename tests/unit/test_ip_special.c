@@ -93,7 +93,50 @@ static void tells_addresses_that_send_no_mail(void **state) {
     }
 }
 
+static const struct {
+    const char *text;
+    const char *what; /* NULL: none of its addresses is special */
+    bool whole;
+} ranges[] = {
+    {"10.0.0.0/8", "a private address", true},
+    {"10.20.30.40", "a private address", true},
+    {"172.16.0.0/12", "a private address", true},
+    {"172.0.0.0/11", "a private address", false},
+    {"172.0.0.0/8", "a private address", false},
+    {"192.160.0.0/12", "a private address", false},
+    {"192.168.255.255-192.169.0.0", "a private address", false},
+    {"192.167.0.0-192.167.255.255", NULL, false},
+    {"11.0.0.0/8", NULL, false},
+    {"0.0.0.0/0", "an address of this host", false},
+    {"224.0.0.0/3", "a multicast address", false},
+    {"198.51.100.0/24", NULL, false},
+    {"::/96", "an IPv4 address written as IPv6", true},
+    {"::1/128", "a loopback address", true},
+    {"::/0", "no address of a host", false},
+    {"2002:102:304::/48", "an IPv4 address written as IPv6", true},
+    {"2000::/3", "an IPv4 address written as IPv6", false},
+    {"2a01:111:f400::/48", NULL, false},
+    {"fd00::/8", "a private address", true},
+    {"f000::/4", "a private address", false},
+};
+
+static void tells_ranges_that_hold_such_addresses(void **state) {
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
+        struct ip_range range;
+        bool whole = !ranges[i].whole;
+        assert_int_equal(ip_range_parse(ranges[i].text, strlen(ranges[i].text), &range), IP_RANGE_OK);
+        const char *what = ip_range_special(&range, &whole);
+        if ((what == NULL) != (ranges[i].what == NULL) ||
+            (what != NULL && strcmp(what, ranges[i].what) != 0) || whole != ranges[i].whole)
+            fail_msg("%s: %s, %s", ranges[i].text, what != NULL ? what : "nothing",
+                     whole ? "whole" : "in part");
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(tells_addresses_that_send_no_mail)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tells_addresses_that_send_no_mail),
+        cmocka_unit_test(tells_ranges_that_hold_such_addresses),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -190,6 +190,26 @@ static void ranges_too_large_to_sweep_are_told_and_those_of_ipv6_recognise(void 
     (void)state;
 }
 
+static void of_an_spf_record_smaller_ranges_of_ipv6_only_recognise(void **state) {
+    struct fixture f;
+    struct problems problems;
+    struct sources *s = sources_new();
+    configure(&f);
+    (void)put(s, "g", SOURCE_FILES, SET("2001:db8::/104", "2001:db8:1::/103"), 1);
+    (void)put(s, "h", SOURCE_SPF, SET("2001:db8:2::/108", "2001:db8:3::/107", "2001:db8:4::/104"), 1);
+    struct settings *out = expand(s, &f.settings, &problems);
+    assert_int_equal(out->groups[0].n_ranges, 2); /* one is the group's own */
+    assert_int_equal(out->groups[0].n_recognised, 1);
+    assert_int_equal(out->groups[1].n_ranges, 1);
+    assert_string_equal(out->groups[1].ranges[0].label, "2001:db8:2::/108");
+    assert_int_equal(out->groups[1].n_recognised, 2);
+    assert_int_equal(problems.n_warnings, 0);
+    settings_free(out);
+    problems_release(&problems);
+    sources_free(s);
+    (void)state;
+}
+
 /* Puts and expands; whatever allocation fails, nothing is lost or half done. */
 static enum status do_all(struct sources *s, const struct settings *base, struct problems *problems) {
     struct source_set set;
@@ -240,6 +260,7 @@ int main(void) {
         cmocka_unit_test(a_copy_stands_by_itself_and_keeps_its_date),
         cmocka_unit_test(what_sources_say_comes_behind_what_the_group_has_and_each_once),
         cmocka_unit_test(ranges_too_large_to_sweep_are_told_and_those_of_ipv6_recognise),
+        cmocka_unit_test(of_an_spf_record_smaller_ranges_of_ipv6_only_recognise),
         cmocka_unit_test(survives_every_allocation_that_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
