@@ -103,10 +103,10 @@ void reply_texts_add(struct reply_texts *texts, const char *bytes, size_t len);
 bool reply_texts_next(const struct reply_texts *texts, size_t *at, const char **text, size_t *len);
 /* Reads the records that were asked for: of TXT the strings of each joined by nothing (RFC 7208 section 3.3),
  * as they came; of PTR the names as qname_format() writes them. CNAMEs (with the DNAMEs that they were made
- * from) are followed inside the message wherever they lead, in the order of the chain, at most
- * REPLY_MAX_CNAMES. Any record that does not belong to that makes it REPLY_SAYS_NOTHING, and so does
- * want of memory or of room (see buf_status(&out->bytes)). `*out` is emptied before. `*head` is what
- * reply_read() says of the message: its form, rcode and spelling. */
+ * from) are followed inside the message wherever they lead, in whatever order the records are, at most
+ * REPLY_MAX_CNAMES that are one chain without a loop. Any record that does not belong to that makes it
+ * REPLY_SAYS_NOTHING, and so does want of memory or of room (see buf_status(&out->bytes)). `*out` is emptied
+ * before. `*head` is what reply_read() says of the message: its form, rcode and spelling. */
 enum reply_says reply_read_texts(const uint8_t *message, size_t len, const struct reply_question *question,
                                  struct reply *head, struct reply_texts *out) MUST_CHECK;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The records of general look-ups. An answer counts as a whole or not at all: it is looked through once, and
- * what was collected before a record that does not belong to it is thrown away.
+ * The records of general look-ups. An answer counts as a whole or not at all. It is looked through twice, for
+ * the order of its records says nothing (RFC 1034 section 3.6): first for the aliases, which say whose the
+ * records must be, then for these; what was collected before one that does not belong is thrown away.
  */
 #include "core/reply_internal.h"
 
@@ -43,13 +44,24 @@ bool reply_texts_next(const struct reply_texts *texts, size_t *at, const char **
 
 /* ---- reading ---- */
 
+/* A CNAME. */
+struct alias {
+    struct qname owner;
+    struct qname target;
+};
+
 struct collecting {
     struct reply_walk walk;
     const struct reply_question *question;
     struct reply_texts *out;
-    struct qname chain[1 + REPLY_MAX_CNAMES]; /* the question and the targets of its CNAMEs so far */
-    unsigned n_steps;                         /* the name that records must have is chain[n_steps] */
+    struct alias aliases[REPLY_MAX_CNAMES]; /* in the order of the chain, once that is known */
+    unsigned n_aliases;
 };
+
+/* The question's name, and those that its aliases lead to; the records must have the last. */
+static const struct qname *chain_name(const struct collecting *c, unsigned step) {
+    return step == 0 ? c->question->name : &c->aliases[step - 1].target;
+}
 
 /* The strings of a record in one piece; the length in front of it is known only behind them. */
 static bool take_strings(struct collecting *c, const struct reply_record *record) {
@@ -81,33 +93,78 @@ static bool take_name(struct collecting *c, const struct reply_record *record) {
     return true;
 }
 
-static bool follow(struct collecting *c, const struct reply_record *record) {
-    struct qname target;
+/* ---- aliases ---- */
+
+static bool read_alias(struct collecting *c, const struct reply_record *record) {
     size_t at = record->rdata; /* reply_read() has looked at it */
-    if (c->n_steps == REPLY_MAX_CNAMES || !qname_equal(&record->owner, &c->chain[c->n_steps]) ||
-        reply_name(&c->walk, &at, &target) != REPLY_SOUND)
+    if (c->n_aliases == REPLY_MAX_CNAMES)
         return false;
-    for (unsigned i = 0; i <= c->n_steps; i++)
-        if (qname_equal(&target, &c->chain[i]))
+    struct alias *alias = &c->aliases[c->n_aliases++];
+    alias->owner = record->owner;
+    return reply_name(&c->walk, &at, &alias->target) == REPLY_SOUND;
+}
+
+static bool read_aliases(struct collecting *c, unsigned n) {
+    struct reply_record record;
+    if (reply_next_question(&c->walk, &record) != REPLY_SOUND)
+        return false;
+    for (unsigned i = 0; i < n; i++)
+        if (reply_next_record(&c->walk, &record) != REPLY_SOUND || record.class != REPLY_CLASS_IN ||
+            (record.type == REPLY_TYPE_CNAME && !read_alias(c, &record)))
             return false;
-    c->chain[++c->n_steps] = target;
     return true;
 }
 
-static bool take(struct collecting *c, const struct reply_record *record) {
-    if (record->class != REPLY_CLASS_IN)
+/* Brings the alias of the name at `step` to its place; false: there is none, or it leads back. */
+static bool take_step(struct collecting *c, unsigned step) {
+    unsigned i = step;
+    while (i < c->n_aliases && !qname_equal(&c->aliases[i].owner, chain_name(c, step)))
+        i++;
+    if (i == c->n_aliases)
         return false;
+    struct alias alias = c->aliases[i];
+    c->aliases[i] = c->aliases[step];
+    c->aliases[step] = alias;
+    for (i = 0; i <= step; i++)
+        if (qname_equal(&alias.target, chain_name(c, i)))
+            return false;
+    return true;
+}
+
+/* All of them are one chain from the question on. */
+static bool order_aliases(struct collecting *c) {
+    bool ok = true;
+    for (unsigned step = 0; ok && step < c->n_aliases; step++)
+        ok = take_step(c, step);
+    return ok;
+}
+
+/* ---- records ---- */
+
+/* A DNAME is what the CNAME of a name below it was made from. */
+static bool is_on_the_way(const struct collecting *c, const struct qname *owner) {
+    for (unsigned i = 0; i <= c->n_aliases; i++)
+        if (reply_is_under(chain_name(c, i), owner))
+            return true;
+    return false;
+}
+
+static bool take(struct collecting *c, const struct reply_record *record) {
     if (record->type == REPLY_TYPE_CNAME)
-        return c->out->n == 0 && follow(c, record);
+        return true; /* it has its place */
     if (record->type == REPLY_TYPE_DNAME)
-        return c->out->n == 0 && reply_is_under(&c->chain[c->n_steps], &record->owner);
-    if (record->type != c->question->type || !qname_equal(&record->owner, &c->chain[c->n_steps]))
+        return is_on_the_way(c, &record->owner);
+    if (record->type != c->question->type || !qname_equal(&record->owner, chain_name(c, c->n_aliases)))
         return false;
     return record->type == QUERY_TXT ? take_strings(c, record) : take_name(c, record);
 }
 
 static bool take_all(struct collecting *c, unsigned n) {
+    const struct reply_walk begin = c->walk;
     struct reply_record record;
+    if (!read_aliases(c, n) || !order_aliases(c))
+        return false;
+    c->walk = begin;
     if (reply_next_question(&c->walk, &record) != REPLY_SOUND)
         return false;
     for (unsigned i = 0; i < n; i++)
@@ -134,9 +191,11 @@ static enum reply_says conclude(unsigned rcode, size_t n) {
 
 enum reply_says reply_read_texts(const uint8_t *message, size_t len, const struct reply_question *question,
                                  struct reply *head, struct reply_texts *out) {
-    struct collecting c = {
-        .walk = {.message = message, .len = len, .at = REPLY_HEADER_SIZE}, .question = question, .out = out};
-    c.chain[0] = *question->name;
+    struct collecting c; /* 4 KB of names, not to be cleared each time */
+    c.walk = (struct reply_walk){.message = message, .len = len, .at = REPLY_HEADER_SIZE};
+    c.question = question;
+    c.out = out;
+    c.n_aliases = 0;
     clear(out);
     reply_read(message, len, question, NULL, head);
     if (head->form == REPLY_NO_SERVICE) /* refusals often come with neither RA nor AA */
