@@ -6,9 +6,12 @@
  * - it comes to an end, after at most one question more than there may be look-ups;
  * - an error has a text and no ranges count; without an error there is none, and every range stands in a term
  *   `ip4:` or `ip6:` of the answers, found without the reader's own code;
- * - the same answers lead to the same end.
+ * - the same answers lead to the same end;
+ * - what is taken of the ranges is within the limits, holds no special address, and comes back from the
+ * store.
  */
 #include "core/spf.h"
+#include "core/spf_set.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -99,6 +102,56 @@ static void check_end(const struct spf *spf, const char *data, size_t size) {
     }
 }
 
+static void check_limits(const struct source_set *set) {
+    uint64_t total = 0;
+    assert(set->n_ranges <= SOURCES_SPF_RANGES && set->n_addresses == 0);
+    for (size_t i = 0; i < set->n_ranges; i++) {
+        const struct ip_range *range = &set->ranges[i];
+        uint64_t count = ip_range_count(range);
+        assert(ip_special(&range->first) == NULL && ip_special(&range->last) == NULL);
+        assert(count <= SOURCES_SPF_ADDRESSES || range->first.family == IP_V6);
+        total += count <= SOURCES_SPF_ADDRESSES ? count : 0;
+    }
+    assert(total <= SOURCES_SPF_ADDRESSES && spf_set_count_v4(set) <= total);
+}
+
+static void check_kept(const struct source_set *set) {
+    const struct spf_set_about about = {.domain = "example.net", .good_ns = 1, .changed_ns = 2};
+    struct spf_set_about read;
+    struct source_set back;
+    struct buf bytes;
+    source_set_init(&back);
+    buf_init(&bytes, 1 << 20);
+    spf_set_pack(&about, set, &bytes);
+    enum status status = spf_set_unpack(bytes.data, bytes.len, &read, &back);
+    assert(buf_status(&bytes) == STATUS_OK && status == STATUS_OK && source_set_equal(set, &back));
+    buf_release(&bytes);
+    source_set_release(&back);
+}
+
+static void check_set(const struct spf *spf) {
+    char left_out[SPF_SET_TEXT_SIZE];
+    char why[SPF_SET_WHY_SIZE];
+    struct source_set set;
+    size_t n;
+    const struct ip_range *ranges = spf_ranges(spf, &n);
+    enum status status = STATUS_OK;
+    source_set_init(&set);
+    for (size_t i = 0; i < n && status == STATUS_OK; i++)
+        status = source_set_add_range(&set, &ranges[i]);
+    assert(status == STATUS_OK);
+    source_set_finish(&set);
+    bool is_bounded = spf_set_bound(&set, left_out, why);
+    assert(is_bounded == (*why == '\0'));
+    check_text(why, SPF_SET_WHY_SIZE);
+    check_text(left_out, SPF_SET_TEXT_SIZE);
+    if (is_bounded) {
+        check_limits(&set);
+        check_kept(&set);
+    }
+    source_set_release(&set);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const char *text = (const char *)data;
     struct spf *spf = evaluate(text, size);
@@ -106,6 +159,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     size_t n;
     size_t n_again;
     check_end(spf, text, size);
+    if (spf_state(spf) == SPF_GOOD)
+        check_set(spf);
     (void)spf_ranges(spf, &n);
     (void)spf_ranges(again, &n_again);
     assert(spf_state(spf) == spf_state(again) && n == n_again);

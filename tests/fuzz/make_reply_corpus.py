@@ -113,6 +113,17 @@ SEEDS = {
         0,
         message([record(TO_QUESTION, CNAME, name("a.test")), record(name("a.test"), TXT, b"\1a\1b")], kind=TXT),
     ),
+    "text_in_front_of_aliases": (
+        0,
+        message(
+            [
+                record(name("b.test"), TXT, b"\1a\1b"),
+                record(name("a.test"), CNAME, name("b.test")),
+                record(TO_QUESTION, CNAME, name("a.test")),
+            ],
+            kind=TXT,
+        ),
+    ),
     "text_behind_dname": (
         0,
         message(
