@@ -235,7 +235,8 @@ static void settle_zone(struct settings_reader *r, const struct node *node, stru
         assert(is_zone); /* settings_read_zone() has seen it */
     }
     if (!keyed && file)
-        settings_error(r, file->key, "\"key_file\" is of no use: the zone %s has no {key}", list->zone);
+        problems_warn(r->problems, file->key->line, file->key->column,
+                      "\"key_file\" is of no use: the zone %s has no {key}", list->zone);
     else if (keyed && file && list->enabled)
         read_key(r, file, list);
     else if (keyed && !file && list->enabled && !r->in_catalog)

@@ -11,6 +11,7 @@ from harness import TOP, equal, main, scene
 LISTS = "lists:\n  - name: bl\n    zone: bl.example.net\n"
 GROUPS = "groups:\n  - name: g\n    addresses: [192.0.2.1]\n"
 GOOD = LISTS + GROUPS
+WHOLE = os.path.join(TOP, "tests", "e2e", "whole.yml")
 PLAN = (
     "budgets: {validity: {queries: 10000, per: 30d}}\n"
     "lists:\n"
@@ -143,6 +144,27 @@ def files_that_pass(world):
         equal(check(world, b"\xef\xbb\xbf" + example.encode())[0], 0)
         groups = [{"name": "g", "ranges": ["192.0.2.0/24"]}]
         equal(check(world, exporter.config([exporter.dns_list("a", "b.c")], groups, ["::1"]))[0], 0)
+    with world.case("an example with every section passes as it stands; what is not there or of no use is a warning"):
+        with open(WHOLE, encoding="utf-8") as file:
+            whole = file.read()
+        code, problems, output = check(world, whole)
+        equal((code, [p for p in problems if p[2] == "error"]), (0, []), output)
+        for word in ("senders.d/*.txt: warning: group \"tenant_senders\": there is no such file", '"key_file" is of no use'):
+            assert word in output, output
+        for command in ("ranges", "plan", "lists"):
+            code, out, err = exporter.run(command, f"--config.file={WHOLE}")
+            equal((code, bool(out)), (0, True), err)
+    with world.case("and with the key in its zone, and the files in their places, without that"):
+        key = world.write("example.key", "s3cret\n")
+        senders = world.write("senders.txt", "52.101.72.140\n203.0.113.0/28 # a range\n")
+        table = {"zone: bl.": "zone: '{key}.bl.", "example.net      ": "example.net'     "}
+        table |= {"/etc/rbl_exporter/example.key": key, "/etc/rbl_exporter/senders.d/*.txt": senders}
+        for old, new in table.items():
+            assert whole.count(old) == 1, old
+            whole = whole.replace(old, new)
+        code, problems, output = check(world, whole)
+        equal((code, [p for p in problems if "sweep" not in p[3]]), (0, []), output)
+        assert "no such file" not in output and "s3cret" not in output, output
     with world.case("the README's first configuration passes without a warning"):
         with open(os.path.join(TOP, "README.md"), encoding="utf-8") as file:
             first = file.read().split("```yaml\n")[1].split("```")[0]

@@ -226,61 +226,36 @@ static void prefers_a_budget_of_the_file_to_a_built_in_one_of_that_name(void **s
     settings_free(s);
 }
 
-/* The example of the contract, without the keys of later versions. */
-static void accepts_what_the_contract_shows(void **state) {
-    struct settings *s = read_good(
-        "resolver:\n"
-        "  nameservers: [127.0.0.1]\n"
-        "  timeout: 2s\n"
-        "  attempts: 3\n"
-        "  max_in_flight: auto\n"
-        "defaults: {interval: 15m, sweep_interval: 24h, stale_after: auto, confirm: 2, series_limit: 5000}\n"
-        "budgets:\n"
-        "  validity: {queries: 10000, per: 30d}\n"
-        "lists:\n"
-        "  - use: senderscore_bl\n"
-        "    budget: {share: validity, rate: 1/s}\n"
-        "  - use: senderscore_score\n"
-        "    budget: {share: validity}\n"
-        "  - use: spamhaus_zen\n"
-        "    enabled: true\n"
-        "  - name: example_rbl\n"
-        "    zone: \"{key}.bl.example.net\"\n"
-        "    key_file: /etc/rbl_exporter/good.key\n"
-        "    kind: blocklist\n"
-        "    tier: page\n"
-        "    families: [ipv4]\n"
-        "    codes:\n"
-        "      127.0.0.2: spam-source\n"
-        "      127.0.0.[4..7]: exploited\n"
-        "    refused: [127.255.255.0/24]\n"
-        "    allow_cname: none\n"
-        "    budget: {queries: 300000, per: 1d, rate: 5/s, burst: 10}\n"
-        "    nameservers: [10.0.0.53]\n"
-        "    self_test: {interval: 30m, listed: 127.0.0.2, not_listed: 127.0.0.1}\n"
-        "    interval: 15m\n"
-        "    confirm: 2\n"
-        "    delist_url: https://example.net/remove\n"
-        "groups:\n"
-        "  - name: outbound\n"
-        "    addresses: [52.101.72.139, 40.107.130.132, 2a01:111:f403:c111::1]\n"
-        "    interval: 5m\n"
-        "  - name: microsoft365\n"
-        "    ranges: [40.92.0.0/15, 40.107.%.%, 52.100.0.0/15, 52.102.0.0/16, 52.103.0.0-52.103.127.255, "
-        "104.47.0.0/17]\n"
-        "    lists: [senderscore_bl, senderscore_score]\n"
-        "    sweep_interval: 24h\n"
-        "safelists:\n"
-        "  - name: kloudemail\n"
-        "    ranges: [40.107.%.%]           # a range that no group covers is watched by nobody\n"
-        "    added: 2026-03-04\n"
-        "    ticket: KH-4711\n");
+/* The example that shows every section, as it stands: neither its key file nor its files of senders are
+ * there. */
+static void accepts_the_whole_example(void **state) {
+    char path[512];
+    struct settings *s = NULL;
+    struct arena arena;
+    const struct node *root = NULL;
+    problems_release(&problems);
+    problems_init(&problems);
+    arena_init(&arena);
+    enum status status = yaml_load(path_of("tests/e2e/whole.yml", path), &arena, &problems, &root);
+    status = read_tree(status, root, &s);
+    arena_release(&arena);
+    if (status != STATUS_OK)
+        print_problems(path);
+    assert_int_equal(status, STATUS_OK);
     assert_int_equal(s->n_lists, 4);
     assert_int_equal(s->n_budgets, 1);
+    assert_string_equal(s->lists[3].zone, "bl.example.net");
+    assert_int_equal(s->n_groups, 4);
     assert_int_equal(s->groups[1].n_ranges, 6);
     assert_string_equal(s->groups[1].ranges[4].label, "52.103.0.0/17");
+    assert_string_equal(s->groups[1].only_ptr, "*.outbound.protection.outlook.com");
+    assert_int_equal(s->groups[2].n_files, 1);
+    assert_string_equal(s->groups[2].files[0], "/etc/rbl_exporter/senders.d/*.txt");
+    assert_string_equal(s->groups[3].spf, "spf.protection.outlook.com");
     assert_int_equal(s->n_safelists, 1);
     assert_string_equal(s->safelists[0].ranges[0].label, "40.107.0.0/16");
+    assert_true(s->bounces.keep_ns == 7 * DAY && s->bounces.limit == 1000);
+    assert_true(s->storage.history_ns == 400 * DAY);
     settings_free(s);
 }
 
@@ -308,6 +283,8 @@ struct warned {
 static void warns_of_what_may_not_be_meant(void **state) {
     static const struct warned rows[] = {
         {LISTS GROUPS, NULL, ""},
+        {"lists: [{use: psbl, key_file: /missing}]" GROUPS, "1:21",
+         "\"key_file\" is of no use: the zone psbl.surriel.com has no {key}"},
         {"lists: [{name: a, zone: DUL.dnsbl.sorbs.net}]" GROUPS, "1:25",
          "should not be asked: SORBS was decommissioned"},
         {"lists: [{name: a, zone: dnsbl.sorbs.net.}]" GROUPS, "1:25", "(2024-06-05)"},
@@ -455,7 +432,7 @@ int main(void) {
         cmocka_unit_test(reads_every_key),
         cmocka_unit_test(starts_from_a_built_in_list_and_overrides_key_by_key),
         cmocka_unit_test(prefers_a_budget_of_the_file_to_a_built_in_one_of_that_name),
-        cmocka_unit_test(accepts_what_the_contract_shows),
+        cmocka_unit_test(accepts_the_whole_example),
         cmocka_unit_test(does_not_need_the_catalog_afterwards),
         cmocka_unit_test(warns_of_what_may_not_be_meant),
         cmocka_unit_test(accepts_the_files_of_config),

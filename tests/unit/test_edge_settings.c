@@ -132,7 +132,6 @@ static const struct bad bad_documents[] = {
     {"lists: [{use: spamhaus_dqs}]" GROUPS, "1:9", "the zone {key}.zen.dq.spamhaus.net needs a \"key_file\"", 0},
     {"lists: [{use: spamhaus_dqs, key_file: /missing}]" GROUPS, "1:39", "cannot be read: /missing: no such file", 0},
     {"lists: [{use: spamhaus_dqs, key_file: /bad}]" GROUPS, "1:39", "is no key", 0},
-    {"lists: [{use: psbl, key_file: /good}]" GROUPS, "1:21", "\"key_file\" is of no use", 0},
     {"lists: [{use: psbl, enabled: yes}]" GROUPS, "1:30", "\"enabled\" expects true or false, found \"yes\"", 0},
     {"lists: [{use: psbl, enabled: 'true'}]" GROUPS, "1:30", "\"enabled\" expects true or false", 0},
     {"lists: [{use: psbl, enabled: false}]" GROUPS, "1:8", "no list is enabled", 0},
