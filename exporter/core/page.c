@@ -17,7 +17,7 @@ static void add_contents(struct page *p, const struct page_found *found,
     if (lists->blind > 0)
         buf_add_text(p->out, "<a href=\"#blind\">Lists that cannot be believed</a> ");
     buf_add_text(p->out, "<a href=\"#lists\">All lists</a>");
-    if (p->targets->n_ranges > 0)
+    if (page_has_ranges(p))
         buf_add_text(p->out, " <a href=\"#ranges\">Ranges</a>");
     if (p->targets->n_safelists > 0)
         buf_add_text(p->out, " <a href=\"#safelists\">Safelists</a>");

@@ -33,6 +33,21 @@ void page_title(const struct page_found *f, const struct page_lists_state *lists
         (void)snprintf(out, size, f->complete ? "nothing listed" : "0 listed so far");
 }
 
+/* Where a group looks for addresses that it has none of; NULL if it has some, and for the group of bounces,
+ * which is as it should be without. */
+static const char *lacks_addresses(const struct group *g) {
+    if (g->n_addresses + g->n_ranges + g->n_recognised > 0 || (g->spf == NULL && g->n_files == 0))
+        return NULL;
+    return g->spf == NULL ? "files" : g->n_files == 0 ? "an SPF record" : "files and an SPF record";
+}
+
+static bool any_lacks_addresses(const struct page *p) {
+    for (size_t i = 0; i < p->settings->n_groups; i++)
+        if (lacks_addresses(&p->settings->groups[i]) != NULL)
+            return true;
+    return false;
+}
+
 static void add_headline(struct page *p, const struct page_found *f, const struct page_lists_state *lists) {
     if (f->all > 0) {
         buf_add_text(p->out, "<h1 class=\"bad\">");
@@ -55,7 +70,8 @@ static void add_headline(struct page *p, const struct page_found *f, const struc
     } else if (!f->complete) {
         buf_add_text(p->out, "<h1>Nothing is known to be listed");
     } else {
-        buf_add_text(p->out, lists->unproven_block == 0 ? "<h1 class=\"good\">" : "<h1>");
+        bool is_good = lists->unproven_block == 0 && !any_lacks_addresses(p);
+        buf_add_text(p->out, is_good ? "<h1 class=\"good\">" : "<h1>");
         buf_add_text(p->out, "Nothing is listed");
     }
     buf_add_text(p->out, "</h1>\n");
@@ -110,6 +126,24 @@ static void add_unasked(struct page *p, const struct page_found *f) {
     if (n > GROUPS_NAMED)
         buf_addf(p->out, " and %u more", n - GROUPS_NAMED);
     buf_add_text(p->out, ".</p>\n");
+}
+
+/* What is watched with nothing in it. */
+static void add_empty_groups(struct page *p) {
+    unsigned n = 0;
+    for (size_t i = 0; i < p->settings->n_groups; i++) {
+        const struct group *g = &p->settings->groups[i];
+        const char *from = lacks_addresses(g);
+        if (from == NULL || n++ >= GROUPS_NAMED)
+            continue;
+        buf_add_text(p->out, n == 1 ? "<p><strong>Without an address:</strong> " : ", ");
+        page_text(p, g->name);
+        buf_addf(p->out, " (out of %s)", from);
+    }
+    if (n > GROUPS_NAMED)
+        buf_addf(p->out, " and %u more", n - GROUPS_NAMED);
+    if (n > 0)
+        buf_add_text(p->out, ". Nothing was found there; the log says why.</p>\n");
 }
 
 /* Every address counts once for each list: with two lists, an address that one of them was asked about is
@@ -203,6 +237,7 @@ void page_answer(struct page *p, const struct page_found *found, const struct pa
     add_lists(p, lists);
     page_unproven(p, lists->unproven_block);
     add_unasked(p, found);
+    add_empty_groups(p);
     add_troubles(p);
     add_shares(p);
     add_progress(p, found);

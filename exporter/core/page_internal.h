@@ -135,6 +135,8 @@ void page_listed(struct page *p, const struct page_found *found);
 void page_changes(struct page *p);
 void page_blind(struct page *p, const struct page_lists_state *lists);
 void page_lists(struct page *p);
+/* Whether a list is asked about any range. */
+bool page_has_ranges(const struct page *p);
 void page_ranges(struct page *p);
 void page_safelists(struct page *p);
 

@@ -70,11 +70,19 @@ static void add_range(struct page *p, uint32_t range, uint32_t list) {
     buf_add_text(p->out, "</td></tr>\n");
 }
 
+bool page_has_ranges(const struct page *p) {
+    for (uint32_t i = 0; i < p->targets->n_ranges; i++)
+        for (uint32_t list = 0; list < p->settings->n_lists; list++)
+            if (page_range_has(p, i, list))
+                return true;
+    return false;
+}
+
 void page_ranges(struct page *p) {
     static const char *const heads[] = {"range",        "group",     "list",         "listed now",
                                         "listed share", "looked at", "oldest result"};
     uint64_t n = 0;
-    if (p->targets->n_ranges == 0)
+    if (!page_has_ranges(p))
         return;
     buf_add_text(p->out, "<h2 id=\"ranges\">Ranges</h2>\n");
     page_table(

@@ -127,7 +127,44 @@ static void does_not_call_clean_what_no_block_list_is_asked_about(void **state) 
     clean(&w);
     EXPECT(&w, "<h1>Nothing is known to be listed</h1>",
            "<p><strong class=\"bad\">17 addresses are asked of no block list:</strong> &lt;six&gt;, "
-           "nowhere.</p>");
+           "nowhere.</p>",
+           "!ranges\"");
+    world_end(&w);
+}
+
+/* The group of bounces may be empty. */
+static void names_groups_that_found_no_address(void **state) {
+    (void)state;
+    const char *const files[] = {"*.txt"};
+    enum { MORE = 4 };
+    struct group groups[1 + MORE];
+    struct world w;
+    memcpy(groups, world_groups(), sizeof *groups);
+    for (size_t i = 1; i <= MORE; i++) {
+        groups[i] = groups[0];
+        groups[i].addresses = NULL;
+        groups[i].n_addresses = groups[i].n_ranges = groups[i].n_recognised = 0;
+    }
+    groups[1].name = SETTINGS_BOUNCED;
+    groups[2].name = "<spf>";
+    groups[2].spf = "example.net";
+    groups[3].name = "seen";
+    groups[3].files = files;
+    groups[3].n_files = 1;
+    groups[4].name = "both";
+    groups[4].spf = "example.net";
+    groups[4].files = files;
+    groups[4].n_files = 1;
+    begin_with(&w, groups, 2);
+    clean(&w);
+    EXPECT(&w, "<h1 class=\"good\">Nothing is listed</h1>", "!Without an address");
+    world_end(&w);
+    begin_with(&w, groups, 1 + MORE);
+    clean(&w);
+    EXPECT(&w, "<h1>Nothing is listed</h1>",
+           "<p><strong>Without an address:</strong> &lt;spf&gt; (out of an SPF record), seen (out of files), "
+           "both (out "
+           "of files and an SPF record). Nothing was found there; the log says why.</p>");
     world_end(&w);
 }
 
@@ -212,6 +249,7 @@ int main(void) {
         IN_WORLD(does_not_hide_a_listing_behind_a_blind_list),
         IN_WORLD(is_not_good_on_the_word_of_an_unproven_list),
         IN_WORLD(does_not_call_clean_what_no_block_list_is_asked_about),
+        cmocka_unit_test(names_groups_that_found_no_address),
         IN_WORLD(says_so_when_there_is_no_address),
         IN_WORLD(claims_nothing_of_a_list_without_addresses),
         IN_WORLD(is_not_put_off_by_a_list_that_lists_nothing),
