@@ -28,7 +28,8 @@ CHAPTERS = [
     "Microsoft has cleaned up",
     "The safelist entry is no longer needed",
 ]
-ADDRESSES = ("40.107.130.132", "40.107.159.143", "52.101.72.139")
+BOUNCED = "40.107.200.7"
+ADDRESSES = {"40.107.130.132": "outbound", "40.107.159.143": "outbound", "52.101.72.139": "outbound", BOUNCED: "bounced"}
 
 
 class Demo(harness.Process):
@@ -129,40 +130,52 @@ def demand_the_story(world, text):
     with world.case("all is clean at first, then three are listed"):
         assert "65,536 addresses have been looked at, 0 of the five are listed" in " ".join(chapter(text, 1).split())
         equal(len(re.findall(r'^  \| rbl_ip_listed\{.*\} 1$', chapter(text, 2), re.MULTILINE)), 3)
-    with world.case("the bounce is read by rbl_exporter bounce: the address, the public list, and what to do"):
+    with world.case("the bounce is read by the running exporter: the address, the public list, and what to do"):
         told = " ".join(chapter(text, 3).replace("\n  |", " ").split())
         for words in (
-            "554 5.7.1 ACL dns_rbl; Client host",
-            "bounce --no-check tests/demo/bounce.txt 40.107.130.132: unknown receiver smtp27.gate.iad3a.rsapps.net",
+            f"554 5.7.1 ACL dns_rbl; Client host [{BOUNCED}] blocked using",
+            f"/ tests/demo/bounce.eml {BOUNCED}: confirmed receiver smtp27.gate.iad3a.rsapps.net",
             "list Senderscore (sa-ip4tset.blagr.emailsrvr.com=127.22.0.2), public list senderscore_bl",
             "kind listing microsoft 40.107.0.0/16",
             "- Open a support request in the Microsoft 365 admin center:",
         ):
             assert words in told, (words, told)
-    with world.case("the list is asked now by the running one, and the page that tells it is named"):
-        asked = chapter(text, 3)[chapter(text, 3).index("curl -d ip=40.107.130.132 http://") :]
-        lines = ("40.107.130.132 is listed on 1 block list", "list: senderscore_bl", "verdict: listed")
-        for line in (*lines, "get off it: https://senderscore.org/rtbl/"):
-            assert f"  | {line}\n" in asked, asked
-        assert re.search(r"http://[0-9.:]+/check\?ip=40\.107\.130\.132\n", asked) and "<" not in asked, asked
-    listed = "[CRITICAL] RBLAddressListed on senderscore_bl: 40.107.130.132 (outbound)"
+    with world.case("it is counted, its address is watched, and a page tells of it"):
+        asked = chapter(text, 3)[chapter(text, 3).index("tests/demo/bounce.eml") :]
+        for line in (
+            'rbl_bounces_total{list="senderscore_bl",result="confirmed"} 1',
+            f'rbl_ip_listed{{group="bounced",ip="{BOUNCED}",list="senderscore_bl"}} 1',
+            f"{BOUNCED} is listed on 1 block list",
+            "verdict: listed",
+            "get off it: https://senderscore.org/rtbl/",
+        ):
+            assert f"  | {line}\n" in asked, (line, asked)
+        assert re.search(rf"http://[0-9.:]+/check\?ip={re.escape(BOUNCED)}\n", asked) and "<" not in asked, asked
+    listed = "[CRITICAL] RBLAddressListed on senderscore_bl: "
     refused = "RBLListRefused on senderscore_bl"
-    with world.case("somebody is paged once, for all three"):
-        equal(notifications(chapter(text, 4)), [f"{listed} and 2 more"])
-        for ip in ADDRESSES:
-            assert f"*{ip} (outbound)* firing since" in chapter(text, 4)
-        assert "RBLAddressListed (3), as JSON" in chapter(text, 4)
+    with world.case("somebody is paged for all of them together, and for the bounce"):
+        paged = notifications(chapter(text, 4))
+        equal([title for title in paged if "RBLAddressListed" not in title], ["[CRITICAL] RBLBounceConfirmed on senderscore_bl"])
+        listings = [title for title in paged if "RBLAddressListed" in title]
+        equal(listings[-1], f"{listed}{BOUNCED} (bounced) and 3 more")
+        assert all(title == f"{listed}40.107.130.132 (outbound) and 2 more" for title in listings[:-1]), listings
+        for ip, group in ADDRESSES.items():
+            assert f"*{ip} ({group})* firing since" in chapter(text, 4)
+        assert "RBLAddressListed (4), as JSON" in chapter(text, 4)
+        assert f"Bounced and listed there: {BOUNCED}." in " ".join(chapter(text, 4).replace("\n  |", " ").split())
+    with world.case("the overview's panel has the bounce"):
+        assert "  | Bounces confirmed: 1\n" in chapter(text, 4), chapter(text, 4)
     with world.case("the refusal is paged, and changes no verdict"):
         equal(notifications(chapter(text, 5)), [f"[CRITICAL] {refused}"])
         for line in ('state: "refused"', 'verdict: "listed"', "fresh: false"):
             assert f"  | {line}\n" in chapter(text, 5), chapter(text, 5)
     with world.case("asked from elsewhere, the list can be believed again"):
         equal(notifications(chapter(text, 6)), [f"[RESOLVED] {refused}"])
-    with world.case("that it is over is told when all three are off the list"):
+    with world.case("that it is over is told when all four are off the list"):
         told = notifications(chapter(text, 7))
         assert told and told[-1].startswith("[RESOLVED] RBLAddressListed on senderscore_bl: "), told
-        updates = tuple(f"[CRITICAL] RBLAddressListed on senderscore_bl: {ip} (outbound)" for ip in ADDRESSES)
-        assert all(title.startswith(updates) for title in told[:-1]) and len(told) <= 3, told
+        updates = tuple(f"{listed}{ip} ({group})" for ip, group in ADDRESSES.items())
+        assert all(title.startswith(updates) for title in told[:-1]) and len(told) <= 4, told
     with world.case("at last the safelist entry may go"):
         equal(notifications(chapter(text, 8)), ["[WARNING] RBLSafelistNoLongerNeeded: kloudemail"])
         assert "by mail to tickets@example.net" in chapter(text, 8)
