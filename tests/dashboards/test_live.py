@@ -4,8 +4,9 @@
 
 The world has something to show in every panel: two exporters with one configuration, as a pair for availability (a
 join that forgets the instance fails on that), addresses and ranges that are listed and delisted, scores, IPv6, and
-lists that refuse, list the world, are silent, dead or out of quota. The rules are loaded with short waits. Prometheus
-also scrapes itself, and something that is down and no exporter.
+lists that refuse, list the world, are silent, dead or out of quota. Groups have addresses of each origin: the
+configuration, files, an SPF record (with senders among its ranges), bounces. The rules are loaded with short waits.
+Prometheus also scrapes itself, and something that is down and no exporter.
 """
 
 import copy
@@ -33,6 +34,8 @@ BL_LATER = [*STAY, "192.0.2.1 :127.0.0.3:", "192.0.2.2", "198.51.100.5"]
 PTR = 12
 FOREIGN = "prometheus|node"  # jobs without exporters
 RANGE = "198.51.100.0/24"
+IN_FILE, RANGE_IN_FILE = "192.0.2.77", "203.0.113.0/29"
+SPF, RANGE_OF_SPF = "_spf.example.net", "203.0.113.64/28"
 
 
 def everything(answer):
@@ -61,13 +64,17 @@ CODES = {"127.0.0.2": "spam-source", "127.0.0.3": "exploited"}
 QUOTA = {"queries": 1000000, "per": "1d", "rate": "200/s"}
 
 
-def host_names(server, query):
-    """Every address has the host name of a sender."""
-    name = encode_name(f"mail-{query.ip}.outbound.example.net")
+def other_names(server, query):
+    """Every second address has the host name of a sender; and there is an SPF record."""
+    if query.kind == fakedns.TXT:
+        text = f"v=spf1 ip4:{RANGE_OF_SPF} ip6:2001:db8::/32 -all".encode()
+        return server.message(query, answers=[fakedns.record(fakedns.TXT, bytes([len(text)]) + text)])
+    is_sender = int(query.ip.rsplit(".", 1)[1]) % 2 == 0
+    name = encode_name(f"{'mail' if is_sender else 'host'}-{query.ip}.outbound.example.net")
     return server.message(query, answers=[fakedns.record(PTR, name)])
 
 
-def write_config(rbldnsd, names, with_safelists):
+def write_config(rbldnsd, names, senders, with_safelists):
     dead = harness.take_address()
     lists = [
         dns_list("bl", "bl.example.net", codes=CODES, budget=QUOTA, delist_url="https://example.net/remove"),
@@ -83,6 +90,8 @@ def write_config(rbldnsd, names, with_safelists):
     groups = [
         {"name": "outbound", "addresses": ["192.0.2.1", "192.0.2.2", "192.0.2.3", "2001:db8::1"]},
         {"name": "microsoft365", "ranges": [RANGE], "lists": ["bl", "warn", "score", "refused"], "only_ptr": "mail-*"},
+        {"name": "seen", "files": [senders], "lists": ["bl"]},
+        {"name": "spf", "spf": SPF, "lists": ["bl"], "only_ptr": "mail-*"},
     ]
     safelists = [{"name": "relay", "ranges": ["198.51.100.0/25"], "added": "2026-03-04", "ticket": "KH-4711"}]
     more = {"safelists": safelists} if with_safelists else {}
@@ -109,13 +118,15 @@ def post_bounces(exporters):
         response = one.request("POST", "/api/v1/bounces", {"Content-Type": "text/plain"}, reply)
         harness.equal(response.status, 200, response.text)
         one.wait_for(lambda m: m.value("rbl_bounces_total", list="bl", result="confirmed"), "a bounce is confirmed")
+        one.wait_for_value(1, "rbl_ip_listed", group="bounced", ip="192.0.2.1", list="bl")
 
 
 def start(world, rules_text, with_safelists):
     """Servers, until what changes has changed; the exporters and their Prometheus."""
     rbldnsd = Rbldnsd(world, ZONES)
-    names = fakedns.FakeDns(world, "in-addr.arpa", behave=host_names)
-    text = write_config(rbldnsd, names, with_safelists)
+    names = fakedns.FakeDns(world, "in-addr.arpa", behave=other_names)
+    senders = world.write("senders.txt", f"{IN_FILE}\n{RANGE_IN_FILE} # seen in a log\n")
+    text = write_config(rbldnsd, names, senders, with_safelists)
     exporters = [Exporter(world, text) for _ in range(2)]
     nobody = harness.take_address()
     others = {"prometheus": [None], "node": [f"{nobody}:{harness.free_port(nobody)}"]}
@@ -124,7 +135,9 @@ def start(world, rules_text, with_safelists):
     for one in exporters:
         one.wait_for_value(1, "rbl_ip_listed", ip="192.0.2.1", list="bl")
         one.wait_for(lambda m: m.value("rbl_range_listed_addresses", range=RANGE, list="bl") == 4, "four listed")
-        one.wait_for_value(256, "rbl_range_sender_addresses", range=RANGE)
+        one.wait_for_value(128, "rbl_range_sender_addresses", range=RANGE)
+        one.wait_for_value(8, "rbl_range_sender_addresses", range=RANGE_OF_SPF)
+        one.wait_for_value(0, "rbl_ip_listed", group="seen", ip=IN_FILE)
     rbldnsd.write("bl.example.net", 0, BL_LATER)
     for one in exporters:
         one.wait_for_value(1, "rbl_ip_listed", ip="192.0.2.2", list="bl")
