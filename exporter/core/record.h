@@ -30,13 +30,15 @@
 #include <stdint.h>
 
 enum {
-    RECORD_CHUNK = 16384,   /* indexes in one CELLS record */
-    RECORD_NAME_SIZE = 64,  /* of lists and budgets, with NUL */
-    RECORD_SIZE = 1 << 28,  /* the data of any record is smaller */
-    RECORD_FORMAT = 1,      /* first byte of LAYOUT, CELLS, LOOKS, ENTRY and BUDGET */
-    RECORD_LIST_FORMAT = 3, /* ... and of LIST; 1 had no safelists, 2 not since when they are known */
-    RECORD_PENDING = 256,   /* addresses whose change waits for its proof, at most, in one LIST or LOOKS */
-    RECORD_SAMPLED = 0x40,  /* flag of a look: when it was sampled is told besides */
+    RECORD_CHUNK = 16384,    /* indexes in one CELLS record */
+    RECORD_NAME_SIZE = 64,   /* of lists and budgets, with NUL */
+    RECORD_SIZE = 1 << 28,   /* the data of any record is smaller */
+    RECORD_FORMAT = 1,       /* first byte of LAYOUT, CELLS, ENTRY and BUDGET */
+    RECORD_LIST_FORMAT = 4,  /* ... and of LIST; 1 had no safelists, 2 not since when they are known, 3 not
+                                since when a sweep in two laps is under way */
+    RECORD_LOOKS_FORMAT = 2, /* ... and of LOOKS; 1 had that neither */
+    RECORD_PENDING = 256,    /* addresses whose change waits for its proof, at most, in one LIST or LOOKS */
+    RECORD_SAMPLED = 0x40,   /* flag of a look: when it was sampled is told besides */
 };
 
 enum record_kind {

@@ -149,11 +149,12 @@ enum status restore_looks(struct restore *r, const struct record *record) {
     struct unpack u = unpack_begin(record->data, record->len);
     struct restore_list *list = r->layout.list;
     list->known.looks_bytes += record->len;
-    if (unpack_u8(&u) != RECORD_FORMAT)
+    unsigned format = unpack_u8(&u);
+    if (format == 0 || format > RECORD_LOOKS_FORMAT)
         return STATUS_SYNTAX;
     if (list->index == UINT32_MAX)
         return STATUS_OK;
-    restore_progress(r, list, &u);
+    restore_progress(r, list, &u, format > 1);
     uint32_t n = unpack_u32(&u);
     bool scored = list->kind == LIST_REPUTATION;
     for (uint32_t i = 0; i < n && !u.bad; i++) {

@@ -69,8 +69,9 @@ uint32_t restore_stamp(const struct restore *r, struct unpack *u);
 /* --- restore_list.c --- */
 /* Applies LIST to the list that it now is. */
 enum status restore_list_data(struct restore *r, struct restore_list *list) MUST_CHECK;
-/* Only the sweep's and rings' progress, the rate and what was pending, from where `u` stands. */
-void restore_progress(const struct restore *r, struct restore_list *list, struct unpack *u);
+/* Only the sweep's and rings' progress, the rate and what was pending, from where `u` stands. `has_whole`:
+ * since when a sweep in two laps is under way as well, which is a part since RECORD_LIST_FORMAT 4. */
+void restore_progress(const struct restore *r, struct restore_list *list, struct unpack *u, bool has_whole);
 /* --- restore_cells.c --- */
 enum status restore_layout_data(struct restore *r, struct restore_list *list, const struct record *record)
     MUST_CHECK;

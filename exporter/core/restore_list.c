@@ -197,7 +197,7 @@ static void restore_flips(const struct restore *r, uint32_t list, struct unpack 
 /* ---- safelists ---- */
 
 /* The formats of LIST that were the first to have them, and to have since when they are known. */
-enum { FORMAT_SAFELISTS = 2, FORMAT_KNOWN = 3 };
+enum { FORMAT_SAFELISTS = 2, FORMAT_KNOWN = 3, FORMAT_WHOLE = 4 };
 
 static struct registry_safelist read_safelist(const struct restore *r, struct unpack *u, unsigned format,
                                               struct ip_range *range) {
@@ -313,7 +313,14 @@ static void restore_pending(struct restore_list *list, struct unpack *u) {
         unpack_ip(u, &list->pending[list->n_pending++]);
 }
 
-void restore_progress(const struct restore *r, struct restore_list *list, struct unpack *u) {
+/* Without it the second lap would be gone through from its beginning at each start. */
+static void restore_whole(const struct restore *r, struct plan_sweep *s, struct unpack *u) {
+    int64_t whole_ns = restore_moment(r, u);
+    if (!u->bad && whole_ns != INT64_MIN && whole_ns < s->whole_ns)
+        s->whole_ns = whole_ns;
+}
+
+void restore_progress(const struct restore *r, struct restore_list *list, struct unpack *u, bool has_whole) {
     struct plan *p = &r->c->lists[list->index].plan;
     int64_t tat_ns = restore_due(r, u, p->rate.slack_ns + p->rate.interval_ns);
     struct sweep_kept k = read_sweep(r, u);
@@ -325,6 +332,8 @@ void restore_progress(const struct restore *r, struct restore_list *list, struct
     for (uint32_t i = 0; i < n && !u->bad; i++)
         restore_ring(r, p, u);
     restore_pending(list, u);
+    if (has_whole)
+        restore_whole(r, &p->sweep, u);
 }
 
 /* ---- LIST ---- */
@@ -348,6 +357,6 @@ enum status restore_list_data(struct restore *r, struct restore_list *list) {
     restore_flips(r, list->index, &u);
     if (format >= FORMAT_SAFELISTS)
         restore_safelists(r, list->index, &u, format);
-    restore_progress(r, list, &u);
+    restore_progress(r, list, &u, format >= FORMAT_WHOLE);
     return unpack_is_done(&u) ? STATUS_OK : STATUS_SYNTAX;
 }

@@ -284,7 +284,7 @@ static bool put_looks(struct save *s, struct save_list *l) {
     const struct registry_list *r = &s->checker->registry->lists[l->index];
     for (;;) {
         buf_clear(&s->data);
-        pack_u8(&s->data, RECORD_FORMAT);
+        pack_u8(&s->data, RECORD_LOOKS_FORMAT);
         save_encode_progress(&s->data, s->checker, l->index, s->offset_ns);
         uint64_t hash = pack_hash(s->data.data, s->data.len);
         if (r->touched.n == 0 && hash == l->progress_hash)

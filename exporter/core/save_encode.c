@@ -175,6 +175,7 @@ void save_encode_progress(struct buf *out, const struct checker *c, uint32_t lis
     for (uint32_t i = 0; i < p->n_rings; i++)
         encode_ring(out, &p->rings[i], offset_ns);
     encode_pending(out, c->registry, list);
+    pack_moment(out, s->whole_ns, offset_ns);
 }
 
 /* ---- addresses ---- */
