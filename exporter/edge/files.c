@@ -285,7 +285,7 @@ int64_t files_turn(struct files *files, int64_t now_ns) {
 }
 
 int64_t files_due_ns(const struct files *files) {
-    return files->due_ns;
+    return files->is_deaf && files->deaf_until_ns < files->due_ns ? files->deaf_until_ns : files->due_ns;
 }
 
 bool files_starved(const struct files *files) {
