@@ -99,6 +99,32 @@ static enum status read_kept(const struct app_spf *spf, struct app_spf_group *gr
     return status;
 }
 
+/* A group whose ranges are those of this domain: the same one under its former name, or another one. */
+static const struct app_spf_group *find_domain(const struct app_spf *spf, const char *domain) {
+    for (size_t i = 0; i < spf->now.n; i++)
+        if (spf->now.items[i].about.good_ns != 0 && strcasecmp(spf->now.items[i].about.domain, domain) == 0)
+            return &spf->now.items[i];
+    return NULL;
+}
+
+static enum status use_known(const struct app_spf *spf, struct app_spf_group *group,
+                             struct sources *sources) {
+    struct source_set set;
+    const struct app_spf_group *other = find_domain(spf, group->about.domain);
+    const struct source_set *known =
+        other != NULL ? sources_find(spf->sources->now, other->name, SOURCE_SPF) : NULL;
+    if (known == NULL)
+        return STATUS_OK;
+    source_set_init(&set);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < known->n_ranges && status == STATUS_OK; i++)
+        status = source_set_add_range(&set, &known->ranges[i]);
+    if (status == STATUS_OK)
+        status = use_kept(group, &set, &other->about, sources);
+    source_set_release(&set);
+    return status;
+}
+
 static enum status begin_group(const struct app_spf *spf, const struct group *group, struct sources *sources,
                                struct app_spf_group *out) {
     *out = (struct app_spf_group){.name = group->name, .told = SPF_GOOD};
@@ -113,8 +139,12 @@ static enum status begin_group(const struct app_spf *spf, const struct group *gr
     } else {
         out->is_foreign = sources_find(sources, group->name, SOURCE_SPF) != NULL;
     }
-    bool may_be_kept = spf->store != NULL && out->about.good_ns == 0;
-    return may_be_kept ? read_kept(spf, out, sources) : STATUS_OK;
+    enum status status = STATUS_OK;
+    if (out->about.good_ns == 0)
+        status = use_known(spf, out, sources);
+    if (status == STATUS_OK && out->about.good_ns == 0 && spf->store != NULL)
+        status = read_kept(spf, out, sources);
+    return status;
 }
 
 enum status app_spf_begin(const struct app_spf *spf, const struct settings *base, struct sources *sources,

@@ -11,7 +11,8 @@
  * mail comes from are left out, and told once for each content: see spf_set_bound().
  *
  * A set belongs to its domain. When the configuration names another domain for the group, the old set stays
- * until the new record has been read, and goes if it cannot be.
+ * until the new record has been read, and goes if it cannot be. A group of a domain that another one has the
+ * ranges of begins with these, and so does one that was given another name.
  *
  * What is kept of groups that are configured no more stays in the store: some bytes for each range.
  */

@@ -82,6 +82,7 @@ static void range_line(struct buf *out, const char *group, const struct ip_range
 
 void app_text_ranges(struct buf *out, const struct settings *settings) {
     uint64_t total = 0;
+    bool has_spf = false;
     buf_addf(out, "%-24s %-34s %10s  %s\n", "GROUP", "RANGE", "ADDRESSES", "PANEL NOTATION");
     for (size_t g = 0; g < settings->n_groups; g++) {
         const struct group *group = &settings->groups[g];
@@ -96,11 +97,13 @@ void app_text_ranges(struct buf *out, const struct settings *settings) {
             range_line(out, group->name, &group->ranges[i].range, group->ranges[i].label);
             total += ip_range_count(&group->ranges[i].range);
         }
+        has_spf = has_spf || group->spf != NULL;
         if (group->spf != NULL)
             buf_addf(out, "%-24s SPF of %-27s %10s  looked up by the running exporter\n", group->name,
                      group->spf, "?");
     }
-    buf_addf(out, "%-24s %-34s %10llu  (overlaps counted in each)\n", "all", "", (unsigned long long)total);
+    buf_addf(out, "%-24s %-34s %10llu  (overlaps counted in each%s)\n", "all", "", (unsigned long long)total,
+             has_spf ? ", without those of SPF records" : "");
     if (settings->n_safelists > 0)
         buf_addf(out, "\n%-24s %-34s %10s  %s\n", "SAFELIST", "RANGE", "ADDRESSES", "PANEL NOTATION");
     for (size_t i = 0; i < settings->n_safelists; i++) {

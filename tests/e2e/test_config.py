@@ -115,6 +115,7 @@ def commands(world):
         path = world.write("spf.yml", LISTS + "groups:\n  - {name: g, addresses: [192.0.2.1]}\n  - {name: s, spf: example.net}\n")
         code, out, err = exporter.run("ranges", f"--config.file={path}")
         assert code == 0 and re.search(r"^s +SPF of example\.net +\?", out, re.M), out + err
+        assert "(overlaps counted in each, without those of SPF records)" in out, out
         code, out, err = exporter.run("plan", f"--config.file={path}")
         assert code == 0 and "Without the ranges out of SPF records (s), which only" in out, out + err
     with world.case("an address that cannot be listened on is an error that names it"):

@@ -342,6 +342,33 @@ static void and_back_before_it_was_read_keeps_the_set(void **state) {
     assert_int_equal(n_ranges("out"), 1);
 }
 
+static void a_group_of_a_known_domain_begins_with_its_ranges(void **state) {
+    run_for(SECOND_NS);
+    int64_t changed_ns = sources_changed_ns(t.sources.now, "out");
+    t.record = NULL;
+    t.groups[0].name = "renamed";
+    t.groups[1] = (struct group){.name = "second", .spf = "EXAMPLE.net"};
+    t.groups[2] = (struct group){.name = "other", .spf = "other.test"};
+    t.settings.n_groups = 3;
+    load();
+    assert_int_equal(n_ranges("out"), 0);
+    assert_int_equal(n_ranges("renamed"), 1);
+    assert_int_equal(n_ranges("second"), 1);
+    assert_int_equal(n_ranges("other"), 0);
+    assert_int_equal(sources_changed_ns(t.sources.now, "renamed"), changed_ns);
+    run_for(SECOND_NS);
+    assert_int_equal(n_ranges("renamed"), 1);
+    t.groups[2].spf = "example.net"; /* which had nothing */
+    load();
+    assert_int_equal(n_ranges("other"), 1);
+    t.record = "v=spf1 ip4:192.0.2.0/25 ip4:198.51.100.0/24";
+    run_for(SECOND_NS);
+    assert_int_equal(n_ranges("renamed"), 2);
+    assert_int_equal(n_ranges("second"), 2);
+    t.settings.n_groups = 0;
+    load();
+}
+
 static void many_groups_take_turns(void **state) {
     char names[GROUPS][16];
     for (int i = 0; i < GROUPS; i++) {
@@ -391,6 +418,7 @@ int main(void) {
         TEST(what_is_kept_is_bounded_too),
         TEST(another_domain_replaces_the_set_or_drops_it),
         TEST(and_back_before_it_was_read_keeps_the_set),
+        TEST(a_group_of_a_known_domain_begins_with_its_ranges),
         TEST(many_groups_take_turns),
         TEST(finds_room_though_others_ask_much),
     };
