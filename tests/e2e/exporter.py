@@ -220,7 +220,8 @@ class Exporter(harness.Process):
     def messages(self, message=None):
         """The lines of the log as dictionaries, all or those with this msg."""
         lines = []
-        for line in self.log().splitlines():
+        whole, _, _being_written = self.log().rpartition("\n")
+        for line in whole.split("\n"):
             pairs = {k: json.loads(v) if v.startswith('"') else v for k, v in _PAIR.findall(line)}
             if "msg" in pairs and (message is None or pairs["msg"] == message):
                 lines.append(pairs)
