@@ -18,7 +18,8 @@ enum { VERSION = 1, PATTERN_SIZE = 256, SUM_BYTES = 8, RUN_MOST = 1 << 24 };
 struct run {
     struct ip first;
     uint32_t count;
-    uint32_t again_at; /* how far the second walk was */
+    uint32_t new_at;   /* how far the first walk was; 0 if it is to begin anew */
+    uint32_t again_at; /* ... and the second */
     const uint8_t *bits;
 };
 
@@ -40,8 +41,10 @@ static void take_bits(struct senders_part *part, struct senders_plane *plane, co
         senders_set(plane, offset, senders_look(run->bits, at));
         part->seen++;
     }
-    if (run->count == part->count && ip_equal(&run->first, &part->first))
+    if (run->count == part->count && ip_equal(&run->first, &part->first)) {
+        part->at[SENDERS_NEW] = run->new_at;
         part->at[SENDERS_AGAIN] = run->again_at;
+    }
 }
 
 static bool overlaps(const struct senders_part *part, const struct run *run) {
@@ -89,14 +92,17 @@ static uint32_t count_unknown(const struct senders *s, const struct senders_part
     return n;
 }
 
-/* What is new is asked at once; what had no answer, when its pause is over. The first walk goes through the
- * order anew, and so does the second in parts that have become others. */
+/* What is new is asked at once; what had no answer, when its pause is over. Walks go on after a reload, but
+ * begin anew in parts that have become others; after a start the first one does so everywhere. */
 static void take_times(struct senders *s, const struct times *times, int64_t now_ns) {
     bool is_new = false;
     bool all_known = true;
     for (uint32_t i = 0; i < s->n_parts; i++) {
         struct senders_part *part = &s->parts[i];
-        is_new = is_new || part->seen < (uint64_t)part->count * part->n_planes;
+        if (part->seen < (uint64_t)part->count * part->n_planes) {
+            part->at[SENDERS_NEW] = 0;
+            is_new = true;
+        }
         if (part->seen == 0)
             part->at[SENDERS_AGAIN] = part->count; /* the first walk is enough */
         part->n_unknown = count_unknown(s, part);
@@ -132,7 +138,11 @@ void senders_carry(struct senders *s, const struct senders *old, int64_t now_ns)
         const struct senders_part *part = &old->parts[i];
         for (uint32_t k = part->first_plane; k < part->first_plane + part->n_planes; k++) {
             uint32_t pattern = find_pattern(s, old->patterns[old->planes[k].pattern]);
-            const struct run run = {part->first, part->count, part->at[SENDERS_AGAIN], old->planes[k].bits};
+            const struct run run = {.first = part->first,
+                                    .count = part->count,
+                                    .new_at = part->at[SENDERS_NEW],
+                                    .again_at = part->at[SENDERS_AGAIN],
+                                    .bits = old->planes[k].bits};
             if (pattern != SENDERS_NOWHERE)
                 take_run(s, pattern, &run);
         }

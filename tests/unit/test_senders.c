@@ -461,6 +461,57 @@ static void where_nothing_is_left_to_ask_nothing_is_woken_for(void **state) {
     world_release(&w);
 }
 
+/* Or reloads that come often would have it ask about the same addresses for ever. */
+static void the_first_walk_goes_on_after_a_reload(void **state) {
+    struct world w;
+    struct world next;
+    uint8_t times[512] = {0};
+    struct senders_question q;
+    int64_t wake = 0;
+    (void)state;
+    world_of(&w, "198.18.0.0/24");
+    for (int i = 0; i < 100; i++) {
+        assert_true(senders_next(w.senders, HOUR, &q, &wake));
+        times[q.ip.lo - 0xc6120000]++;
+        (void)answer(w.senders, &q, FAILS, HOUR);
+    }
+    world_init(&next);
+    add_group(&next, "g", OUTLOOK, "198.18.0.0/24");
+    add_group(&next, "h", OUTLOOK, "198.18.1.0/24");
+    world_start(&next);
+    senders_carry(next.senders, w.senders, HOUR);
+    assert_int_equal(ask_all(next.senders, only_thirds, times, 0xc6120000, HOUR + MINUTE), 412);
+    for (size_t i = 0; i < sizeof times; i++)
+        assert_int_equal(times[i], 1);
+    assert_int_equal(count_of(&next, 0).known, 156);
+    assert_int_equal(ask_all(next.senders, only_thirds, times, 0xc6120000, HOUR + 16 * MINUTE), 100);
+    world_release(&next);
+    world_release(&w);
+}
+
+/* Of another pattern nothing is known: it asks from the beginning. */
+static void a_reload_with_another_pattern_begins_anew(void **state) {
+    struct world w;
+    struct world next;
+    struct senders_question q;
+    int64_t wake = 0;
+    (void)state;
+    world_of(&w, "198.18.0.0/24");
+    for (int i = 0; i < 100; i++) {
+        assert_true(senders_next(w.senders, HOUR, &q, &wake));
+        (void)answer(w.senders, &q, NAMES, HOUR);
+    }
+    world_init(&next);
+    add_group(&next, "g", OUTLOOK, "198.18.0.0/24");
+    add_group(&next, "h", OTHER, "198.18.0.0/24");
+    world_start(&next);
+    senders_carry(next.senders, w.senders, HOUR);
+    assert_int_equal(ask_all(next.senders, only_thirds, NULL, 0xc6120000, HOUR), 256);
+    assert_int_equal(count_of(&next, 1).known, 256);
+    world_release(&next);
+    world_release(&w);
+}
+
 static void the_second_walk_goes_on_after_a_reload(void **state) {
     struct world w;
     struct world next;
@@ -508,11 +559,11 @@ static void the_first_walk_goes_on_with_its_numbers_after_a_reload(void **state)
     const struct senders_pass *pass = senders_pass(next.senders, SENDERS_NEW);
     assert_true(pass->running);
     (void)answer(next.senders, &q, NAMES, HOUR); /* counted nowhere */
-    assert_int_equal(ask_all(next.senders, only_thirds, NULL, 0xc6120000, 2 * HOUR), 256 - 100 + 11);
+    assert_int_equal(ask_all(next.senders, only_thirds, NULL, 0xc6120000, 2 * HOUR), 256 - 100);
     assert_false(pass->running);
     assert_int_equal(pass->started_ns, HOUR);
     assert_int_equal(pass->wanted, 256);
-    assert_int_equal(pass->asked, 256 + 11);
+    assert_int_equal(pass->asked, 256);
     assert_int_equal(pass->failed, 11);
     world_release(&next);
     world_release(&w);
@@ -758,6 +809,8 @@ int main(void) {
         cmocka_unit_test(a_reload_takes_over_by_address_and_asks_what_is_new),
         cmocka_unit_test(a_reload_that_brings_nothing_new_does_not_ask_again_what_failed),
         cmocka_unit_test(where_nothing_is_left_to_ask_nothing_is_woken_for),
+        cmocka_unit_test(the_first_walk_goes_on_after_a_reload),
+        cmocka_unit_test(a_reload_with_another_pattern_begins_anew),
         cmocka_unit_test(the_second_walk_goes_on_after_a_reload),
         cmocka_unit_test(the_first_walk_goes_on_with_its_numbers_after_a_reload),
         cmocka_unit_test(what_is_kept_comes_back),
