@@ -313,6 +313,7 @@ static bool take(struct post *post, const struct child_end *end) {
         complain(post->web, end);
         give_up(post, 422, NULL, "this cannot be read: whatever reads it comes to grief (the log says how)");
         return false;
+    case CHILD_NOT_NOW:
     case CHILD_TOO_LONG:
     case CHILD_NO_START:
         complain(post->web, end);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #define REAP_NS (INT64_C(2) * 1000000) /* between looks whether a process has gone */
@@ -232,7 +233,9 @@ static void wait_for(struct child *c, int flags) {
     c->phase = ENDED;
     if (c->outcome != CHILD_OK || (pid > 0 && WIFEXITED(how) && WEXITSTATUS(how) == 0))
         return;
-    c->outcome = CHILD_FAILED;
+    bool may_be_another_time =
+        pid > 0 && (WIFSIGNALED(how) ? WTERMSIG(how) == SIGKILL : WEXITSTATUS(how) == EX_TEMPFAIL);
+    c->outcome = may_be_another_time ? CHILD_NOT_NOW : CHILD_FAILED;
     if (pid > 0 && WIFSIGNALED(how))
         (void)snprintf(c->why, sizeof c->why, "ended by signal %d", WTERMSIG(how));
     else

@@ -22,6 +22,7 @@
 enum child_outcome {
     CHILD_OK,       /* ended with 0 */
     CHILD_FAILED,   /* ended with another code, or by a signal */
+    CHILD_NOT_NOW,  /* ended with 75 (EX_TEMPFAIL), or was killed by others: the kernel that lacks memory */
     CHILD_TOO_LONG, /* had not ended in time, or had not even begun */
     CHILD_TOO_MUCH, /* put out more than is taken */
     CHILD_NO_START, /* could not be started */

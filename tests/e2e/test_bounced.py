@@ -435,7 +435,7 @@ def what_is_hostile(world):
         thread.start()
         os.kill(wait(lambda: children_of(exporter), "a process reads", world=world, pause=0.001)[0][0], signal.SIGKILL)
         thread.join()
-        equal(answers[0].status, 422)
+        equal((answers[0].status, answers[0].headers["retry-after"]), (503, "5"))
     with world.case("bounced: afterwards all is well"):
         equal([b["result"] for b in posted(exporter, bounce_text(LISTED))], ["confirmed"])
     with world.case("bounced: the end does not wait for a process that hangs, and leaves none behind"):

@@ -364,6 +364,7 @@ static void what_cannot_be_read_is_told(void **state) {
     } rows[] = {
         {{CHILD_FAILED, "ended by signal 11", "", 0}, 422},
         {{CHILD_TOO_MUCH, "put out more than is taken", "", 0}, 422},
+        {{CHILD_NOT_NOW, "ended with code 75", "", 0}, 503},
         {{CHILD_TOO_LONG, "did not end in time", "", 0}, 503},
         {{CHILD_NO_START, "cannot be started: no", "", 0}, 503},
         {{CHILD_OK, "", "no bounces", 10}, 503},

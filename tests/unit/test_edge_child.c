@@ -281,16 +281,17 @@ static void as_much_as_is_taken_is_not_too_much(void **state) {
 }
 
 static void one_that_dies_is_told_of(void **state) {
-    static unsigned places[] = {0, 1, 2};
-    use("/bin/sh", 3, 0, 20000 * MS, MIB);
+    static unsigned places[] = {0, 1, 2, 3};
+    use("/bin/sh", 4, 0, 20000 * MS, MIB);
     const char *const *const argvs[] = {SHELL("echo half; kill -SEGV $$"), SHELL("echo half; exit 3"),
-                                        SHELL("kill -KILL $$")};
-    for (unsigned i = 0; i < 3; i++)
+                                        SHELL("kill -KILL $$"), SHELL("echo half; exit 75")};
+    for (unsigned i = 0; i < 4; i++)
         assert_int_equal(child_run(pool, argvs[i], "", 0, done, &places[i], clock_now_ns()), STATUS_OK);
-    run_until(3);
+    run_until(4);
     expect(0, CHILD_FAILED, "ended by signal 11");
     expect(1, CHILD_FAILED, "ended with code 3");
-    expect(2, CHILD_FAILED, "ended by signal 9");
+    expect(2, CHILD_NOT_NOW, "ended by signal 9");
+    expect(3, CHILD_NOT_NOW, "ended with code 75");
 }
 
 static void a_program_that_is_not_there_is_told_of(void **state) {
