@@ -68,7 +68,7 @@ static void tell(struct app_bounced *b, int64_t now_ns) {
 
 enum status app_bounced_recall(struct app_bounced *b, struct app_store *store,
                                const struct bounce_settings *rules, struct sources *out) {
-    int64_t wall_ns = clock_wall_ns();
+    int64_t wall_ns = app_store_wall_ns(store);
     const struct app_store_kept *kept = app_store_kept_find(store, SETTINGS_BOUNCED, KEPT_BOUNCED);
     struct source_set set;
     bool changed = false;
@@ -88,7 +88,7 @@ enum status app_bounced_recall(struct app_bounced *b, struct app_store *store,
 }
 
 void app_bounced_set_rules(struct app_bounced *b, const struct bounce_settings *rules) {
-    bool left = bounced_set_rules(b->table, rules->keep_ns, rules->limit, clock_wall_ns());
+    bool left = bounced_set_rules(b->table, rules->keep_ns, rules->limit, app_store_wall_ns(b->store));
     b->not_told = b->not_told || left;
     b->not_kept = b->not_kept || left;
     b->look_ns = 0;
@@ -98,7 +98,7 @@ void app_bounced_set_rules(struct app_bounced *b, const struct bounce_settings *
 
 enum status app_bounced_add(struct app_bounced *b, const struct ip *ip, const char *list) {
     bool joined = false;
-    enum status status = bounced_add(b->table, ip, list, clock_wall_ns(), &joined);
+    enum status status = bounced_add(b->table, ip, list, app_store_wall_ns(b->store), &joined);
     if (status != STATUS_OK)
         return status;
     b->not_kept = true;
@@ -133,7 +133,7 @@ void app_bounced_count(struct app_bounced *b, uint32_t list, enum advice_result 
 /* ---- turns ---- */
 
 static void look(struct app_bounced *b, int64_t now_ns) {
-    int64_t wall_ns = clock_wall_ns();
+    int64_t wall_ns = app_store_wall_ns(b->store);
     bool left = bounced_expire(b->table, wall_ns);
     int64_t next_ns = bounced_next_ns(b->table);
     b->not_told = b->not_told || left;

@@ -275,6 +275,10 @@ const struct app_store_kept *app_store_kept_find(const struct app_store *store, 
     return kept_items_find(&store->kept, name, which);
 }
 
+int64_t app_store_wall_ns(const struct app_store *store) {
+    return state_wall_ns(store->state);
+}
+
 void app_store_event(struct app_store *store, struct history_event *event) {
     /* No two of one moment: a page of the history goes on behind a moment. */
     int64_t wall_ns = clock_wall_ns();

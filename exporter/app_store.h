@@ -56,6 +56,8 @@ bool app_store_forget_kept(struct app_store *store, const char *name, enum recor
  * that keeps or forgets anything. */
 const struct app_store_kept *app_store_kept_find(const struct app_store *store, const char *name,
                                                  enum record_kept which);
+/* The wall clock, as far as it can be believed: see state_wall_ns(). After app_store_open(). */
+int64_t app_store_wall_ns(const struct app_store *store);
 /* Adds an event to the history (its wall_ns is set here), in memory and on disk. */
 void app_store_event(struct app_store *store, struct history_event *event);
 /* Asks for the history of an address as state_ask_history() does; false: there is none to be had. The answer

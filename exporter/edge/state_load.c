@@ -91,6 +91,12 @@ static void read_alive(struct loading *l) {
     sqlite3_reset(alive);
 }
 
+static void take_alive(struct loading *l) {
+    read_alive(l);
+    l->s->alive_ns = l->alive_ns;
+    l->s->alive_mono_ns = clock_now_ns();
+}
+
 /* --- Records --- */
 
 static const char *const table_of[RECORD_KINDS] = {
@@ -389,8 +395,10 @@ enum status state_load_lists(struct state *s, const char *const *names, size_t n
 
 enum status state_load_kept(struct state *s, state_record_handler *record, void *context) {
     struct loading l = {.s = s, .f = &s->file, .record = record, .context = context, .early = true};
-    if (s->file.db && s->file.version >= KEPT_SINCE)
+    if (s->file.db && s->file.version >= KEPT_SINCE) {
+        take_alive(&l); /* what is kept may depend on the time of day */
         take_named(&l, STATE_SQL_KEPT, RECORD_KEPT);
+    }
     return l.no_memory ? STATUS_NO_MEMORY : STATUS_OK;
 }
 
@@ -403,9 +411,7 @@ enum status state_load(struct state *s, state_record_handler *record, state_even
     size_t n_events = 0;
     if (s->file.db) {
         check_file(&l);
-        read_alive(&l);
-        s->alive_ns = l.alive_ns;
-        s->alive_mono_ns = clock_now_ns();
+        take_alive(&l);
         take_named(&l, STATE_SQL_BUDGET, RECORD_BUDGET);
         if (!l.no_memory && s->file.version >= KEPT_SINCE)
             take_named(&l, STATE_SQL_KEPT, RECORD_KEPT);

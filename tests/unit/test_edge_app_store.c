@@ -3,7 +3,7 @@
  * What is kept for others than the checker, through the real store: across runs, crashes, refusals and
  * damage.
  */
-/* LINK: -Wl,--wrap=state_put */
+/* LINK: -Wl,--wrap=state_put,--wrap=clock_wall_ns */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -33,7 +33,13 @@ static struct {
     bool refuses; /* the queue is full */
     unsigned n_refused;
     unsigned n_kept; /* KEPT and KEPT_GONE that were put */
+    int64_t wall_ns; /* 0: that of the machine */
 } t;
+
+int64_t __real_clock_wall_ns(void);
+int64_t __wrap_clock_wall_ns(void) {
+    return t.wall_ns != 0 ? t.wall_ns : __real_clock_wall_ns();
+}
 
 bool __real_state_put(struct state *s, const struct record *record, uint64_t ticket);
 bool __wrap_state_put(struct state *s, const struct record *record, uint64_t ticket) {
@@ -157,6 +163,24 @@ static void is_there_before_the_checker(void **state) {
     start();
     expect("out", "one");
     stop();
+}
+
+/* A machine without a clock of its own starts in 1970: what is kept for a time must not be taken for older
+ * than that. */
+static void knows_the_time_before_the_clock_is_set(void **state) {
+    start();
+    keep("out", "one");
+    turn();
+    int64_t last_ns = app_store_wall_ns(t.store);
+    stop();
+    t.wall_ns = 5 * SECOND;
+    t.store = app_store_open(t.folder, APP_STORE_ALL, 0);
+    assert_non_null(t.store);
+    assert_true(app_store_wall_ns(t.store) >= last_ns - MINUTE);
+    t.wall_ns = last_ns + HOUR;
+    assert_int_equal(app_store_wall_ns(t.store), last_ns + HOUR);
+    t.wall_ns = 0;
+    app_store_close(t.store, PATIENCE_NS, SECOND);
 }
 
 static void survives_a_kill_one_second_later(void **state) {
@@ -287,6 +311,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(keeps_across_runs, begin_test, end_test),
         cmocka_unit_test_setup_teardown(is_there_before_the_checker, begin_test, end_test),
+        cmocka_unit_test_setup_teardown(knows_the_time_before_the_clock_is_set, begin_test, end_test),
         cmocka_unit_test_setup_teardown(survives_a_kill_one_second_later, begin_test, end_test),
         cmocka_unit_test_setup_teardown(what_the_queue_refuses_is_offered_again, begin_test, end_test),
         cmocka_unit_test_setup_teardown(hands_everything_over_again_when_the_file_is_lost, begin_test,

@@ -125,6 +125,11 @@ bool app_store_keep(struct app_store *of, const char *name, enum record_kept whi
     return true;
 }
 
+int64_t app_store_wall_ns(const struct app_store *of) {
+    assert_ptr_equal(of, &store);
+    return wall_ns;
+}
+
 const struct app_store_kept *app_store_kept_find(const struct app_store *of, const char *name,
                                                  enum record_kept which) {
     return store.has_kept ? &store.kept : NULL;
