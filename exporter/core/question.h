@@ -33,7 +33,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { QUESTION_SERVERS = 4, QUESTION_QUEUE_MAX = 65536 };
+enum { QUESTION_SERVERS = 4, QUESTION_QUEUE_MAX = 1024 };
 #define QUESTION_PAUSE_NS (250 * INT64_C(1000000))
 #define QUESTION_REST_NS (30 * INT64_C(1000000000))
 /* Set in every cookie of a question, and in none of the checker's. */
