@@ -80,13 +80,11 @@ static void carry_health(const struct reload *reload, struct checker_list *l,
 enum status checker_place_entries(struct checker *c, uint32_t list) {
     struct checker_list *l = &c->lists[list];
     const struct registry_list *r = &c->registry->lists[list];
-    for (uint32_t i = 0; i < l->plan.n_rings; i++) {
-        for (uint32_t k = 0; k < l->plan.rings[i].n; k++) {
-            struct registry_entry *entry =
-                registry_entry_find(c->registry, list, l->plan.rings[i].members[k]);
-            if (entry != NULL)
-                entry->ring = (uint16_t)i;
-        }
+    for (uint32_t i = 0; i < r->n_entries; i++) {
+        uint32_t ring =
+            r->entries[i].used ? plan_ring_of(&l->plan, l->list, r->entries[i].index) : UINT32_MAX;
+        if (ring != UINT32_MAX)
+            r->entries[i].ring = (uint16_t)ring;
     }
     registry_prune(c->registry, list);
     for (uint32_t i = 0; i < r->n_entries; i++) {
@@ -99,44 +97,6 @@ enum status checker_place_entries(struct checker *c, uint32_t list) {
             return STATUS_NO_MEMORY;
     }
     return STATUS_OK;
-}
-
-struct ages {
-    const struct registry *registry;
-    uint32_t list;
-};
-
-/* Of what was checked in the same second, or never, neighbours do not follow each other. */
-static int age_order(const void *a, const void *b, void *context) {
-    const struct ages *ages = context;
-    uint32_t x = *(const uint32_t *)a;
-    uint32_t y = *(const uint32_t *)b;
-    uint32_t x_stamp = registry_cell_stamp(ages->registry, ages->list, x);
-    uint32_t y_stamp = registry_cell_stamp(ages->registry, ages->list, y);
-    if (x_stamp != y_stamp)
-        return x_stamp < y_stamp ? -1 : 1;
-    uint32_t x_mixed = x * UINT32_C(2654435761);
-    uint32_t y_mixed = y * UINT32_C(2654435761);
-    return x_mixed < y_mixed ? -1 : x_mixed > y_mixed;
-}
-
-/* A ring that goes on keeps its order. One of other addresses than before begins anew, with those that were
- * not checked for the longest time: were it any other order, and the ring changed before it is through, again
- * and again, the last would never be asked. */
-static void order_rings(struct checker *c, uint32_t list, const struct plan *old_plan,
-                        const struct target_set *old_set) {
-    struct plan *p = &c->lists[list].plan;
-    struct ages ages = {c->registry, list};
-    for (uint32_t i = 0; i < p->n_rings; i++) {
-        struct plan_ring *ring = &p->rings[i];
-        const struct plan_ring *before = plan_ring_before(ring, old_plan);
-        if (before == NULL)
-            qsort_r(ring->members, ring->n, sizeof *ring->members, age_order, &ages);
-        for (uint32_t k = 0; before != NULL && k < ring->n; k++) {
-            struct ip ip = target_ip(old_set, before->members[k]);
-            ring->members[k] = target_index(c->registry->lists[list].set, &ip);
-        }
-    }
 }
 
 /* What a probe has asked is carried with it. */
@@ -230,12 +190,9 @@ static void carry_windows(struct checker *c, const struct checker *old) {
     }
 }
 
-static const struct target_set *old_set(const struct checker *old, const struct checker_list *from) {
-    return old->registry->lists[from - old->lists].set;
-}
-
 enum status checker_carry(struct checker *c, const struct checker *old, int64_t now_ns) {
     struct reload reload = {c, old, now_ns};
+    struct target_map map = {.n = 0};
     enum status status = registry_carry(c->registry, old->registry, map_server, &reload, now_ns);
     if (status == STATUS_OK)
         status = carry_budgets(c, old, now_ns);
@@ -252,14 +209,17 @@ enum status checker_carry(struct checker *c, const struct checker *old, int64_t 
         l->last_failure = from->last_failure;
         l->last_failure_ns = from->last_failure_ns;
         carry_health(&reload, l, from);
-        plan_carry(&l->plan, &from->plan, l->list, now_ns);
-        order_rings(c, i, &from->plan, old_set(old, from));
-        status = checker_place_entries(c, i);
+        status = target_map_make(&map, l->plan.set, from->plan.set);
+        if (status == STATUS_OK)
+            status = plan_carry(&l->plan, &from->plan, l->list, &map, now_ns);
+        if (status == STATUS_OK)
+            status = checker_place_entries(c, i);
         if (status == STATUS_OK)
             status = carry_looks(c, i, old, from, now_ns);
-        if (status == STATUS_OK && !target_same_addresses(c->registry->lists[i].set, old_set(old, from)))
+        if (status == STATUS_OK && !target_map_is_same(&map))
             checker_sweep_rest(c, i, now_ns);
     }
+    target_map_release(&map);
     carry_windows(c, old);
     return status == STATUS_OK ? checker_probe_carry(c, old, now_ns) : status;
 }

@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SWEEP_SHARE 5   /* of every five queries that both want, the sweep gets one at least */
-#define JITTER_SHARE 10 /* an address is asked at most a tenth of its interval early */
-enum { NOBODY = 255 };  /* among servers */
+#define SWEEP_SHARE 5  /* of every five queries that both want, the sweep gets one at least */
+enum { NOBODY = 255 }; /* among servers */
 
 /* ---- lanes ---- */
 
@@ -36,53 +35,12 @@ static enum budget_class lane_class(enum plan_lane lane) {
 
 /* ---- rings ---- */
 
-static uint64_t mix(uint64_t x) {
-    x ^= x >> 31;
-    x *= UINT64_C(0x7fb5d329728ea185);
-    x ^= x >> 27;
-    x *= UINT64_C(0x81dadef4bc2dd44d);
-    return x ^ x >> 33;
-}
-
-/* How much earlier than its place in the round an address may be asked. */
-static int64_t ring_jitter(const struct plan_ring *ring) {
-    return ring->interval_ns / (ring->n > JITTER_SHARE ? ring->n : JITTER_SHARE);
-}
-
-/* When the ring's next address is due: its place in the round, less a jitter. */
-static int64_t ring_due(const struct plan_ring *ring) {
-    if (ring->round == 0)
-        return ring->start_ns;
-    int64_t place = (int64_t)((__int128)ring->interval_ns * (ring->position + 1) / ring->n);
-    int64_t step = ring_jitter(ring);
-    uint64_t random = mix(((uint64_t)ring->round << 32) | ring->members[ring->position]);
-    return ring->start_ns + place - (int64_t)((__int128)step * (random >> 40) >> 24);
-}
-
-static void ring_advance(struct plan_ring *ring, int64_t now_ns) {
-    if (++ring->position < ring->n)
-        return;
-    ring->position = 0;
-    if (ring->round > 0) {
-        /* Rounds overlap a little when one is late; what an address sees is from end to end. A single round
-         * says little when it is short of addresses or two rings take turns: of each, an eighth counts. */
-        int64_t took_ns = now_ns - (ring->ended_ns != 0 ? ring->ended_ns : ring->start_ns);
-        ring->last_ns += ring->last_ns == 0 ? took_ns : (took_ns - ring->last_ns) / 8;
-        /* A round that took longer than its interval does not make the next one hurry. */
-        bool late = now_ns - ring->start_ns > ring->interval_ns + ring->interval_ns / 4;
-        ring->start_ns = late ? now_ns : ring->start_ns + ring->interval_ns;
-    } else {
-        ring->start_ns = now_ns;
-    }
-    ring->ended_ns = now_ns;
-    ring->round++;
-}
-
 /* The ring whose next address is due first. */
 static struct plan_ring *earliest_ring(const struct plan *p, int64_t *due_ns) {
     struct plan_ring *best = NULL;
     for (uint32_t i = 0; i < p->n_rings; i++) {
-        int64_t due = ring_due(&p->rings[i]);
+        const struct plan_ring *ring = &p->rings[i];
+        int64_t due = ring->n_newcomers > 0 ? ring->newcomers_ns : plan_ring_due(ring);
         if (best == NULL || due < *due_ns) {
             best = &p->rings[i];
             *due_ns = due;
@@ -128,7 +86,7 @@ static bool offer_lane(struct offer *o, enum plan_lane lane, struct plan_item *i
         const struct plan_item *here = plan_queue_at(q, place);
         if (here->purpose == PLAN_SELF_TEST && (o->full >> here->server & 1) != 0)
             continue;
-        uint64_t mark = mix((uint64_t)here->due_ns << 1 | 1) ^ here->index;
+        uint64_t mark = plan_mix((uint64_t)here->due_ns << 1 | 1) ^ here->index;
         if (!allowed(o, here->due_ns, (enum budget_class)here->class, (int)lane, mark))
             return false;
         *item = *here;
@@ -144,7 +102,8 @@ static bool offer_ring(struct offer *o, struct plan_item *item) {
     struct plan_ring *ring = earliest_ring(o->p, &due_ns);
     if (ring == NULL)
         return false;
-    uint32_t index = ring->members[ring->position];
+    bool is_new = plan_ring_welcomes(ring, o->now_ns);
+    uint32_t index = is_new ? ring->newcomers[ring->n_newcomers - 1] : ring->members[ring->position];
     uint64_t mark = ((uint64_t)ring->round << 32 | index) + 1;
     if (!allowed(o, due_ns, BUDGET_WATCHED, FROM_RING, mark))
         return false;
@@ -156,7 +115,8 @@ static bool offer_ring(struct offer *o, struct plan_item *item) {
         .server = 255,
         .class = BUDGET_WATCHED,
         .lane = LANES,
-        .first_round = ring->round == 0,
+        .place = is_new,
+        .first_round = is_new || ring->round == 0,
     };
     return true;
 }
@@ -254,7 +214,7 @@ static void leave(struct plan *p, const struct plan_item *item, bool asked, int6
         plan_queue_remove(&p->lanes[item->lane], item->place);
         p->sweep_turn = item->lane == LANE_RECHECK;
     } else if (item->purpose == PLAN_WATCHED) {
-        ring_advance(&p->rings[item->ring], now_ns);
+        plan_ring_advance(&p->rings[item->ring], item->place == 1, now_ns);
     } else {
         if (!s->running)
             sweep_start(s, now_ns);
@@ -436,7 +396,7 @@ int64_t plan_ring_interval(const struct plan *p, uint32_t ring, int64_t now_ns) 
     int64_t running = now_ns - (r->ended_ns != 0 ? r->ended_ns : r->start_ns);
     int64_t longest = r->last_ns > running ? r->last_ns : running;
     /* The jitter of two ends is no delay. */
-    return longest > r->interval_ns + ring_jitter(r) ? longest : r->interval_ns;
+    return longest > r->interval_ns + plan_ring_jitter(r) ? longest : r->interval_ns;
 }
 
 static void count_due(int64_t due_ns, uint64_t n, int64_t now_ns, int64_t *lag_ns, uint64_t *n_due) {
@@ -477,11 +437,12 @@ int64_t plan_lag(const struct plan *p, int64_t now_ns, uint64_t *n_due) {
     bool rings_wait = waits_for_quota(p, BUDGET_WATCHED, now_ns);
     for (uint32_t i = 0; !rings_wait && i < p->n_rings; i++) {
         const struct plan_ring *r = &p->rings[i];
-        int64_t due_ns = ring_due(r);
+        int64_t due_ns = plan_ring_due(r);
         uint64_t n = r->round == 0 ? r->n - r->position
                                    : (uint64_t)((__int128)(now_ns - due_ns) * r->n / r->interval_ns) + 1;
         if (due_ns < now_ns)
             count_due(due_ns, n < r->n ? n : r->n, now_ns, &lag_ns, n_due);
+        count_due(r->newcomers_ns, r->n_newcomers, now_ns, &lag_ns, n_due);
     }
     return lag_ns;
 }

@@ -4,7 +4,8 @@
  *
  * There is no timer per address. Addresses named one by one with the same interval form a ring: a cursor goes
  * round it once per interval, each place having its moment in the round (with jitter), so that queries are
- * spread evenly by themselves; the first round after a start runs as fast as it may. All ranges of the list
+ * spread evenly by themselves; the first round after a start runs as fast as it may. A ring whose addresses
+ * change goes on where it was, and those that are new are asked at once. All ranges of the list
  * are one sweep: a cursor through a fixed pseudo-random order (core/permute), as fast as it may, once per
  * sweep interval from start to start. What cannot be foreseen waits in short queues of first in, first out:
  * self-tests, confirmations, retries, re-checks of what a sweep found listed, TXT questions.
@@ -59,7 +60,7 @@ struct plan_item {
     uint8_t family;  /* self-test, probe */
     uint8_t class;   /* enum budget_class that pays */
     uint8_t lane;    /* set by plan_next(): where it waits, LANES for a ring or the sweep */
-    uint32_t place;  /* set by plan_next(): how many wait before it in its lane */
+    uint32_t place;  /* set by plan_next(): how many wait before it in its lane; of a ring: 1 if it is new */
     bool tcp;
     bool first_round; /* PLAN_WATCHED: the round that runs as fast as it may */
 };
@@ -90,15 +91,19 @@ struct plan_queue {
 };
 
 struct plan_ring {
-    uint32_t *members; /* indexes of addresses, in the plan's memory */
+    const uint32_t
+        *members; /* indexes of addresses in the order of target_place(); the plan's or the set's */
     uint32_t n;
     uint32_t position;
+    uint32_t *newcomers; /* members that are asked once by turns with the others; the last is next; owned */
+    uint32_t n_newcomers;
+    int64_t newcomers_ns; /* since when they are due */
+    bool members_turn;    /* ... if their time has come */
     int64_t interval_ns;
     int64_t start_ns; /* of the running round */
     int64_t ended_ns; /* when the last whole round ended; 0: none, or not known */
     int64_t last_ns;  /* from the end of one to that of the next, on average of the last few; 0: none yet */
     uint32_t round;   /* 0: the first */
-    uint64_t hash;    /* of its members' addresses, in the order of plan_init(): tells it from another ring */
 };
 
 struct plan_laps; /* see plan_internal.h */
@@ -126,11 +131,12 @@ struct plan_sweep {
 
 struct plan {
     struct rate rate;
-    struct quota *quota; /* borrowed: own, shared or only dividing the rate */
+    struct quota *quota;          /* borrowed: own, shared or only dividing the rate */
+    const struct target_set *set; /* borrowed */
     struct plan_queue lanes[LANES];
     struct plan_ring *rings;
     uint32_t n_rings;
-    uint32_t *members;
+    uint32_t *members; /* of several rings, owned; one alone borrows those of the set */
     struct plan_sweep sweep;
     int64_t recheck_interval_ns;
     bool sweep_turn;                       /* of re-checks and sweep, the sweep is next */
@@ -154,15 +160,25 @@ struct plan_gate {
     uint32_t full; /* bit by nameserver: has no room, so that its self-tests wait and let others pass */
 };
 
-/* For `list` of `targets`; `quota` outlives the plan. `seed` fixes the order of the sweep. */
+/* For `list` of `targets`, which outlive the plan, as `quota` does. `seed` fixes the order of the sweep. */
 enum status plan_init(struct plan *p, const struct targets *targets, uint32_t list, struct quota *quota,
                       uint64_t seed, int64_t now_ns) MUST_CHECK;
 void plan_release(struct plan *p);
-/* Takes over pace and progress from the plan of the same list before a reload; `list` as it is now. The order
- * of the members of rings is the caller's to take over or to choose. */
-void plan_carry(struct plan *p, const struct plan *old, const struct list *list, int64_t now_ns);
-/* The ring of the same addresses in the plan before a reload; NULL: there was none. */
-const struct plan_ring *plan_ring_before(const struct plan_ring *ring, const struct plan *old);
+/* Takes over pace and progress from the plan of the same list before a reload; `list` as it is now, `map` of
+ * the sets of both. On STATUS_NO_MEMORY `p` is to be released. */
+enum status plan_carry(struct plan *p, const struct plan *old, const struct list *list,
+                       const struct target_map *map, int64_t now_ns) MUST_CHECK;
+/* Where each ring of the same interval goes on, after a start: as `kept`, at the first member whose place is
+ * not before `place` (plan_ring_place() of then). */
+void plan_ring_resume(struct plan *p, const struct plan_ring *kept, uint32_t place, int64_t now_ns);
+/* The number of the ring of what has `index`; UINT32_MAX: it is not named one by one. */
+uint32_t plan_ring_of(const struct plan *p, const struct list *list, uint32_t index);
+/* The place, see target_place(), of the member that is next. */
+uint32_t plan_ring_place(const struct plan *p, const struct plan_ring *ring);
+/* Members that were not there before (`map`), or were newcomers of `old` (NULL: none) and are not asked yet,
+ * are newcomers; what was said of that before is void. */
+enum status plan_welcome(struct plan *p, const struct list *list, const struct target_map *map,
+                         const struct plan *old, int64_t now_ns) MUST_CHECK;
 /* Everything is asked from the beginning, as after plan_init(); what waits in queues and what was spent
  * stays.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * plan_internal: the queues of a plan's lanes, in which a place counts from the front, which is 0; and the
- * two laps of a sweep.
+ * plan_internal: the queues of a plan's lanes, in which a place counts from the front, which is 0; its rings;
+ * and the two laps of a sweep.
  */
 #ifndef RBL_CORE_PLAN_INTERNAL_H
 #define RBL_CORE_PLAN_INTERNAL_H
@@ -21,6 +21,23 @@ struct plan_item *plan_queue_find(const struct plan_queue *q, enum plan_purpose 
 const struct plan_item *plan_queue_front(const struct plan_queue *q);
 /* `place` is below q->n; the order of the others stays. */
 void plan_queue_remove(struct plan_queue *q, uint32_t place);
+
+/* Rings of p->set for `list`. */
+enum status plan_rings_make(struct plan *p, const struct list *list, int64_t now_ns) MUST_CHECK;
+void plan_rings_release(struct plan *p);
+enum status plan_rings_carry(struct plan *p, const struct plan *old, const struct list *list,
+                             const struct target_map *map, int64_t now_ns) MUST_CHECK;
+void plan_rings_restart(struct plan *p, int64_t now_ns);
+/* How much earlier than its place in the round an address may be asked. */
+int64_t plan_ring_jitter(const struct plan_ring *ring);
+/* When the ring's next address is due, newcomers left aside: its place in the round, less a jitter. */
+int64_t plan_ring_due(const struct plan_ring *ring);
+/* Whether a newcomer is next. */
+bool plan_ring_welcomes(const struct plan_ring *ring, int64_t now_ns);
+/* It, or else the next member, is being asked, or needs no query. */
+void plan_ring_advance(struct plan_ring *ring, bool newcomer, int64_t now_ns);
+/* A hash of a number. */
+uint64_t plan_mix(uint64_t x);
 
 enum { PLAN_LATE = 64 };
 

@@ -9,61 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int64_t ring_interval_of(const struct list *list, const struct target_watch *watch) {
-    return list->interval_ns != 0 ? list->interval_ns : watch->interval_ns;
-}
-
-static struct plan_ring *find_ring(struct plan *p, int64_t interval_ns) {
-    for (uint32_t i = 0; i < p->n_rings; i++)
-        if (p->rings[i].interval_ns == interval_ns)
-            return &p->rings[i];
-    return NULL;
-}
-
-static struct plan_ring *make_ring(struct plan *p, int64_t interval_ns, int64_t now_ns) {
-    struct plan_ring *ring = find_ring(p, interval_ns);
-    if (ring != NULL)
-        return ring;
-    struct plan_ring *rings = realloc(p->rings, (p->n_rings + 1) * sizeof *rings);
-    if (rings == NULL)
-        return NULL;
-    p->rings = rings;
-    rings[p->n_rings] = (struct plan_ring){.interval_ns = interval_ns, .start_ns = now_ns};
-    return &rings[p->n_rings++];
-}
-
-/* Members of each ring, in an order that does not follow the addresses, so that neighbours are not asked in a
- * row. */
-static enum status fill_rings(struct plan *p, const struct list *list, const struct target_set *set,
-                              uint64_t seed, int64_t now_ns) {
-    if (set->n_watched == 0)
-        return STATUS_OK;
-    p->members = calloc(set->n_watched, sizeof *p->members);
-    if (p->members == NULL)
-        return STATUS_NO_MEMORY;
-    for (uint32_t i = 0; i < set->n_watched; i++) {
-        struct plan_ring *ring = make_ring(p, ring_interval_of(list, &set->watched[i]), now_ns);
-        if (ring == NULL)
-            return STATUS_NO_MEMORY;
-        ring->n++;
-    }
-    uint32_t *next = p->members;
-    for (uint32_t r = 0; r < p->n_rings; r++) {
-        p->rings[r].members = next;
-        next += p->rings[r].n;
-        p->rings[r].n = 0;
-    }
-    struct permute order = permute_make(set->n_watched, seed);
-    for (uint32_t i = 0; i < set->n_watched; i++) {
-        const struct target_watch *watch = &set->watched[permute_at(&order, i)];
-        struct plan_ring *ring = find_ring(p, ring_interval_of(list, watch));
-        struct ip ip = target_ip(set, watch->index);
-        p->members[(ring->members - p->members) + ring->n++] = watch->index;
-        ring->hash = ip_hash(&ip, ring->hash);
-    }
-    return STATUS_OK;
-}
-
 static int64_t recheck_interval(const struct settings *s, const struct list *list, uint32_t index) {
     int64_t interval_ns = list->interval_ns;
     for (size_t g = 0; list->interval_ns == 0 && g < s->n_groups; g++) {
@@ -79,7 +24,7 @@ enum status plan_init(struct plan *p, const struct targets *targets, uint32_t li
                       uint64_t seed, int64_t now_ns) {
     const struct list *l = &targets->settings->lists[list];
     const struct target_set *set = targets->sets[list];
-    *p = (struct plan){.quota = quota};
+    *p = (struct plan){.quota = quota, .set = set};
     rate_init(&p->rate, l->budget.rate, l->budget.burst, now_ns);
     p->recheck_interval_ns = recheck_interval(targets->settings, l, list);
     p->sweep = (struct plan_sweep){
@@ -91,7 +36,7 @@ enum status plan_init(struct plan *p, const struct targets *targets, uint32_t li
     };
     if (set->n_swept > 0)
         p->sweep.order = permute_make(set->n_swept, seed);
-    enum status status = fill_rings(p, l, set, seed, now_ns);
+    enum status status = plan_rings_make(p, l, now_ns);
     if (status != STATUS_OK)
         plan_release(p);
     return status;
@@ -100,38 +45,12 @@ enum status plan_init(struct plan *p, const struct targets *targets, uint32_t li
 void plan_release(struct plan *p) {
     for (int i = 0; i < LANES; i++)
         free(p->lanes[i].items);
-    free(p->rings);
-    free(p->members);
+    plan_rings_release(p);
     plan_laps_free(p->sweep.laps);
     *p = (struct plan){.quota = NULL};
 }
 
-const struct plan_ring *plan_ring_before(const struct plan_ring *ring, const struct plan *old) {
-    for (uint32_t i = 0; i < old->n_rings; i++) {
-        const struct plan_ring *o = &old->rings[i];
-        if (ring->interval_ns == o->interval_ns && ring->n == o->n && ring->hash == o->hash)
-            return o;
-    }
-    return NULL;
-}
-
-/* A ring of the same addresses goes on where it was. */
-static void carry_ring(struct plan_ring *ring, const struct plan_ring *old) {
-    if (old == NULL)
-        return;
-    ring->position = old->position;
-    ring->start_ns = old->start_ns;
-    ring->ended_ns = old->ended_ns;
-    ring->last_ns = old->last_ns;
-    ring->round = old->round;
-}
-
-void plan_carry(struct plan *p, const struct plan *old, const struct list *list, int64_t now_ns) {
-    p->rate = old->rate;
-    rate_change(&p->rate, list->budget.rate, list->budget.burst, now_ns);
-    p->deferred = old->deferred;
-    for (uint32_t i = 0; i < p->n_rings; i++)
-        carry_ring(&p->rings[i], plan_ring_before(&p->rings[i], old));
+static void carry_sweep(struct plan *p, const struct plan *old) {
     if (p->sweep.n == 0 || old->sweep.n == 0)
         return;
     p->sweep.completed_ns = old->sweep.completed_ns;
@@ -153,14 +72,17 @@ void plan_carry(struct plan *p, const struct plan *old, const struct list *list,
     }
 }
 
+enum status plan_carry(struct plan *p, const struct plan *old, const struct list *list,
+                       const struct target_map *map, int64_t now_ns) {
+    p->rate = old->rate;
+    rate_change(&p->rate, list->budget.rate, list->budget.burst, now_ns);
+    p->deferred = old->deferred;
+    carry_sweep(p, old);
+    return plan_rings_carry(p, old, list, map, now_ns);
+}
+
 void plan_restart(struct plan *p, int64_t now_ns) {
-    for (uint32_t i = 0; i < p->n_rings; i++) {
-        p->rings[i].position = 0;
-        p->rings[i].round = 0;
-        p->rings[i].start_ns = now_ns;
-        p->rings[i].ended_ns = 0;
-        p->rings[i].last_ns = 0;
-    }
+    plan_rings_restart(p, now_ns);
     p->sweep.running = false;
     p->sweep.asked = false;
     p->sweep.position = 0;

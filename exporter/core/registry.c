@@ -17,6 +17,7 @@
 const char *const registry_verdict_text[REGISTRY_LISTED + 1] = {"unknown", "not_listed", "listed"};
 
 #define SECOND_NS INT64_C(1000000000)
+enum { ENTRIES_LEAST = 32 };
 #define EPOCH_BEFORE_NS (SECOND_NS * 3650 * 86400)
 
 int64_t registry_epoch(int64_t start_ns) {
@@ -221,8 +222,7 @@ static void table_remove(struct registry_list *l, uint32_t index) {
     l->table[i] = 0;
 }
 
-static bool table_grow(struct registry_list *l) {
-    uint32_t size = l->table_size == 0 ? 64 : l->table_size * 2;
+static bool table_resize(struct registry_list *l, uint32_t size) {
     uint32_t *table = calloc(size, sizeof *table);
     if (table == NULL)
         return false;
@@ -235,8 +235,7 @@ static bool table_grow(struct registry_list *l) {
     return true;
 }
 
-static bool entries_grow(struct registry_list *l) {
-    uint32_t size = l->entries_size == 0 ? 32 : l->entries_size + l->entries_size / 2;
+static bool entries_resize(struct registry_list *l, uint32_t size) {
     struct registry_entry *entries = realloc(l->entries, size * sizeof *entries);
     if (entries == NULL)
         return false;
@@ -245,11 +244,27 @@ static bool entries_grow(struct registry_list *l) {
     return true;
 }
 
+static bool table_grow(struct registry_list *l) {
+    return table_resize(l, l->table_size == 0 ? 64 : l->table_size * 2);
+}
+
+static bool entries_grow(struct registry_list *l) {
+    return entries_resize(l, l->entries_size == 0 ? ENTRIES_LEAST : l->entries_size + l->entries_size / 2);
+}
+
+bool registry_entries_expect(struct registry_list *l, uint32_t n) {
+    uint32_t room = n > ENTRIES_LEAST ? n : ENTRIES_LEAST;
+    uint32_t size = 64;
+    while (n + 1 >= size / 4 * 3)
+        size *= 2;
+    return (room <= l->entries_size || entries_resize(l, room)) &&
+           (size <= l->table_size || table_resize(l, size));
+}
+
 struct registry_entry *registry_entry_make(struct registry *r, uint32_t list, uint32_t index) {
     struct registry_list *l = &r->lists[list];
-    struct registry_entry *found = registry_entry_find(r, list, index);
-    if (found != NULL)
-        return found;
+    if ((l->states[index] & CELL_TRACKED) != 0)
+        return registry_entry_find(r, list, index);
     if (l->free_entry == UINT32_MAX && l->n_entries == l->entries_size && !entries_grow(l))
         return NULL;
     if (l->n_entries + 1 >= l->table_size / 4 * 3 && !table_grow(l))

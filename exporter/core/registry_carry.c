@@ -18,7 +18,7 @@ static uint32_t find_list(const struct registry *r, uint32_t i, const struct reg
 
 uint64_t registry_translate_codes(const struct list *from, const struct list *to, uint64_t codes) {
     uint64_t out = 0;
-    for (unsigned bit = 0; bit <= LIST_CODE_OTHER; bit++) {
+    for (unsigned bit = 0; bit <= LIST_CODE_OTHER && codes >> bit != 0; bit++) {
         if ((codes >> bit & 1) == 0)
             continue;
         unsigned there = LIST_CODE_OTHER;
@@ -51,40 +51,73 @@ struct carry {
 
 /* Pending flips are not carried: their looks were for the old codes and nameservers; the checker
  * has them looked at again. */
-static enum status carry_cell(const struct carry *c, uint32_t from, uint32_t index, int32_t segment) {
+static void carry_cell(const struct carry *c, uint32_t from, uint32_t index, int32_t segment) {
     struct registry_list *l = &c->r->lists[c->list];
     const struct registry_list *o = &c->old->lists[c->old_list];
     unsigned state = o->states[from];
     if ((state & CELL_VERDICT) == REGISTRY_UNKNOWN)
-        return STATUS_OK;
-    bool tracked = (state & CELL_TRACKED) != 0;
+        return;
     if (segment == TARGET_NO_SEGMENT)
         state &= ~(unsigned)(CELL_SAMPLED | CELL_SAMPLE_LISTED);
     registry_cell_put_at(l, index, segment, state, registry_cell_score(o, from));
-    if (!tracked) {
+    if ((state & CELL_TRACKED) == 0)
         l->stamps[index] = o->stamps[from];
-        return STATUS_OK;
+}
+
+/* `span`, of the set's spans, goes along. */
+static void carry_run(const struct carry *c, const struct target_mapped *run,
+                      const struct target_span **span) {
+    const struct target_set *set = c->r->lists[c->list].set;
+    for (uint32_t i = 0; i < run->count; i++) {
+        uint32_t index = run->index + i;
+        int32_t segment = TARGET_NO_SEGMENT;
+        if (index < set->n_swept) {
+            while (index - (*span)->base >= (*span)->count)
+                ++*span;
+            segment = (*span)->segment;
+        }
+        carry_cell(c, run->from + i, index, segment);
     }
-    struct registry_entry *copy = registry_entry_make(c->r, c->list, index);
-    if (copy == NULL)
+}
+
+/* One after another as they lie in memory, not as they would be found. */
+static enum status carry_entries(const struct carry *c, const struct target_map *now) {
+    struct registry_list *l = &c->r->lists[c->list];
+    const struct registry_list *o = &c->old->lists[c->old_list];
+    if (o->n_entries > 0 && !registry_entries_expect(l, o->n_entries))
         return STATUS_NO_MEMORY;
-    carry_entry(c->r, c->list, o->list, registry_entry_find(c->old, c->old_list, from), copy);
+    for (uint32_t i = 0; i < o->n_entries; i++) {
+        const struct registry_entry *entry = &o->entries[i];
+        if (!entry->used || registry_verdict_of(o, entry->index) == REGISTRY_UNKNOWN)
+            continue;
+        uint32_t index = target_map_find(now, entry->index);
+        if (index == UINT32_MAX)
+            continue;
+        struct registry_entry *copy = registry_entry_make(c->r, c->list, index);
+        if (copy == NULL)
+            return STATUS_NO_MEMORY;
+        carry_entry(c->r, c->list, o->list, entry, copy);
+    }
     return STATUS_OK;
 }
 
-/* In runs of neighbours that were neighbours before: there may be millions of cells. */
-static enum status carry_span(const struct carry *c, const struct target_span *span) {
-    const struct target_set *before = c->old->lists[c->old_list].set;
-    enum status status = STATUS_OK;
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < span->count && status == STATUS_OK; i += n) {
-        struct ip ip = ip_add(span->first, i);
-        uint32_t from;
-        n = target_index_run(before, &ip, span->count - i, &from);
-        for (uint32_t k = 0; from != UINT32_MAX && k < n && status == STATUS_OK; k++)
-            status = carry_cell(c, from + k, span->base + i + k, span->segment);
-    }
-    return status;
+/* What the indexes of now were, and what those of before are; lists of the same addresses share them. */
+struct maps {
+    struct target_map before;
+    struct target_map now;
+};
+
+/* There may be millions of cells. */
+static enum status carry_cells(const struct carry *c, struct maps *maps) {
+    const struct target_set *set = c->r->lists[c->list].set;
+    const struct target_set *old_set = c->old->lists[c->old_list].set;
+    const struct target_span *span = set->spans;
+    enum status status = target_map_make(&maps->before, set, old_set);
+    if (status == STATUS_OK)
+        status = target_map_make(&maps->now, old_set, set);
+    for (uint32_t i = 0; status == STATUS_OK && i < maps->before.n; i++)
+        carry_run(c, &maps->before.runs[i], &span);
+    return status == STATUS_OK ? carry_entries(c, &maps->now) : status;
 }
 
 static void carry_flips(struct registry *r, uint32_t list, const struct registry *old, uint32_t old_list) {
@@ -127,7 +160,9 @@ static void carry_marks(struct registry_list *l, const struct registry_list *o) 
 
 enum status registry_carry(struct registry *r, const struct registry *old, registry_server_map *map,
                            void *context, int64_t now_ns) {
-    for (uint32_t i = 0; i < r->n_lists; i++) {
+    struct maps maps = {.before = {.n = 0}};
+    enum status status = STATUS_OK;
+    for (uint32_t i = 0; status == STATUS_OK && i < r->n_lists; i++) {
         struct registry_list *l = &r->lists[i];
         uint32_t from = find_list(r, i, old);
         if (from == UINT32_MAX)
@@ -139,17 +174,14 @@ enum status registry_carry(struct registry *r, const struct registry *old, regis
         l->n_freezes = o->n_freezes;
         carry_flips(r, i, old, from);
         registry_safelists_carry(r, i, old, from, registry_stamp(r, now_ns));
-        enum status status = STATUS_OK;
-        const struct carry carry = {r, i, old, from};
-        for (uint32_t s = 0; status == STATUS_OK && s < l->set->n_spans; s++)
-            status = carry_span(&carry, &l->set->spans[s]);
+        status = carry_cells(&(struct carry){r, i, old, from}, &maps);
         carry_marks(l, o);
         if (status == STATUS_OK)
             status = registry_journal_carry(r, i, old, from, map, context);
-        if (status != STATUS_OK)
-            return status;
     }
-    return STATUS_OK;
+    target_map_release(&maps.before);
+    target_map_release(&maps.now);
+    return status;
 }
 
 void registry_prune(struct registry *r, uint32_t list) {

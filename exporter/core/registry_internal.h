@@ -21,6 +21,8 @@ uint8_t registry_cell_score(const struct registry_list *l, uint32_t index);
 void registry_cell_stamp_set(struct registry *r, uint32_t list, uint32_t index, uint32_t stamp);
 /* The entry of `index`, made if there is none; NULL: no memory. */
 struct registry_entry *registry_entry_make(struct registry *r, uint32_t list, uint32_t index);
+/* Makes room for `n` at once; false: no memory. */
+bool registry_entries_expect(struct registry_list *l, uint32_t n);
 /* Forgets an entry; its cell keeps what is known. */
 void registry_entry_drop(struct registry *r, uint32_t list, struct registry_entry *entry);
 /* Forgets it if nothing needs it any more: it is not named one by one, not listed, has no flip that waits,

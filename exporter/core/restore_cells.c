@@ -26,6 +26,18 @@ static bool read_spans(struct unpack *u, struct restore_layout *layout) {
     return unpack_is_done(u) && base == layout->n;
 }
 
+/* Who was not in the layout is new. */
+static enum status welcome(const struct restore *r, const struct restore_list *list) {
+    struct checker_list *l = &r->c->lists[list->index];
+    struct target_set before = {.spans = r->layout.spans, .n_spans = r->layout.n_spans};
+    struct target_map map = {.n = 0};
+    enum status status = target_map_make(&map, l->plan.set, &before);
+    if (status == STATUS_OK)
+        status = plan_welcome(&l->plan, l->list, &map, NULL, r->now_ns);
+    target_map_release(&map);
+    return status;
+}
+
 enum status restore_layout_data(struct restore *r, struct restore_list *list, const struct record *record) {
     struct restore_layout *layout = &r->layout;
     struct unpack u = unpack_begin(record->data, record->len);
@@ -52,7 +64,9 @@ enum status restore_layout_data(struct restore *r, struct restore_list *list, co
     layout->same = list->index != UINT32_MAX &&
                    save_layout_hash(r->c->registry->lists[list->index].set) == list->known.layout_hash;
     list->same_addresses = layout->same;
-    return STATUS_OK;
+    if (list->index == UINT32_MAX)
+        return STATUS_OK;
+    return welcome(r, list);
 }
 
 /* The index now of what had `index` then; UINT32_MAX: it is no target any more. */

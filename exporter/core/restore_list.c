@@ -274,9 +274,10 @@ static void restore_sweep(const struct restore *r, struct plan_sweep *s, const s
     s->next_ns = s->asked && !s->running ? k->started_ns + s->interval_ns : r->now_ns;
 }
 
+/* By an older program the place is a number that has nothing to do with it, and as good as any. */
 static void restore_ring(const struct restore *r, struct plan *p, struct unpack *u) {
-    struct plan_ring kept = {.hash = unpack_u64(u)};
-    kept.interval_ns = unpack_i64(u);
+    uint32_t place = (uint32_t)unpack_u64(u);
+    struct plan_ring kept = {.interval_ns = unpack_i64(u)};
     kept.n = unpack_u32(u);
     kept.position = unpack_u32(u);
     kept.start_ns = restore_moment(r, u);
@@ -284,16 +285,8 @@ static void restore_ring(const struct restore *r, struct plan *p, struct unpack 
     kept.round = unpack_u32(u);
     if (kept.start_ns == INT64_MIN || kept.last_ns < 0 || kept.position >= kept.n)
         u->bad = true;
-    for (uint32_t i = 0; !u->bad && i < p->n_rings; i++) {
-        struct plan_ring *ring = &p->rings[i];
-        if (ring->hash != kept.hash || ring->n != kept.n || ring->interval_ns != kept.interval_ns)
-            continue;
-        ring->position = kept.position;
-        ring->start_ns = kept.start_ns;
-        ring->ended_ns = 0;
-        ring->last_ns = kept.last_ns;
-        ring->round = kept.round;
-    }
+    if (!u->bad)
+        plan_ring_resume(p, &kept, place, r->now_ns);
 }
 
 /* One more query than was written down may have been sent in the last second before a crash. */

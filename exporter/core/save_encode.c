@@ -134,8 +134,9 @@ void save_encode_list(struct buf *out, const struct checker *c, uint32_t list, i
 
 /* ---- progress ---- */
 
-static void encode_ring(struct buf *out, const struct plan_ring *ring, int64_t offset_ns) {
-    pack_u64(out, ring->hash);
+static void encode_ring(struct buf *out, const struct plan *p, const struct plan_ring *ring,
+                        int64_t offset_ns) {
+    pack_u64(out, plan_ring_place(p, ring));
     pack_i64(out, ring->interval_ns);
     pack_u32(out, ring->n);
     pack_u32(out, ring->position);
@@ -173,7 +174,7 @@ void save_encode_progress(struct buf *out, const struct checker *c, uint32_t lis
     pack_i64(out, s->last_interval_ns);
     pack_u32(out, p->n_rings);
     for (uint32_t i = 0; i < p->n_rings; i++)
-        encode_ring(out, &p->rings[i], offset_ns);
+        encode_ring(out, p, &p->rings[i], offset_ns);
     encode_pending(out, c->registry, list);
     pack_moment(out, s->whole_ns, offset_ns);
 }

@@ -96,7 +96,7 @@ static enum status sort_addresses(struct builder *b) {
             return STATUS_NO_MEMORY;
         for (size_t i = 0; i < s->groups[g].n_addresses; i++)
             copy[i] = s->groups[g].addresses[i];
-        qsort(copy, s->groups[g].n_addresses, sizeof *copy, targets_ip_order);
+        ip_sort(copy, s->groups[g].n_addresses);
         sorted[g] = copy;
     }
     b->targets->group_sorted = sorted;
@@ -147,8 +147,10 @@ static int named_order(const void *a, const void *b) {
 }
 
 /* The addresses that groups name one by one for `list`, sorted, each once with its shortest interval. */
-static enum status collect_named(const struct settings *s, uint32_t list, struct named **out,
+static enum status collect_named(const struct targets *t, uint32_t list, struct named **out,
                                  uint32_t *n_out) {
+    const struct settings *s = t->settings;
+    bool sorted = true;
     size_t n = 0;
     for (size_t g = 0; g < s->n_groups; g++)
         if (s->groups[g].lists[list])
@@ -159,11 +161,16 @@ static enum status collect_named(const struct settings *s, uint32_t list, struct
     n = 0;
     for (size_t g = 0; g < s->n_groups; g++) {
         const struct group *group = &s->groups[g];
-        for (size_t i = 0; group->lists[list] && i < group->n_addresses; i++)
-            if (s->lists[list].families[group->addresses[i].family])
-                named[n++] = (struct named){group->addresses[i], group->interval_ns};
+        for (size_t i = 0; group->lists[list] && i < group->n_addresses; i++) {
+            const struct ip *ip = &t->group_sorted[g][i];
+            if (!s->lists[list].families[ip->family])
+                continue;
+            sorted = sorted && (n == 0 || ip_compare(&named[n - 1].ip, ip) < 0);
+            named[n++] = (struct named){*ip, group->interval_ns};
+        }
     }
-    qsort(named, n, sizeof *named, named_order);
+    if (!sorted)
+        qsort(named, n, sizeof *named, named_order);
     uint32_t kept = 0;
     for (size_t i = 0; i < n; i++)
         if (kept == 0 || !ip_equal(&named[kept - 1].ip, &named[i].ip))
@@ -216,16 +223,6 @@ static uint32_t find_in_spans(const struct target_span *spans, uint32_t n, const
     return offset < span->count ? span->base + (uint32_t)offset : UINT32_MAX;
 }
 
-/* How many of `most` addresses from `ip`, which is in none of the spans, lie before the next of them. */
-static uint32_t count_before_spans(const struct target_span *spans, uint32_t n, const struct ip *ip,
-                                   uint32_t most) {
-    uint32_t next = count_spans_up_to(spans, n, ip);
-    if (next == n || spans[next].first.family != ip->family)
-        return most;
-    uint64_t gap = ip_distance(ip, &spans[next].first);
-    return gap < most ? (uint32_t)gap : most;
-}
-
 /* Gives each named address its index: in a range, or behind all ranges, neighbours joined into one span. */
 static bool add_single_spans(struct target_set *set, struct target_span *spans, const struct named *named,
                              uint32_t n) {
@@ -246,24 +243,35 @@ static bool add_single_spans(struct target_set *set, struct target_span *spans, 
     return true;
 }
 
-static int watch_order(const void *a, const void *b) {
-    const struct target_watch *x = a;
-    const struct target_watch *y = b;
-    return x->index < y->index ? -1 : x->index > y->index;
+/* In order of index: those in ranges, then the others, each in the order of their addresses. */
+static enum status watch(struct arena *arena, struct target_set *set, const struct named *named, uint32_t n) {
+    struct target_watch *watched = arena_array(arena, n, sizeof *watched);
+    uint32_t *indexes = calloc((size_t)n + 1, sizeof *indexes);
+    if (watched != NULL && indexes != NULL) {
+        struct target_walk walk = target_walk_begin(set->spans, set->n_spans);
+        for (uint32_t i = 0; i < n; i++)
+            (void)target_walk_run(&walk, &named[i].ip, 1, &indexes[i]);
+        for (int swept = 1; swept >= 0; swept--)
+            for (uint32_t i = 0; i < n; i++)
+                if ((indexes[i] < set->n_swept) == swept)
+                    watched[set->n_watched++] = (struct target_watch){indexes[i], named[i].interval_ns};
+        set->watched = watched;
+    }
+    free(indexes);
+    return set->watched != NULL ? targets_take_turns(arena, set) : STATUS_NO_MEMORY;
 }
 
 static enum status build_set(struct builder *b, uint32_t list, const struct target_set **out) {
     struct arena *arena = &b->targets->arena;
     struct named *named = NULL;
     uint32_t n_named = 0;
-    enum status status = collect_named(b->settings, list, &named, &n_named);
+    enum status status = collect_named(b->targets, list, &named, &n_named);
     if (status != STATUS_OK)
         return status;
     status = STATUS_NO_MEMORY;
     struct target_set *set = arena_alloc(arena, sizeof *set);
     struct target_span *spans = arena_array(arena, (size_t)b->targets->n_segments + n_named, sizeof *spans);
-    struct target_watch *watched = arena_array(arena, n_named, sizeof *watched);
-    if (set == NULL || spans == NULL || watched == NULL)
+    if (set == NULL || spans == NULL)
         goto out;
     status = STATUS_RANGE;
     set->sweep_interval_ns = mark_segments(b, list);
@@ -276,13 +284,8 @@ static enum status build_set(struct builder *b, uint32_t list, const struct targ
     if (!add_single_spans(set, spans, named, n_named))
         goto out;
     set->spans = spans;
-    for (uint32_t i = 0; i < n_named; i++)
-        watched[i] = (struct target_watch){target_index(set, &named[i].ip), named[i].interval_ns};
-    qsort(watched, n_named, sizeof *watched, watch_order);
-    set->watched = watched;
-    set->n_watched = n_named;
+    status = watch(arena, set, named, n_named);
     *out = set;
-    status = STATUS_OK;
 out:
     free(named);
     return status;
@@ -372,18 +375,6 @@ struct target_span target_run(const struct target_set *set, uint32_t *i) {
     return run;
 }
 
-bool target_same_addresses(const struct target_set *a, const struct target_set *b) {
-    bool same = a->n == b->n && a->n_swept == b->n_swept;
-    uint32_t i = 0;
-    uint32_t k = 0;
-    while (same && i < a->n_spans && k < b->n_spans) {
-        struct target_span x = target_run(a, &i);
-        struct target_span y = target_run(b, &k);
-        same = x.count == y.count && ip_equal(&x.first, &y.first);
-    }
-    return same;
-}
-
 const struct target_span *target_span_find(const struct target_span *spans, uint32_t n, uint32_t index) {
     uint32_t lo = 0;
     uint32_t hi = n;
@@ -412,18 +403,6 @@ uint32_t target_index(const struct target_set *set, const struct ip *ip) {
     if (index != UINT32_MAX || set->n_spans == set->n_segment_spans)
         return index;
     return find_in_spans(set->spans + set->n_segment_spans, set->n_spans - set->n_segment_spans, ip);
-}
-
-uint32_t target_index_run(const struct target_set *set, const struct ip *ip, uint32_t most, uint32_t *index) {
-    *index = target_index(set, ip);
-    if (*index == UINT32_MAX) {
-        uint32_t n = count_before_spans(set->spans, set->n_segment_spans, ip, most);
-        return count_before_spans(set->spans + set->n_segment_spans, set->n_spans - set->n_segment_spans, ip,
-                                  n);
-    }
-    const struct target_span *span = target_span_of(set, *index);
-    uint32_t left = span->count - (*index - span->base);
-    return left < most ? left : most;
 }
 
 bool target_group_covers(const struct targets *targets, uint32_t group, uint32_t list) {

@@ -41,7 +41,9 @@ struct target_set {
     uint32_t n_swept;                   /* of them in ranges */
     const struct target_watch *watched; /* in order of index */
     uint32_t n_watched;
-    int64_t sweep_interval_ns; /* the shortest of the groups with ranges; 0 without ranges */
+    const uint32_t *turns;        /* [n_watched]: numbers of the watched, in the order of target_place() */
+    const uint32_t *turn_indexes; /* [n_watched]: ... and their indexes */
+    int64_t sweep_interval_ns;    /* the shortest of the groups with ranges; 0 without ranges */
 };
 
 /* A configured range as a view: the counts of segments first_segment .. first_segment + n_segments - 1. */
@@ -90,17 +92,55 @@ void targets_free(struct targets *targets); /* NULL allowed */
 struct ip target_ip(const struct target_set *set, uint32_t index);
 /* The index of `ip`, or UINT32_MAX if the set does not hold it. */
 uint32_t target_index(const struct target_set *set, const struct ip *ip);
-/* The same of the first of up to `most` neighbours (at least one) that begin at `ip`, in *index; returns how
- * many of them it holds under consecutive indexes, or, if it does not hold `ip`, how many it does not hold.
- */
-uint32_t target_index_run(const struct target_set *set, const struct ip *ip, uint32_t most, uint32_t *index);
+/* The address with `index`, for one index after another in their order: *span, set->spans at first, goes
+ * along. */
+static inline struct ip target_next_ip(const struct target_span **span, uint32_t index) {
+    while (index - (*span)->base >= (*span)->count)
+        ++*span;
+    return ip_add((*span)->first, index - (*span)->base);
+}
+/* The number among the watched of what has `index`; UINT32_MAX: it is not named one by one. */
+uint32_t target_watched_find(const struct target_set *set, uint32_t index);
+/* Where an address stands in the order in which those named one by one are asked: that of a hash of it. */
+uint32_t target_place(const struct target_set *set, uint32_t index);
+/* To find many addresses, which for the most part come in their order. The spans, `n`, are those of a set:
+ * of a set's two parts each is in order. */
+struct target_walk {
+    const struct target_span *spans;
+    uint32_t ends[2];
+    uint32_t at[2];
+};
+struct target_walk target_walk_begin(const struct target_span *spans, uint32_t n);
+/* The index of `ip`, the first of up to `most` neighbours (at least one), in *index, or UINT32_MAX; returns
+ * how many of them there are under consecutive indexes, or, if it is not there, how many are not. */
+uint32_t target_walk_run(struct target_walk *w, const struct ip *ip, uint32_t most, uint32_t *index);
+/* What index each address of a set had in another: in runs of neighbours by index in both, in the order of
+ * `index`. What is in none of them was not there. */
+struct target_mapped {
+    uint32_t index;
+    uint32_t from; /* in `before` */
+    uint32_t count;
+};
+struct target_map {
+    const struct target_set *now;
+    const struct target_set *before;
+    struct target_mapped *runs;
+    uint32_t n, size;
+};
+/* Makes it of two sets, of which `before` may have no more than spans; nothing if it is theirs already. `m`
+ * is all zero at first. */
+enum status target_map_make(struct target_map *m, const struct target_set *now,
+                            const struct target_set *before) MUST_CHECK;
+void target_map_release(struct target_map *m);
+/* What `index` was in `before`; UINT32_MAX: it was not there. */
+uint32_t target_map_find(const struct target_map *m, uint32_t index);
+/* Whether both sets hold the same addresses under the same indexes. */
+bool target_map_is_same(const struct target_map *m);
 /* The range of `group` with the label, in `targets->ranges`; UINT32_MAX: none. `hint` is where it may be. */
 uint32_t target_range_find(const struct targets *targets, uint32_t group, const char *label, uint32_t hint);
 /* The longest run of addresses that span *i begins, with consecutive indexes, whatever segments it is cut
  * into (its .segment says nothing); moves *i behind it. */
 struct target_span target_run(const struct target_set *set, uint32_t *i);
-/* Whether two sets hold the same addresses under the same indexes. */
-bool target_same_addresses(const struct target_set *a, const struct target_set *b);
 /* Of `n` spans in the order of their .base (n > 0), the last that begins at or before `index`. */
 const struct target_span *target_span_find(const struct target_span *spans, uint32_t n, uint32_t index);
 /* The span that holds `index`. */

@@ -22,6 +22,8 @@ int targets_ip_order(const void *a, const void *b);
 
 /* Sets .segments, by .settings. */
 enum status targets_cut(struct targets *targets) MUST_CHECK;
+/* Sets .turns and .turn_indexes of a set, by .spans and .watched. */
+enum status targets_take_turns(struct arena *arena, struct target_set *set) MUST_CHECK;
 /* Sets .safelists, by .settings, .segments and .sets. */
 enum status targets_view_safelists(struct targets *targets) MUST_CHECK;
 /* Sets .n_unasked and .unasked_groups, by all the others. */

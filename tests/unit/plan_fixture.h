@@ -42,6 +42,15 @@ static inline void world_start(struct world *w) {
     assert_int_equal(plan_init(&w->plan, fixture_targets(&w->f), 0, &w->quota, 42, 0), STATUS_OK);
 }
 
+/* Hands over from one plan to the next of the same world. */
+static inline void fixture_carry(struct plan *next, const struct plan *old, const struct list *list,
+                                 int64_t now_ns) {
+    struct target_map map = {.n = 0};
+    assert_int_equal(target_map_make(&map, next->set, old->set), STATUS_OK);
+    assert_int_equal(plan_carry(next, old, list, &map, now_ns), STATUS_OK);
+    target_map_release(&map);
+}
+
 static inline void world_release(struct world *w) {
     plan_release(&w->plan);
     fixture_release(&w->f);

@@ -239,7 +239,7 @@ static void a_reload_lets_rings_go_on_where_they_were(void **state) {
     (void)play(&w, &open_gate, 0, 10 * MINUTE, NULL, NULL);
     struct plan next;
     assert_int_equal(plan_init(&next, w.f.targets, 0, &w.quota, 42, 10 * MINUTE), STATUS_OK);
-    plan_carry(&next, &w.plan, w.list, 10 * MINUTE);
+    fixture_carry(&next, &w.plan, w.list, 10 * MINUTE);
     assert_int_equal(next.rings[0].round, 1);
     assert_int_equal(next.rings[0].position, w.plan.rings[0].position);
     assert_int_equal(next.rings[0].start_ns, w.plan.rings[0].start_ns);
@@ -337,7 +337,7 @@ static void a_reload_in_mid_sweep_walks_again_and_says_what_may_be_skipped(void 
     }
     struct plan next;
     assert_int_equal(plan_init(&next, w.f.targets, 0, &w.quota, 42, 2 * HOUR), STATUS_OK);
-    plan_carry(&next, &w.plan, w.list, 2 * HOUR);
+    fixture_carry(&next, &w.plan, w.list, 2 * HOUR);
     assert_true(next.sweep.running);
     assert_int_equal(next.sweep.position, 0);
     assert_int_equal(next.sweep.started_ns, HOUR);

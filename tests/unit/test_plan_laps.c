@@ -268,7 +268,7 @@ static void ask(struct plan *p, uint32_t n, int64_t *checked, uint8_t *times, in
 static void reload(struct world *w, int64_t now) {
     struct plan after;
     assert_int_equal(plan_init(&after, w->f.targets, 0, &w->quota, 42, now), STATUS_OK);
-    plan_carry(&after, &w->plan, w->list, now);
+    fixture_carry(&after, &w->plan, w->list, now);
     assert_int_equal(plan_set_laps(&after, is_first, first), STATUS_OK);
     plan_release(&w->plan);
     w->plan = after;

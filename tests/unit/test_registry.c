@@ -443,6 +443,26 @@ static void what_is_no_longer_named_needs_no_entry(void **state) {
     world_release(&w);
 }
 
+/* It makes room for as many entries as there were; more come. */
+static void there_is_room_for_new_entries_after_a_reload_with_a_single_one(void **state) {
+    struct world w;
+    struct registry *next = NULL;
+    world_init(&w, LIST_BLOCK, 1);
+    assert_non_null(registry_restore_entry(w.r, 0, index_of(&w, "10.0.0.1")));
+    registry_restore_cell(w.r, 0, index_of(&w, "10.0.0.1"), REGISTRY_LISTED | CELL_FRESH, REGISTRY_NO_SCORE,
+                          1, 1);
+    assert_int_equal(registry_new(w.f.targets, registry_epoch(0), w.now, &next), STATUS_OK);
+    assert_int_equal(registry_carry(next, w.r, same_server, NULL, w.now), STATUS_OK);
+    assert_int_equal(next->lists[0].n_entries, 1);
+    for (uint32_t i = 0; i < next->lists[0].set->n; i++) {
+        assert_non_null(registry_restore_entry(next, 0, i));
+        assert_in_range(next->lists[0].n_entries, 1, next->lists[0].entries_size);
+    }
+    registry_free(next);
+    world_release(&w);
+    (void)state;
+}
+
 static void a_reload_keeps_what_still_applies(void **state) {
     (void)state;
     struct world w;
@@ -477,6 +497,17 @@ static void a_reload_keeps_what_still_applies(void **state) {
     assert_int_equal(entry->codes, UINT64_C(1) << LIST_CODE_OTHER); /* neither table has a name for it */
     registry_free(next);
     fixture_release(&f);
+    world_release(&w);
+}
+
+static void codes_without_a_name_stay_so_after_a_reload(void **state) {
+    struct world w;
+    const uint64_t other = UINT64_C(1) << LIST_CODE_OTHER;
+    world_init(&w, LIST_BLOCK, 1);
+    const struct list *list = w.r->lists[0].list; /* its codes have no names */
+    assert_true(registry_translate_codes(list, list, 0) == 0);
+    assert_true(registry_translate_codes(list, list, other) == other);
+    assert_true(registry_translate_codes(list, list, other | 1) == other);
     world_release(&w);
 }
 
@@ -553,7 +584,9 @@ int main(void) {
         cmocka_unit_test(a_reload_keeps_what_is_unproven_unproven),
         cmocka_unit_test(new_codes_of_a_listing_wait_for_their_proof),
         cmocka_unit_test(what_is_no_longer_named_needs_no_entry),
+        cmocka_unit_test(there_is_room_for_new_entries_after_a_reload_with_a_single_one),
         cmocka_unit_test(a_reload_keeps_what_still_applies),
+        cmocka_unit_test(codes_without_a_name_stay_so_after_a_reload),
         cmocka_unit_test(counts_always_agree_with_the_cells),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -179,6 +179,48 @@ static void what_was_known_counted_and_spent_is_the_same_after_a_start(void **st
     world_end(&first);
 }
 
+/* Whom the ring of single addresses asks next. */
+static struct ip next_of_ring(const struct checker *c) {
+    const struct plan *plan = &c->lists[BLOCK].plan;
+    return target_ip(plan->set, plan->rings[0].members[plan->rings[0].position]);
+}
+
+static void a_ring_goes_on_where_it_was_after_a_start(void **state) {
+    live();
+    struct plan_ring *ring = &first.checker->lists[BLOCK].plan.rings[0];
+    ring->round = 3;
+    ring->position = ring->n - 1;
+    const struct ip next = next_of_ring(first.checker);
+    save_free(save_first());
+    struct checker *c = second_life(first.targets);
+    assert_int_equal(load(c, NULL), STATUS_OK);
+    const struct ip same = next_of_ring(c);
+    assert_true(ip_equal(&same, &next));
+    assert_int_equal(c->lists[BLOCK].plan.rings[0].n_newcomers, 0);
+    checker_free(c);
+
+    /* Whatever came and went meanwhile; and who is new is asked at once. */
+    struct group groups[WORLD_GROUPS];
+    struct ip ips[] = {world_ip("203.0.113.1"), next, world_ip("203.0.113.2")};
+    memcpy(groups, settings.groups, sizeof groups);
+    groups[OUTBOUND].addresses = ips;
+    groups[OUTBOUND].n_addresses = 3;
+    settings.groups = groups;
+    struct targets *targets = NULL;
+    assert_int_equal(targets_build(&settings, &targets), STATUS_OK);
+    c = second_life(targets);
+    assert_int_equal(load(c, NULL), STATUS_OK);
+    const struct ip still = next_of_ring(c);
+    assert_true(ip_equal(&still, &next));
+    assert_int_equal(c->lists[BLOCK].plan.rings[0].round, 3);
+    assert_int_equal(c->lists[BLOCK].plan.rings[0].n_newcomers, 2);
+    checker_free(c);
+    targets_free(targets);
+    kept_clear(&store);
+    world_end(&first);
+    (void)state;
+}
+
 static void moments_do_not_wander_from_start_to_start(void **state) {
     struct buf before;
     struct buf after;
@@ -495,6 +537,7 @@ static void records_out_of_order_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_known_counted_and_spent_is_the_same_after_a_start),
+        cmocka_unit_test(a_ring_goes_on_where_it_was_after_a_start),
         cmocka_unit_test(moments_do_not_wander_from_start_to_start),
         cmocka_unit_test(a_clock_that_was_set_back_makes_nothing_younger_than_now),
         cmocka_unit_test(what_began_nobody_knows_when_is_no_damage),
