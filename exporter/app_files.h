@@ -28,7 +28,7 @@
 
 enum {
     APP_FILES_WRONG = 20,             /* wrong lines of one reading that are told one by one */
-    APP_FILES_ENTRIES = 4000000,      /* addresses and ranges that a group gets from its files at most */
+    APP_FILES_ENTRIES = 1000000,      /* addresses and ranges that a group gets from its files at most */
     APP_FILES_JSON = 8 * 1024 * 1024, /* bytes of a list of endpoints; libyaml reads about 20 MB a second */
 };
 

@@ -363,7 +363,7 @@ static void takes_no_more_lines_than_it_may(void **state) {
     assert_int_equal(begin(w), STATUS_OK);
     assert_string_equal(held(w), "1.2.3.4 1.2.3.5 ");
     expect_told(w,
-                "W|b.txt:0|the file has too many lines: a group gets at most 4000000 addresses and ranges");
+                "W|b.txt:0|the file has too many lines: a group gets at most 1000000 addresses and ranges");
     write_file(w, "a.txt", "1.2.3.6\n"); /* now there is room, as soon as it is read again */
     assert_int_equal(begin(w), STATUS_OK);
     assert_string_equal(held(w), "1.2.3.4 1.2.3.5 1.2.3.6 ");
