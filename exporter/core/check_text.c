@@ -6,6 +6,7 @@
 
 #include "core/check_internal.h"
 #include "core/promtext.h"
+#include "core/reply.h"
 #include "core/rfc3339.h"
 
 #include <stdio.h>
@@ -30,15 +31,22 @@ struct text {
 
 /* ---- tables ---- */
 
-/* What comes from a list or a file must not steer the terminal. Returns its width in characters. */
+/* The character of the `n` bytes that begin `text`; 0: they are none. */
+static uint32_t decode(const char *text, size_t n) {
+    static const unsigned char first_bits[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    uint32_t point = (unsigned char)text[0] & first_bits[n];
+    for (size_t i = 1; i < n; i++)
+        point = point << 6 | ((unsigned char)text[i] & 0x3f);
+    return point;
+}
+
+/* What comes from a list, a file or another exporter must neither steer the terminal nor turn text around.
+ * Returns its width in characters. */
 static size_t add_plain(struct buf *out, const char *text) {
     size_t width = 0;
     for (; *text != '\0'; width++) {
         size_t n = promtext_utf8(text);
-        unsigned char lead = (unsigned char)text[0];
-        bool control = n == 0 || lead < 0x20 || lead == 0x7f ||
-                       (n == 2 && lead == 0xc2 && (unsigned char)text[1] < 0xa0);
-        if (control)
+        if (reply_is_unsafe(decode(text, n)))
             buf_add_char(out, '?');
         else
             buf_add(out, text, n);

@@ -75,6 +75,9 @@ void reply_read(const uint8_t *message, size_t len, const struct reply_question 
  * cut at `size`; false if the message is no such answer or holds none. */
 bool reply_read_txt(const uint8_t *message, size_t len, const struct reply_question *question, char *out,
                     size_t size);
+/* Whether a character could steer a terminal or turn the text around it: control, bidi, zero-width,
+ * line-separating and tag characters. */
+bool reply_is_unsafe(uint32_t point);
 
 /* ---- general look-ups ---- */
 

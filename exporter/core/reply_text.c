@@ -57,7 +57,7 @@ static bool is_invalid(uint32_t point, unsigned n) {
 }
 
 /* C0, DEL, C1, bidi marks and controls, zero-width and line-separating characters, tags. */
-static bool is_unsafe(uint32_t point) {
+bool reply_is_unsafe(uint32_t point) {
     static const struct {
         uint32_t first;
         uint32_t last;
@@ -74,7 +74,7 @@ static void put_character(struct printer *p) {
     if (is_invalid(point, p->n_pending)) {
         put_pending_as_invalid(p);
     } else {
-        if (is_unsafe(point))
+        if (reply_is_unsafe(point))
             put(p, "?", 1);
         else
             put(p, p->pending, p->n_pending);

@@ -143,6 +143,37 @@ static void an_address_is_a_table(void **state) {
     end(&s);
 }
 
+/* What could steer a terminal, or make a text read as another one, is a question mark; the rest stays. */
+static void no_text_steers_the_terminal(void **state) {
+    static const struct {
+        const char *text;
+        const char *shown;
+    } rows[] = {
+        {"\x1b[2J\a\x7f", "?[2J??"},
+        {"\xc2\x80 \xc2\x9f \xc2\xa0", "? ? \xc2\xa0"},
+        {"\xd8\x9b \xd8\x9c", "\xd8\x9b ?"},
+        {"\xe2\x80\x8e \xe2\x80\x8f \xe2\x80\x90", "? ? \xe2\x80\x90"},
+        {"\xe2\x80\xaa \xe2\x80\xab \xe2\x80\xac \xe2\x80\xad \xe2\x80\xae \xe2\x80\xb0",
+         "? ? ? ? ? \xe2\x80\xb0"},
+        {"\xe2\x81\xa6 \xe2\x81\xa7 \xe2\x81\xa8 \xe2\x81\xa9 \xe2\x81\xb0", "? ? ? ? \xe2\x81\xb0"},
+        {"\xe2\x80\x8b\xe2\x80\xa8\xef\xbb\xbf\xf3\xa0\x80\xa1", "????"},
+        {"\xff \xe2\x80 \xed\xa0\x80 \xf0\x9f\x98\x80", "? ?? ??? \xf0\x9f\x98\x80"},
+    };
+    static const char *const one[] = {"192.0.2.1"};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct scene s;
+        char shown[64];
+        begin(&s, 1, one);
+        published(&s, BLOCK, one[0], 3);
+        struct registry_entry *entry =
+            registry_entry_find(s.w.checker->registry, BLOCK, index_of(&s, BLOCK, one[0]));
+        entry->txt = strdup(rows[i].text);
+        (void)snprintf(shown, sizeof shown, "  %s\n", rows[i].shown);
+        expect_part(&s, false, shown);
+        end(&s);
+    }
+}
+
 static void an_address_is_json(void **state) {
     struct scene s;
     tell_all(&s);
@@ -402,6 +433,7 @@ static void without_memory_it_does_not_begin(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_address_is_a_table),
+        cmocka_unit_test(no_text_steers_the_terminal),
         cmocka_unit_test(an_address_is_json),
         cmocka_unit_test(a_range_is_counts_and_what_is_listed),
         cmocka_unit_test(lists_that_know_no_ipv6_are_named),
