@@ -80,6 +80,17 @@ static void range_line(struct buf *out, const char *group, const struct ip_range
     buf_addf(out, "%-24s %-34s %10s  %s\n", group, label, ip_range_format_count(range, count), percent);
 }
 
+/* Those that are too large to be swept; no address of theirs is in the sum. */
+static void recognised_lines(struct buf *out, const struct group *group) {
+    for (size_t i = 0; i < group->n_recognised; i++) {
+        char label[IP_RANGE_TEXT_SIZE];
+        char count[IP_COUNT_SIZE];
+        (void)ip_range_format(&group->recognised[i], label);
+        buf_addf(out, "%-24s %-34s %10s  not swept, only recognises bounced addresses\n", group->name, label,
+                 ip_range_format_count(&group->recognised[i], count));
+    }
+}
+
 void app_text_ranges(struct buf *out, const struct settings *settings) {
     uint64_t total = 0;
     bool has_spf = false;
@@ -97,6 +108,7 @@ void app_text_ranges(struct buf *out, const struct settings *settings) {
             range_line(out, group->name, &group->ranges[i].range, group->ranges[i].label);
             total += ip_range_count(&group->ranges[i].range);
         }
+        recognised_lines(out, group);
         has_spf = has_spf || group->spf != NULL;
         if (group->spf != NULL)
             buf_addf(out, "%-24s SPF of %-27s %10s  looked up by the running exporter\n", group->name,

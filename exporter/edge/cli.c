@@ -73,8 +73,8 @@ static const struct flag flags[] = {
     {FLAG_CHECK, "check", NULL, "Look the addresses up now, in at most 5 seconds; --no-check only reads.",
      CLI_BOUNCE, CLI_DAEMON},
     {FLAG_SEND, "send", "URL",
-     "Have the exporter at this address do it, or none. Default: the one at http://127.0.0.1:10554, if one "
-     "answers there.",
+     "Have the exporter at this address do it; --send=none does without. Default: the one at "
+     "http://127.0.0.1:10554, if one answers there.",
      CLI_CHECK, CLI_BOUNCE},
     {FLAG_LATER, "web.config.file", "", NULL, CLI_DAEMON, CLI_DAEMON},
     {FLAG_LATER, "web.external-url", "", NULL, CLI_DAEMON, CLI_DAEMON},

@@ -384,8 +384,10 @@ def commands(world):
         equal((code, errors.splitlines()), (0, warnings))
         equal(
             [line.split()[:2] for line in out.splitlines()[1:-1]],
-            [["senders", "192.0.2.1/32"], ["senders", "192.0.2.2/32"], ["senders", "40.107.0.0/16"]],
+            [["senders", "192.0.2.1/32"], ["senders", "192.0.2.2/32"], ["senders", "40.107.0.0/16"], ["senders", "2001:db8::/32"]],
         )
+        assert "not swept, only recognises bounced addresses" in out.splitlines()[4], out
+        equal(out.splitlines()[-1].split()[:2], ["all", "65538"])
     with world.case("plan counts what the files hold now"):
         code, out, errors = run(f"--config.file={file}", "plan")
         equal((code, errors.splitlines()), (0, warnings))
