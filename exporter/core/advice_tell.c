@@ -115,11 +115,11 @@ static void tell_cause(const struct teller *t) {
         return;
     }
     (void)ip_range_format(t->a->microsoft, range);
-    tell(t,
-         "%s is an outbound address of Microsoft 365 (%s), which many tenants share: one of them sent what "
-         "it is "
-         "listed for. Your SPF, DKIM and DMARC are not the cause, and changing them does not help.",
-         t->address, range);
+    tell(
+        t,
+        "%s is an outbound address of Microsoft 365 (%s), which many tenants share: the cause is "
+        "what one of them sent. Your SPF, DKIM and DMARC are not the cause, and changing them does not help.",
+        t->address, range);
     if (t->b->high_risk_pool)
         tell(t, "Microsoft sent it from its high-risk pool, whose addresses are listed by design: it took "
                 "the message "

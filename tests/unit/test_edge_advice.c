@@ -251,6 +251,9 @@ static void does_not_contradict_itself(void **state) {
     struct advice a = prepared(CLIENT "zen.spamhaus.org=127.255.255.254");
     a.result = ADVICE_CONFIRMED;
     expect(&a, WORDS("is listed on Spamhaus now", "support request"), WORDS("Neither delisting"));
+    a = prepared(CLIENT "Senderscore");
+    a.result = ADVICE_NOT_LISTED;
+    expect(&a, WORDS("is not listed on Senderscore now", "many tenants share"), WORDS("is listed for"));
 }
 
 static void names_as_many_other_lists_as_there_is_room_for(void **state) {
