@@ -154,10 +154,7 @@ static int set_signals(posix_spawnattr_t *attributes) {
     (void)sigemptyset(&set);
     if (error == 0)
         error = posix_spawnattr_setsigmask(attributes, &set);
-    (void)sigaddset(&set, SIGPIPE);
-    (void)sigaddset(&set, SIGHUP);
-    (void)sigaddset(&set, SIGINT);
-    (void)sigaddset(&set, SIGTERM);
+    (void)sigfillset(&set); /* a shell that started the daemon in the background has SIGQUIT ignored */
     return error == 0 ? posix_spawnattr_setsigdefault(attributes, &set) : error;
 }
 
