@@ -81,7 +81,14 @@ static void tell_result(const struct teller *t) {
     }
 }
 
+/* What it is about needs no list: whether one has the address is no question. */
+static bool is_beside_lists(const struct teller *t) {
+    return t->b->kind == BOUNCE_GREYLISTING && t->a->result != ADVICE_CONFIRMED;
+}
+
 static void tell_status(const struct teller *t) {
+    if (is_beside_lists(t))
+        return;
     if (t->a->is_part)
         tell_part(t);
     else

@@ -199,6 +199,8 @@ static void tells_kinds_apart(void **state) {
         {"554 5.7.1 Sender address [u@example.com] blocked using dbl.spamhaus.org", "a domain that is listed",
          "Delisting"},
         {"450 4.2.0 Greylisted, try again later", "Greylisting", "support request"},
+        {"450 4.2.0 Client host [40.107.130.132] greylisted, try again later", "Greylisting",
+         "could be asked"},
         {"421 4.7.0 Messages from 40.107.130.132 temporarily deferred due to user complaints",
          "by its own measure", "Delisting page"},
         {"550 5.1.1 User unknown", "No list is named", "support request"},
