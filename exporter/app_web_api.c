@@ -8,7 +8,6 @@
 
 #include "core/api.h"
 #include "core/checker_probe.h"
-#include "core/json.h"
 
 #include <string.h>
 
@@ -67,25 +66,13 @@ static void ask(struct app_web *web, void *request, const struct api_question *q
         app_web_api_answer(web, &(struct app_web_wait){.request = request, .question = *question}, &busy);
 }
 
-static void refuse_for_now(const struct app_web *web, void *request, unsigned status, const char *retry_after,
-                           const char *error) {
-    struct json j;
-    struct buf body;
-    buf_init(&body, APP_WEB_BODY_CAP);
-    json_begin(&j, &body);
-    json_object(&j, NULL);
-    json_string(&j, "error", error);
-    json_close(&j);
-    app_web_answer_later(web, request, status, retry_after, json_type, &body);
-}
-
 static void begin_asking(struct app_web *web, const struct httpd_request *request,
                          const struct api_question *question, const bool *lists, int64_t now_ns) {
     struct app_web_wait *wait = app_web_wait_has_room(web) ? app_web_wait_take(web, request->ticket, question,
                                                                                now_ns + APP_WEB_CHECK_NS)
                                                            : NULL;
     if (wait == NULL) {
-        refuse_for_now(web, request->ticket, 503, "6",
+        app_web_refuse(web, request->ticket, 503, "6",
                        "too many checks wait for their lists: try again in some seconds");
         return;
     }
@@ -97,10 +84,10 @@ static void begin_asking(struct app_web *web, const struct httpd_request *reques
         return; /* app_web_probed() looks at it, in this turn */
     app_web_wait_drop(wait);
     if (status == STATUS_FULL)
-        refuse_for_now(web, request->ticket, 429, "30",
+        app_web_refuse(web, request->ticket, 429, "30",
                        "too many addresses have been checked within a minute: try again in half a minute");
     else
-        refuse_for_now(web, request->ticket, 503, "30",
+        app_web_refuse(web, request->ticket, 503, "30",
                        "there is not enough memory for another check: try again in half a minute");
 }
 

@@ -19,7 +19,6 @@
 
 #include "core/advice.h"
 #include "core/checker_probe.h"
-#include "core/json.h"
 #include "core/why.h"
 
 #include "edge/child.h"
@@ -103,18 +102,6 @@ void app_web_bounces_stop(struct app_web *web) {
 
 /* ---- answers ---- */
 
-static void refuse(const struct app_web *web, void *request, unsigned status, const char *retry_after,
-                   const char *error) {
-    struct buf body;
-    struct json j;
-    buf_init(&body, APP_WEB_BODY_CAP);
-    json_begin(&j, &body);
-    json_object(&j, NULL);
-    json_string(&j, "error", error);
-    json_close(&j);
-    app_web_answer_later(web, request, status, retry_after, json_type, &body);
-}
-
 /* What came of the pair; `reason` is set where the advice is left without a result. */
 static void read_list(const struct app_web *web, uint32_t list, struct advice *a, int64_t now_ns) {
     const struct list *l = &web->checker->settings->lists[list];
@@ -173,7 +160,7 @@ static void answer(struct app_web *web, struct post *post, int64_t now_ns) {
     struct advice *advice = advise(web, post->bounces);
     struct buf body;
     if (advice == NULL) {
-        refuse(web, post->request, 503, "5", "out of memory: post it again");
+        app_web_refuse(web, post->request, 503, "5", "out of memory: post it again");
         release(post);
         return;
     }
@@ -286,7 +273,7 @@ static void step(struct app_web *web, struct post *post, int64_t now_ns) {
 /* ---- reading ---- */
 
 static void give_up(struct post *post, unsigned status, const char *retry_after, const char *error) {
-    refuse(post->web, post->request, status, retry_after, error);
+    app_web_refuse(post->web, post->request, status, retry_after, error);
     release(post);
 }
 
@@ -384,19 +371,20 @@ void app_web_bounce(struct app_web *web, const struct httpd_request *request, in
     const char *type = request->content_type;
     bool message = is_type(type, "message/rfc822");
     if (!message && type[0] != '\0' && !is_type(type, "text/plain")) {
-        refuse(
+        app_web_refuse(
             web, request->ticket, 415, NULL,
             "a bounce is taken as text/plain (a reply, lines of a log, a saved report) or message/rfc822 (a "
             "whole message): say so in Content-Type");
         return;
     }
     if (!may_post(web->bounces, now_ns)) {
-        refuse(web, request->ticket, 429, "1", "more than 60 bounces were posted within a minute");
+        app_web_refuse(web, request->ticket, 429, "1", "more than 60 bounces were posted within a minute");
         return;
     }
     struct post *post = free_place(web->bounces);
     if (post == NULL)
-        refuse(web, request->ticket, 503, "5", "too many bounces wait for their lists: post it again");
+        app_web_refuse(web, request->ticket, 503, "5",
+                       "too many bounces wait for their lists: post it again");
     else
         read_post(web, request, post, message, now_ns);
 }

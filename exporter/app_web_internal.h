@@ -17,6 +17,14 @@ void app_web_answer(const struct app_web *web, void *request, unsigned status, c
 /* The same with a 429 or 503; `retry_after` is when it may be otherwise, in seconds (static text). */
 void app_web_answer_later(const struct app_web *web, void *request, unsigned status, const char *retry_after,
                           const char *type, struct buf *body);
+/* Refuses a question to the API with the error as JSON. `retry_after` NULL: it will be no better later. */
+static inline void app_web_refuse(const struct app_web *web, void *request, unsigned status,
+                                  const char *retry_after, const char *error) {
+    struct buf body;
+    buf_init(&body, APP_WEB_BODY_CAP);
+    api_refuse(&body, "%s", error);
+    app_web_answer_later(web, request, status, retry_after, "application/json", &body);
+}
 /* As app_web_options.storage, whether it is there or not. */
 bool app_web_storage(const struct app_web *web, const char **why, uint64_t *errors);
 /* What to add to monotonic time for the wall clock. */

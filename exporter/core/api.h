@@ -73,4 +73,7 @@ unsigned api_check_read(struct buf *out, const struct api *api, const char *path
 void api_check(struct buf *out, const struct api *api, const struct api_question *question, const bool *lists,
                const struct api_history *history);
 
+/* {"error": "..."}. Values of the client's belong in `%.100s`: they are cut, and escaped. */
+void api_refuse(struct buf *out, const char *format, ...) PRINTF_LIKE(2, 3);
+
 #endif

@@ -9,8 +9,6 @@
 #include "core/json.h"
 #include "core/url.h"
 
-/* {"error": "..."}. Values of the client's belong in `%.100s`: they are cut, and escaped. */
-void api_refuse(struct buf *out, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Takes the query apart; each parameter must be one of `known`, names with spaces around and between them.
  * False: refused. */
 bool api_read_query(struct buf *out, const char *text, const char *known, struct url_query *query) MUST_CHECK;

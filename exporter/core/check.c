@@ -23,9 +23,7 @@ struct placed {
 static int placed_order(const void *a, const void *b) {
     const struct placed *x = a;
     const struct placed *y = b;
-    int order = ip_compare(&x->range.first, &y->range.first);
-    if (order == 0)
-        order = ip_compare(&x->range.last, &y->range.last);
+    int order = ip_range_compare(&x->range, &y->range);
     return order != 0 ? order : (x->place > y->place) - (x->place < y->place);
 }
 

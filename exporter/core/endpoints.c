@@ -85,10 +85,7 @@ static size_t count_ips(const struct node *root) {
 }
 
 static int compare_ranges(const void *a, const void *b) {
-    const struct ip_range *left = a;
-    const struct ip_range *right = b;
-    int order = ip_compare(&left->first, &right->first);
-    return order != 0 ? order : ip_compare(&left->last, &right->last);
+    return ip_range_compare(a, b);
 }
 
 static void sort_ranges(struct reader *r) {

@@ -52,6 +52,8 @@ enum status ip_parse(const char *text, size_t len, struct ip *out) MUST_CHECK;
 size_t ip_format(const struct ip *ip, char out[IP_TEXT_SIZE]);
 /* <0, 0, >0 as a sorts before, with, or after b. */
 int ip_compare(const struct ip *a, const struct ip *b);
+/* The same of ranges: by their first address, then by their last. */
+int ip_range_compare(const struct ip_range *a, const struct ip_range *b);
 bool ip_equal(const struct ip *a, const struct ip *b);
 /* Sorts in that order, in no more than linear time for IPv4, or for what is sorted; needs as much memory
  * again, or is slower without. */

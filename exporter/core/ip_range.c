@@ -253,6 +253,11 @@ const char *ip_range_format_count(const struct ip_range *range, char out[IP_COUN
     return out;
 }
 
+int ip_range_compare(const struct ip_range *a, const struct ip_range *b) {
+    int order = ip_compare(&a->first, &b->first);
+    return order != 0 ? order : ip_compare(&a->last, &b->last);
+}
+
 bool ip_range_contains(const struct ip_range *range, const struct ip *ip) {
     return ip_compare(&range->first, ip) <= 0 && ip_compare(ip, &range->last) <= 0;
 }

@@ -47,10 +47,7 @@ bool settings_choose_lists(const struct settings *s, const char *const *names, s
 /* ---- the group ---- */
 
 static int range_order(const void *a, const void *b) {
-    const struct ip_range *x = a;
-    const struct ip_range *y = b;
-    int order = ip_compare(&x->first, &y->first);
-    return order != 0 ? order : ip_compare(&x->last, &y->last);
+    return ip_range_compare(a, b);
 }
 
 static bool is_single(const struct ip_range *range) {

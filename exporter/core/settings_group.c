@@ -14,9 +14,7 @@ struct entry {
 static int compare_entries(const void *a, const void *b) {
     const struct entry *left = a;
     const struct entry *right = b;
-    int order = ip_compare(&left->range.first, &right->range.first);
-    if (order == 0)
-        order = ip_compare(&left->range.last, &right->range.last);
+    int order = ip_range_compare(&left->range, &right->range);
     if (order == 0)
         order = left->node->line < right->node->line ? -1 : left->node->line > right->node->line;
     if (order == 0)

@@ -31,8 +31,7 @@ struct sweep {
 static int compare_ranges(const void *a, const void *b) {
     const struct settings_swept *left = a;
     const struct settings_swept *right = b;
-    int order = ip_compare(&left->range.first, &right->range.first);
-    return order ? order : ip_compare(&left->range.last, &right->range.last);
+    return ip_range_compare(&left->range, &right->range);
 }
 
 struct settings_swept *settings_collect_ranges(const struct settings *settings, bool addresses,

@@ -60,10 +60,7 @@ enum status source_set_add_range(struct source_set *set, const struct ip_range *
 }
 
 static int range_order(const void *a, const void *b) {
-    const struct ip_range *x = a;
-    const struct ip_range *y = b;
-    int order = ip_compare(&x->first, &y->first);
-    return order != 0 ? order : ip_compare(&x->last, &y->last);
+    return ip_range_compare(a, b);
 }
 
 void source_set_finish(struct source_set *set) {

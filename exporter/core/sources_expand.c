@@ -36,10 +36,13 @@ static int address_order(const void *a, const void *b) {
 }
 
 static int range_order(const void *a, const void *b) {
-    const struct ip_range *x = &((const struct group_range *)a)->range;
-    const struct ip_range *y = &((const struct group_range *)b)->range;
-    int order = ip_compare(&x->first, &y->first);
-    return order != 0 ? order : ip_compare(&x->last, &y->last);
+    return ip_range_compare(a, b);
+}
+
+static int group_range_order(const void *a, const void *b) {
+    const struct group_range *x = a;
+    const struct group_range *y = b;
+    return ip_range_compare(&x->range, &y->range);
 }
 
 /* ---- addresses ---- */
@@ -123,7 +126,7 @@ static enum status add_range(const struct expander *e, const struct ip_range *ra
 static bool has_range(const struct group_range *own, size_t n_own, const struct source_set *const *sets,
                       enum source_kind before, const struct ip_range *range) {
     const struct group_range key = {.range = *range};
-    if (bsearch(&key, own, n_own, sizeof *own, range_order) != NULL)
+    if (bsearch(&key, own, n_own, sizeof *own, group_range_order) != NULL)
         return true;
     for (size_t i = 0; i < before; i++)
         if (sets[i]->n_ranges > 0 &&
@@ -175,7 +178,7 @@ static enum status add_ranges(struct expander *e, struct group *group, const str
             b.own[i] = b.ranges[i] = group->ranges[i];
         for (size_t i = 0; i < group->n_recognised; i++)
             b.recognised[i] = group->recognised[i];
-        qsort(b.own, group->n_ranges, sizeof *b.own, range_order);
+        qsort(b.own, group->n_ranges, sizeof *b.own, group_range_order);
         status = fill_ranges(e, group, sets, &b);
     }
     if (status == STATUS_OK) {

@@ -147,10 +147,7 @@ enum status spf_set_unpack(const void *data, size_t len, struct spf_set_about *a
 /* ---- what changes ---- */
 
 static int range_order(const void *a, const void *b) {
-    const struct ip_range *x = a;
-    const struct ip_range *y = b;
-    int order = ip_compare(&x->first, &y->first);
-    return order != 0 ? order : ip_compare(&x->last, &y->last);
+    return ip_range_compare(a, b);
 }
 
 static bool has(const struct source_set *set, const struct ip_range *range) {

@@ -10,10 +10,7 @@
 #include <stdlib.h>
 
 static int range_order(const void *a, const void *b) {
-    const struct ip_range *x = a;
-    const struct ip_range *y = b;
-    int order = ip_compare(&x->first, &y->first);
-    return order != 0 ? order : ip_compare(&x->last, &y->last);
+    return ip_range_compare(a, b);
 }
 
 /* A boundary is the first address of a segment, or the one after its last. */
