@@ -77,13 +77,6 @@ void kept_items_all_wait(struct kept_items *kept) {
         kept->items[i].waits = true;
 }
 
-bool kept_items_wait(const struct kept_items *kept) {
-    for (size_t i = 0; i < kept->n; i++)
-        if (kept->items[i].waits)
-            return true;
-    return false;
-}
-
 bool kept_items_offer(struct kept_items *kept, kept_taker *take, void *context) {
     size_t n = 0;
     bool all = true;

@@ -49,7 +49,6 @@ enum status kept_items_put(struct kept_items *kept, const char *name, enum recor
 void kept_items_forget(struct kept_items *kept, const char *name, enum record_kept which);
 /* The store has nothing any more: it is to get everything. */
 void kept_items_all_wait(struct kept_items *kept);
-bool kept_items_wait(const struct kept_items *kept);
 /* Hands over what waits, as state_put() takes it: false is a refusal. False: some of it still waits. */
 bool kept_items_offer(struct kept_items *kept, kept_taker *take, void *context);
 

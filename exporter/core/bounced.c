@@ -58,11 +58,6 @@ static bool is_at(const struct bounced *b, size_t place, const struct ip *ip) {
     return place < b->n && ip_equal(&b->items[place].ip, ip);
 }
 
-const struct bounced_address *bounced_find(const struct bounced *b, const struct ip *ip) {
-    size_t place = place_of(b, ip);
-    return is_at(b, place, ip) ? &b->items[place] : NULL;
-}
-
 /* ---- leaving ---- */
 
 static size_t oldest_of(const struct bounced *b) {

@@ -56,8 +56,6 @@ int64_t bounced_next_ns(const struct bounced *b);
 size_t bounced_count(const struct bounced *b);
 /* By address, in the order of ip_compare(); valid until the table changes. `i` < bounced_count(). */
 const struct bounced_address *bounced_get(const struct bounced *b, size_t i);
-/* NULL: it is not here. */
-const struct bounced_address *bounced_find(const struct bounced *b, const struct ip *ip);
 
 /* Appends the whole table, for a store. */
 void bounced_encode(const struct bounced *b, struct buf *out);
