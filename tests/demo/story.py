@@ -294,7 +294,7 @@ class Story:
             it to the pager and the chat: one notification for all that are listed, another if more come later, and
             none about the range, of which far less than a thousandth is listed. Lost mail is an alert of its own.""")
         self.wait_for_message("[CRITICAL] RBLBounceConfirmed")
-        self.wait_for_message(f"[CRITICAL] RBLAddressListed on senderscore_bl: {BOUNCED} (bounced)")
+        self.wait_for_message(f"[CRITICAL] RBLAddressListed on senderscore_bl: {BOUNCED} (bounced) and {len(LISTED)} more")
         figure = self.wait(self.figure_of_bounces, "a figure of bounces")
         self.told.quote("dashboards/overview.json, as Grafana asks Prometheus", f"{BOUNCES_PANEL}: {figure:.0f}")
 
