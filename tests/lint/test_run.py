@@ -70,6 +70,11 @@ def main():
             judge(top, what, text, last, said, "--limit=1")
         judge(top, "passes after a broken build", "print('ok - a')", "1 passed, 1 failed", "FAIL", "--broken-build")
 
+        said = "ok - a\nnot ok - b\n# because\nok - c"
+        result = run(top, f"print({said!r})")
+        end = "!  e2e/test_it: 1 failed\n!    not ok - b\n!    # because\n2 passed, 1 failed\n"
+        case("what failed, and why, is said once more at the end", result.stdout.endswith(end), result.stdout)
+
         for kind in ("dashboards", "lint"):
             result = run(top, "print('ok - a')", kind=kind)
             case(f"the kind {kind} is run", f"{kind}/test_it" in result.stdout and "1 passed, 0 failed" in result.stdout, result.stdout)
