@@ -292,9 +292,9 @@ class HttpReceiver(Listener):
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                if hook is not None:  # before anybody who waits for it finds it
+                    hook(self.path, self.headers, body)
                 received.append((self.path, self.headers, body))
-                if hook is not None:
-                    hook(*received[-1])
                 self.send_response(200)
                 self.send_header("Content-Length", "2")
                 self.end_headers()
@@ -335,10 +335,11 @@ class MailReceiver(Listener):
                         recipients.append(line[8:].strip("<> "))
                     if verb == "DATA":
                         self.say("354 go on")
-                        received.append((recipients, self.data()))
-                        recipients = []
+                        mail = (recipients, self.data())
                         if hook is not None:
-                            hook(*received[-1])
+                            hook(*mail)
+                        received.append(mail)
+                        recipients = []
                     self.say("221 bye" if verb == "QUIT" else "250 ok")
                     if verb == "QUIT":
                         return
