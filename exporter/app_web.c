@@ -231,7 +231,7 @@ bool app_web_start(struct app_web *web, const struct app_web_options *options, c
     for (int i = 0; i < APP_WEB_ROUTES; i++)
         web->routes[i] = routes[i];
     const struct httpd_options server = {
-        .listen_address = options->cli->listen_address,
+        .listen_address = options->cli->listen_addresses[0],
         .routes = web->routes,
         .n_routes = APP_WEB_ROUTES,
         .handler = on_request,

@@ -17,7 +17,11 @@ enum flag_id {
     FLAG_CONFIG_FILE,
     FLAG_CONFIG_CHECK,
     FLAG_LISTEN,
+    FLAG_SYSTEMD_SOCKET,
     FLAG_TELEMETRY_PATH,
+    FLAG_WEB_CONFIG,
+    FLAG_EXTERNAL_URL,
+    FLAG_ROUTE_PREFIX,
     FLAG_MAX_REQUESTS,
     FLAG_STORAGE,
     FLAG_LOG_LEVEL,
@@ -50,9 +54,22 @@ static const struct flag flags[] = {
      "Validate the configuration, print every error as file:line:column: message, and exit with 0 or 1.",
      CLI_DAEMON, CLI_DAEMON},
     {FLAG_LISTEN, "web.listen-address", ":10554",
-     "Address and port on which to serve metrics and the status page.", CLI_DAEMON, CLI_DAEMON},
+     "Address and port on which to serve metrics and the status page, or unix:PATH; may be given more than "
+     "once.",
+     CLI_DAEMON, CLI_DAEMON},
+    {FLAG_SYSTEMD_SOCKET, "web.systemd-socket", NULL,
+     "Serve on the sockets that systemd hands over, in place of --web.listen-address.", CLI_DAEMON,
+     CLI_DAEMON},
     {FLAG_TELEMETRY_PATH, "web.telemetry-path", "/metrics", "Path under which to expose metrics.", CLI_DAEMON,
      CLI_DAEMON},
+    {FLAG_WEB_CONFIG, "web.config.file", "FILE",
+     "Web configuration (YAML) with TLS, passwords, headers and a rate limit, as of Prometheus's "
+     "exporter-toolkit.",
+     CLI_DAEMON, CLI_DAEMON},
+    {FLAG_EXTERNAL_URL, "web.external-url", "URL",
+     "URL under which users reach the exporter, for example through a proxy.", CLI_DAEMON, CLI_DAEMON},
+    {FLAG_ROUTE_PREFIX, "web.route-prefix", "PATH",
+     "Path that all pages are under. Default: the path of --web.external-url.", CLI_DAEMON, CLI_DAEMON},
     {FLAG_MAX_REQUESTS, "web.max-requests", "40", "Maximum number of requests in work at once, at least 1.",
      CLI_DAEMON, CLI_DAEMON},
     {FLAG_STORAGE, "storage.path", "data/",
@@ -76,10 +93,6 @@ static const struct flag flags[] = {
      "Have the exporter at this address do it; --send=none does without. Default: the one at "
      "http://127.0.0.1:10554, if one answers there.",
      CLI_CHECK, CLI_BOUNCE},
-    {FLAG_LATER, "web.config.file", "", NULL, CLI_DAEMON, CLI_DAEMON},
-    {FLAG_LATER, "web.external-url", "", NULL, CLI_DAEMON, CLI_DAEMON},
-    {FLAG_LATER, "web.route-prefix", "", NULL, CLI_DAEMON, CLI_DAEMON},
-    {FLAG_LATER, "web.systemd-socket", NULL, NULL, CLI_DAEMON, CLI_DAEMON},
     {FLAG_LATER, "shard.index", "", NULL, CLI_DAEMON, CLI_DAEMON},
     {FLAG_LATER, "shard.count", "", NULL, CLI_DAEMON, CLI_DAEMON},
 };
@@ -202,6 +215,13 @@ static enum status add_list_name(struct cli *cli, const char *value) {
     return STATUS_OK;
 }
 
+static enum status add_listen_address(struct cli *cli, const char *value) {
+    if (cli->n_listen_addresses == CLI_LISTEN_MAX)
+        return fail("--web.listen-address=%s: there are more than %d of them", value, CLI_LISTEN_MAX);
+    cli->listen_addresses[cli->n_listen_addresses++] = value;
+    return STATUS_OK;
+}
+
 static enum status set_output(struct cli *cli, const char *value) {
     assert(value);
     bool json = strcmp(value, "json") == 0;
@@ -221,7 +241,11 @@ static enum status set_flag(struct cli *cli, const struct flag *flag, const char
         return STATUS_OK;
     case FLAG_CONFIG_FILE: cli->config_file = value; return STATUS_OK;
     case FLAG_CONFIG_CHECK: cli->config_check = on; return STATUS_OK;
-    case FLAG_LISTEN: cli->listen_address = value; return STATUS_OK;
+    case FLAG_LISTEN: return add_listen_address(cli, value);
+    case FLAG_SYSTEMD_SOCKET: cli->systemd_socket = on; return STATUS_OK;
+    case FLAG_WEB_CONFIG: cli->web_config_file = value; return STATUS_OK;
+    case FLAG_EXTERNAL_URL: cli->external_url = value; return STATUS_OK;
+    case FLAG_ROUTE_PREFIX: cli->route_prefix = value; return STATUS_OK;
     case FLAG_TELEMETRY_PATH: return set_telemetry_path(cli, value);
     case FLAG_MAX_REQUESTS: return set_max_requests(cli, value);
     case FLAG_STORAGE: cli->storage_path = value; return STATUS_OK;
@@ -255,11 +279,8 @@ struct reader {
 
 static enum status check_repeated(struct reader *reader, const struct flag *flag) {
     uint32_t bit = UINT32_C(1) << (flag - flags);
-    if (reader->seen & bit && flag->id != FLAG_LIST) {
-        if (flag->id == FLAG_LISTEN)
-            return fail("--%s is given more than once: several addresses are not supported yet", flag->name);
+    if (reader->seen & bit && flag->id != FLAG_LIST && flag->id != FLAG_LISTEN)
         return fail("--%s is given more than once", flag->name);
-    }
     reader->seen |= bit;
     return STATUS_OK;
 }
@@ -348,7 +369,6 @@ static enum status check_all(const struct reader *reader, const struct cli *cli)
 enum status cli_parse(int argc, char **argv, struct cli *out) {
     struct cli cli = {
         .command = CLI_DAEMON,
-        .listen_address = ":10554",
         .telemetry_path = "/metrics",
         .max_requests = 40,
         .storage_path = "data/",
@@ -376,6 +396,8 @@ enum status cli_parse(int argc, char **argv, struct cli *out) {
         status = check_all(&reader, &cli);
     if (status != STATUS_OK)
         return status;
+    if (cli.n_listen_addresses == 0)
+        cli.listen_addresses[cli.n_listen_addresses++] = ":10554";
     cli.words = (const char *const *)reader.words;
     cli.n_words = reader.n_words;
     *out = cli;
@@ -403,7 +425,7 @@ static void print_entry(const char *name, const char *text) {
 
 static void print_flag(const struct flag *flag, const char *indent) {
     char name[64];
-    bool can_be_off = flag->id == FLAG_CONFIG_CHECK || flag->id == FLAG_FORCE || flag->id == FLAG_CHECK;
+    bool can_be_off = !flag->value && flag->id != FLAG_HELP && flag->id != FLAG_VERSION;
     snprintf(name, sizeof name, "  %s --%s%s%s%s", indent, can_be_off ? "[no-]" : "", flag->name,
              flag->value ? "=" : "", flag->value ? flag->value : "");
     print_entry(name, flag->help);

@@ -30,15 +30,21 @@ enum cli_command {
 };
 enum cli_output { CLI_TABLE, CLI_JSON };
 enum { CLI_LIST_NAMES = 250 }; /* --list at most that often */
+enum { CLI_LISTEN_MAX = 16 };  /* --web.listen-address at most that often */
 
 struct cli {
     enum cli_command command;
     const char *config_file; /* NULL: the embedded default */
     bool config_check;
-    const char *listen_address; /* ":10554" */
-    const char *telemetry_path; /* "/metrics" */
-    unsigned max_requests;      /* 40 */
-    const char *storage_path;   /* "data/" */
+    const char *listen_addresses[CLI_LISTEN_MAX]; /* in the order given; ":10554" */
+    size_t n_listen_addresses;
+    bool systemd_socket;         /* the sockets are systemd's, and the addresses above none */
+    const char *web_config_file; /* NULL: plain HTTP, no passwords */
+    const char *external_url;    /* NULL: not given */
+    const char *route_prefix;    /* NULL: not given */
+    const char *telemetry_path;  /* "/metrics" */
+    unsigned max_requests;       /* 40 */
+    const char *storage_path;    /* "data/" */
     enum log_level log_level;
     enum log_format log_format;
     /* What follows a command that takes words; at least one if it needs any. */

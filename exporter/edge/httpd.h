@@ -16,6 +16,8 @@
 
 #include "core/buf.h"
 #include "core/status.h"
+#include "core/web_config.h"
+#include "edge/httpd_tls.h"
 #include "edge/loop.h"
 
 #include <stdbool.h>
@@ -84,9 +86,20 @@ struct httpd_response {
 /* Called on the loop thread, once per request; it must lead to exactly one httpd_answer(), now or later. */
 typedef void httpd_handler(void *context, const struct httpd_request *request);
 
+/* What is asked of whoever comes: TLS, passwords, a rate; and headers for every response. A value that never
+ * changes once it is made, and is counted: what has begun under one ends under it. */
+struct httpd_security;
+/* Takes `*config` (which is NULL then) and the reference `tls` (NULL: plain HTTP); the reference returned is
+ * the caller's. NULL: no memory, and nothing is taken. */
+struct httpd_security *httpd_security_new(struct web_config **config, struct httpd_tls *tls) MUST_CHECK;
+/* Nobody is served: all requests get 500, over `tls` (taken; NULL: plain HTTP). NULL: no memory. */
+struct httpd_security *httpd_security_refusing(struct httpd_tls *tls) MUST_CHECK;
+void httpd_security_unref(struct httpd_security *security); /* NULL allowed */
+
 struct httpd;
 struct httpd_options {
-    const char *listen_address; /* ":10554", "127.0.0.1:0", "[::1]:10554" */
+    const char *listen_address;      /* ":10554", "127.0.0.1:0", "[::1]:10554" */
+    struct httpd_security *security; /* reference is taken over, also on failure; NULL: plain HTTP for all */
     const struct httpd_route *routes;
     size_t n_routes;
     httpd_handler *handler;
@@ -106,6 +119,9 @@ struct httpd *httpd_new(struct loop *loop, const struct httpd_options *options, 
 void httpd_free(struct httpd *server);
 /* The address bound, with the port the kernel chose: "127.0.0.1:43211" or "[::]:10554". */
 const char *httpd_address(const struct httpd *server);
+/* Takes the reference; it holds for all connections and requests that begin from now on. Whether there is TLS
+ * cannot change: it has to be as in the options. Loop thread. */
+void httpd_secure(struct httpd *server, struct httpd_security *security);
 /* Loop thread: hands waiting questions to the handler. To be called every turn. */
 void httpd_turn(struct httpd *server, int64_t now_ns);
 /* Answers a request; `response` is copied. Without effect (but for taking over the body) when the client has
