@@ -90,6 +90,9 @@ static struct httpd *server_new(struct loop *loop, const struct httpd_options *o
         return NULL;
     server->loop = loop;
     server->options = *options;
+    server->options.security = NULL;
+    server->security = options->security;
+    server->has_tls = options->security && options->security->tls;
     server->request_ns = limit_ns(options->request_ms, HTTPD_REQUEST_SECONDS);
     server->idle_ns = limit_ns(options->idle_ms, HTTPD_IDLE_SECONDS);
     server->answer_ns = limit_ns(options->answer_ms, HTTPD_ANSWER_SECONDS);
@@ -105,6 +108,7 @@ static struct httpd *server_new(struct loop *loop, const struct httpd_options *o
 }
 
 static void server_free(struct httpd *server) {
+    httpd_security_unref(server->security);
     pthread_mutex_destroy(&server->log_lock);
     pthread_mutex_destroy(&server->lock);
     pthread_cond_destroy(&server->went_idle);
@@ -161,11 +165,14 @@ struct httpd *httpd_new(struct loop *loop, const struct httpd_options *options, 
                         size_t error_size) {
     assert(options->handler && options->max_requests > 0);
     const int listen_fd = httpd_listen(options->listen_address, error, error_size);
-    if (listen_fd < 0)
+    if (listen_fd < 0) {
+        httpd_security_unref(options->security);
         return NULL;
+    }
     struct httpd *server = server_new(loop, options);
     if (!server) {
         snprintf(error, error_size, "cannot start the web server: out of memory");
+        httpd_security_unref(options->security);
         close(listen_fd);
         return NULL;
     }

@@ -19,6 +19,7 @@
 
 #include <microhttpd.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -110,8 +111,15 @@ struct connection {
     struct request request;
 };
 
+struct httpd_security {
+    atomic_uint refs;
+    struct web_config *config; /* NULL: it refuses */
+    struct httpd_tls *tls;     /* NULL: plain HTTP */
+    bool refusing;             /* every request gets 500 */
+};
+
 struct httpd {
-    struct httpd_options options;
+    struct httpd_options options; /* but for its `security`, which is below */
     struct loop *loop;
     int64_t request_ns;
     int64_t idle_ns;
@@ -119,6 +127,7 @@ struct httpd {
     char address[HTTPD_ADDRESS_SIZE];
     struct MHD_Daemon *daemon;
     pthread_t reaper;
+    bool has_tls;
     unsigned n_large; /* bodies over HTTPD_MAX_BODY_BYTES; of the server thread */
 
     pthread_mutex_t lock;
@@ -126,6 +135,7 @@ struct httpd {
     pthread_cond_t went_idle;   /* some connection has had its answer */
     bool stopping;              /* nothing is asked any more */
     bool reaper_ends;
+    struct httpd_security *security; /* for what begins now; NULL: nothing is asked of anybody */
     struct connection *connections;
     size_t n_lingering;
     struct httpd_question *first; /* held by the loop, oldest first */
@@ -141,6 +151,11 @@ struct httpd {
 
 /* A line to the log about what clients can provoke, a few a minute. */
 void httpd_say(struct httpd *server, const char *message, const char *detail);
+
+/* --- httpd_security.c --- */
+
+/* The value in force: a reference that is the caller's. NULL: nothing is asked of anybody. */
+struct httpd_security *httpd_security_current(struct httpd *server) MUST_CHECK;
 
 /* --- httpd_listen.c --- */
 
