@@ -23,6 +23,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <gnutls/abstract.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,11 +117,26 @@ static void server_free(struct httpd *server) {
     free(server);
 }
 
+/* libmicrohttpd wants a certificate of its own, or someone who has one. Each connection gets credentials of
+ * ours before its handshake (httpd_tls_session.c), so this is never asked unless memory has run out. */
+static int no_certificate(gnutls_session_t session, const struct gnutls_cert_retr_st *info,
+                          gnutls_pcert_st **certs, unsigned *n_certs, gnutls_ocsp_data_st **ocsp,
+                          unsigned *n_ocsp, gnutls_privkey_t *key, unsigned *flags) {
+    (void)session, (void)info, (void)certs, (void)n_certs, (void)ocsp, (void)n_ocsp, (void)key, (void)flags;
+    return -1;
+}
+
 /* The logger comes first, so that it hears of errors in the other options. The time-out of libmicrohttpd is
  * only the second net under the reaper's. */
 static struct MHD_Daemon *start_daemon(struct httpd *server, int listen_fd) {
+    const unsigned tls = server->has_tls ? MHD_USE_TLS : 0;
+    struct MHD_OptionItem tls_options[] = {
+        {MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, (void *)no_certificate},
+        {MHD_OPTION_TLS_NO_ALPN, 1, NULL}, /* ours has no http/1.0 */
+        {MHD_OPTION_END, 0, NULL},
+    };
     return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0,
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_ERROR_LOG | tls, 0,
         accept_client, server, httpd_request_serve, server, MHD_OPTION_EXTERNAL_LOGGER, mhd_says, server,
         MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTPD_MAX_CONNECTIONS,
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)HTTPD_MAX_PER_ADDRESS,
@@ -128,7 +144,7 @@ static struct MHD_Daemon *start_daemon(struct httpd *server, int listen_fd) {
         (unsigned)(HTTPD_IDLE_SECONDS + HTTPD_REQUEST_SECONDS), MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes,
         NULL, MHD_OPTION_URI_LOG_CALLBACK, httpd_request_begin, server, MHD_OPTION_NOTIFY_CONNECTION,
         httpd_connection_notify, server, MHD_OPTION_NOTIFY_COMPLETED, httpd_request_end, server,
-        MHD_OPTION_END);
+        MHD_OPTION_ARRAY, tls ? tls_options : &tls_options[2], MHD_OPTION_END);
 }
 
 static void end_reaper(struct httpd *server) {

@@ -17,6 +17,7 @@
 #include "edge/log.h"
 #include "edge/loop.h"
 
+#include <gnutls/gnutls.h>
 #include <microhttpd.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -104,10 +105,13 @@ struct connection {
     struct connection *prev;
     int fd;
     enum httpd_phase phase;
-    int64_t since_ns;   /* when the phase began; in HTTPD_SENDING, when progress was last seen */
-    uint64_t traffic;   /* bytes received (HTTPD_IDLE) or acknowledged (HTTPD_SENDING) at that time... */
-    bool measured;      /* ...if this is set */
-    bool upload_unread; /* answered before the body had come */
+    int64_t since_ns;      /* when the phase began; in HTTPD_SENDING, when progress was last seen */
+    uint64_t traffic;      /* bytes received (HTTPD_IDLE) or acknowledged (HTTPD_SENDING) at that time... */
+    bool measured;         /* ...if this is set */
+    bool upload_unread;    /* answered before all had come: a body, or the rest of a handshake */
+    struct httpd_tls *tls; /* reference; NULL: plain HTTP */
+    uint32_t tls_offered;  /* of the suites of `tls`, a bit for each that the client can do */
+    bool tls_heard;        /* its first bytes have come */
     struct request request;
 };
 
@@ -156,6 +160,12 @@ void httpd_say(struct httpd *server, const char *message, const char *detail);
 
 /* The value in force: a reference that is the caller's. NULL: nothing is asked of anybody. */
 struct httpd_security *httpd_security_current(struct httpd *server) MUST_CHECK;
+
+/* --- httpd_tls_session.c --- */
+
+/* Puts `c->tls` in force for a handshake that has not begun; `c` has to outlive the session. False: no
+ * memory. */
+bool httpd_tls_begin(struct connection *c, gnutls_session_t session) MUST_CHECK;
 
 /* --- httpd_listen.c --- */
 

@@ -58,7 +58,18 @@ static void delist(struct httpd *server, struct connection *c) {
 
 /* --- Callbacks on the server thread --- */
 
-static void connection_start(struct httpd *server, int fd, void **socket_context) {
+/* What is in force now holds for this connection until it ends. */
+static bool connection_secure(struct connection *c, struct MHD_Connection *mhd) {
+    if (!c->server->has_tls)
+        return true;
+    struct httpd_security *security = httpd_security_current(c->server);
+    c->tls = httpd_tls_ref(security->tls);
+    httpd_security_unref(security);
+    return httpd_tls_begin(c, MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session);
+}
+
+static void connection_start(struct httpd *server, struct MHD_Connection *mhd, void **socket_context) {
+    const int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     struct connection *c = calloc(1, sizeof *c);
     *socket_context = c;
     if (!c) {
@@ -70,6 +81,8 @@ static void connection_start(struct httpd *server, int fd, void **socket_context
                              .fd = fd,
                              .phase = HTTPD_FIRST,
                              .since_ns = clock_now_ns()};
+    if (!connection_secure(c, mhd))
+        shutdown(fd, SHUT_RDWR);
     pthread_mutex_lock(&server->lock);
     enlist(server, c);
     pthread_mutex_unlock(&server->lock);
@@ -95,6 +108,8 @@ static void connection_end(struct httpd *server, struct connection *c) {
     if (!c)
         return;
     assert(c->magic == CONNECTION_MAGIC);
+    httpd_tls_unref(c->tls); /* libmicrohttpd has ended the session before */
+    c->tls = NULL;
     pthread_mutex_lock(&server->lock);
     const bool stays = linger(server, c);
     if (!stays)
@@ -108,8 +123,7 @@ void httpd_connection_notify(void *context, struct MHD_Connection *mhd, void **s
                              enum MHD_ConnectionNotificationCode code) {
     struct httpd *server = context;
     if (code == MHD_CONNECTION_NOTIFY_STARTED)
-        connection_start(server, MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
-                         socket_context);
+        connection_start(server, mhd, socket_context);
     else
         connection_end(server, *socket_context);
 }
