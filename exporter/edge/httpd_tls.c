@@ -77,7 +77,7 @@ static bool read_chain(const gnutls_datum_t *pem, struct chain *chain, struct ht
     *chain = (struct chain){.n = 0};
     int code = pem->size > 0 ? gnutls_x509_crt_list_import2(&certs, &n, pem, GNUTLS_X509_FMT_PEM, 0)
                              : GNUTLS_E_NO_CERTIFICATE_FOUND;
-    if (code == GNUTLS_E_NO_CERTIFICATE_FOUND)
+    if (code == GNUTLS_E_NO_CERTIFICATE_FOUND || code == GNUTLS_E_BASE64_UNEXPECTED_HEADER_ERROR)
         return httpd_tls_fail(
             error, HTTPD_TLS_CERT,
             "no certificate in it: expected PEM that begins with -----BEGIN CERTIFICATE-----");
