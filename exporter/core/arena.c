@@ -35,6 +35,12 @@ void arena_release(struct arena *a) {
     arena_init(a);
 }
 
+void arena_wipe(struct arena *a) {
+    for (struct arena_block *block = a->blocks; block; block = block->next)
+        explicit_bzero(block->bytes, block->used);
+    arena_release(a);
+}
+
 /* Bytes to allocate for the next block, so that `size` bytes fit behind its header: twice the first block of
  * the chain within the limits, or just enough for a larger piece. */
 static size_t next_block_bytes(const struct arena *a, size_t size) {

@@ -21,6 +21,8 @@ struct arena {
 void arena_init(struct arena *a);
 /* Frees everything that was handed out; `a` is empty and usable afterwards. */
 void arena_release(struct arena *a);
+/* The same; what was in it is overwritten before: passwords and keys. */
+void arena_wipe(struct arena *a);
 /* `size` zeroed bytes, or NULL when there is no memory. A size of 0 gives a unique pointer. */
 void *arena_alloc(struct arena *a, size_t size) MUST_CHECK;
 /* Like arena_alloc(n * size), NULL also when the product overflows. */

@@ -12,7 +12,7 @@ import sys
 ALLOWED = set(
     """
     malloc calloc realloc reallocarray free strdup strndup
-    memcpy memmove memset memcmp memchr memrchr memmem mempcpy rawmemchr
+    memcpy memmove memset explicit_bzero memcmp memchr memrchr memmem mempcpy rawmemchr
     strlen strnlen strcmp strncmp strcasecmp strncasecmp strchr strrchr strchrnul strstr strcasestr strspn strcspn
     strpbrk strcpy strncpy stpcpy strcat strncat
     snprintf vsnprintf strtod strtol strtoll

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* LINK: -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc */
+/* LINK: -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -11,6 +11,16 @@
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* A byte in the first block of an arena, and whether it was not zero when its block was freed. */
+static const unsigned char *secret;
+static int secret_was_seen;
+void __real_free(void *memory);
+void __wrap_free(void *memory) {
+    if (memory && secret && (const unsigned char *)memory < secret && secret < (unsigned char *)memory + 4096)
+        secret_was_seen = *secret != 0;
+    __real_free(memory);
+}
 
 /* Allocations that still succeed; below zero: all. */
 static long allocations_left = -1;
@@ -195,6 +205,20 @@ static void gives_null_and_stays_usable_when_any_allocation_fails(void **state) 
     assert_in_range(n, 4, 10);
 }
 
+static void overwrites_what_is_wiped(void **state) {
+    struct arena a;
+    arena_init(&a);
+    secret = (const unsigned char *)arena_copy(&a, "s3cret", 6);
+    assert_non_null(secret);
+    secret_was_seen = -1;
+    arena_wipe(&a);
+    secret = NULL;
+    assert_int_equal(secret_was_seen, 0);
+    assert_null(a.blocks);
+    assert_non_null(arena_alloc(&a, 1));
+    arena_release(&a);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_zeroed_aligned_pieces_that_do_not_overlap),
@@ -208,6 +232,7 @@ int main(void) {
         cmocka_unit_test(copies_bytes_and_ends_them),
         cmocka_unit_test(prints_texts_of_any_length),
         cmocka_unit_test(gives_null_and_stays_usable_when_any_allocation_fails),
+        cmocka_unit_test(overwrites_what_is_wiped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
