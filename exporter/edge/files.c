@@ -184,6 +184,8 @@ static void read_entry(struct files *files, size_t set, struct files_entry *entr
     } else {
         lose(files, set, entry, lost, NULL);
     }
+    if (text)
+        explicit_bzero(text, len); /* it may be a key */
     free(text);
 }
 
@@ -282,6 +284,10 @@ int64_t files_turn(struct files *files, int64_t now_ns) {
     files_watch_end(files);
     files->predecessor = NULL;
     return files->due_ns < hear_ns ? files->due_ns : hear_ns;
+}
+
+void files_hurry(struct files *files) {
+    files->due_ns = INT64_MIN;
 }
 
 int64_t files_due_ns(const struct files *files) {

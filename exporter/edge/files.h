@@ -68,6 +68,8 @@ enum status files_add(struct files *files, const char *const *patterns, size_t n
 /* Looks at all that is to be looked at now, which the first time is everything; returns when to call again
  * (monotonic ns). What cannot be looked at for want of memory is tried again a second later. */
 int64_t files_turn(struct files *files, int64_t now_ns);
+/* Makes the next files_turn() look at all, whatever its time: somebody says that something has changed. */
+void files_hurry(struct files *files);
 /* When files_turn() has something to do, a look or to hear again; INT64_MIN before the first. */
 int64_t files_due_ns(const struct files *files);
 /* Whether at the last look something was left for later for want of memory. */

@@ -48,3 +48,8 @@ const char *secret_read(const char *path, struct arena *arena, char *error, size
     (void)close(fd);
     return key;
 }
+
+bool secret_is_public(const char *path) {
+    struct stat about;
+    return stat(path, &about) == 0 && (about.st_mode & S_IROTH) != 0;
+}

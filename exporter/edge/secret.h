@@ -7,6 +7,7 @@
 
 #include "core/arena.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { SECRET_MAX = 4096 };
@@ -15,5 +16,7 @@ enum { SECRET_MAX = 4096 };
  * `arena`. NULL and a sentence in `error` (of `size` bytes, without the contents) if it cannot be read or
  * holds none. */
 const char *secret_read(const char *path, struct arena *arena, char *error, size_t size) MUST_CHECK;
+/* Whether every user of the system may read the file; false also if that cannot be known. */
+bool secret_is_public(const char *path);
 
 #endif
