@@ -8,6 +8,7 @@
 #include "app_daemon.h"
 #include "app_files.h"
 #include "app_text.h"
+#include "app_web_config.h"
 
 #include "edge/cli.h"
 #include "edge/clock.h"
@@ -84,6 +85,25 @@ static int run_with_settings(const struct cli *cli, const struct catalog *catalo
     return code;
 }
 
+/* --config.check of the web configuration; true: it can be used. */
+static bool check_web_config(const char *file) {
+    struct app_web_config *config = NULL;
+    struct problems *problems = malloc(sizeof *problems);
+    if (problems == NULL)
+        return false;
+    problems_init(problems);
+    enum status status = app_web_config_open(file, NULL, clock_now_ns(), problems, &config);
+    print_problems(file, problems);
+    if (status == STATUS_NO_MEMORY)
+        (void)fprintf(stderr, "%s: out of memory\n", file);
+    if (status == STATUS_OK)
+        (void)printf("%s: OK, %zu warnings\n", file, problems->n_warnings);
+    app_web_config_free(config);
+    problems_release(problems);
+    free(problems);
+    return status == STATUS_OK;
+}
+
 static int run_reference(void) {
     struct buf text;
     buf_init(&text, TEXT_CAP);
@@ -103,6 +123,8 @@ static int run(const struct cli *cli) {
         code = run_with_settings(cli, catalog);
     else if (app_daemon_run(cli, catalog))
         code = EXIT_OK;
+    if (cli->config_check && cli->web_config_file != NULL && !check_web_config(cli->web_config_file))
+        code = EXIT_FAILED;
     catalog_free(catalog);
     return code;
 }

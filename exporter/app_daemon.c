@@ -17,6 +17,7 @@
 #include "app_text.h"
 #include "app_watch.h"
 #include "app_web.h"
+#include "app_web_config.h"
 
 #include "core/checker.h"
 #include "core/event.h"
@@ -69,6 +70,7 @@ struct app {
     int64_t epoch_ns;
     bool ready_logged;
     struct settings *embedded; /* the default configuration: it has the ranges that Microsoft publishes */
+    struct app_web_config *web_config; /* NULL: plain HTTP, no passwords */
     struct app_web web;
 };
 
@@ -258,6 +260,7 @@ static void note_event(struct app *app, enum history_kind kind) {
 static bool reload(void *context, struct problems *problems) {
     struct app *app = context;
     const char *name = app_config_name(app->cli->config_file);
+    app_web_config_hurry(app->web_config);
     bool ok = generation_load(app, problems) == STATUS_OK;
     app_problems_log(name, problems);
     if (ok) {
@@ -299,8 +302,18 @@ static void on_answer(void *context, uint64_t cookie, enum resolver_outcome outc
         app_ask_answer(app->now.checker, cookie, outcome, message, len, took_ns, now_ns);
 }
 
+/* Before requests are answered, so that they are judged by what the web configuration says now. */
+static int64_t turn_web_config(struct app *app, int64_t now_ns) {
+    int64_t wake_ns;
+    struct httpd_security *security = app_web_config_turn(app->web_config, now_ns, &wake_ns);
+    if (security != NULL)
+        app_web_secure(&app->web, security);
+    return wake_ns;
+}
+
 static int64_t on_turn(void *context, int64_t now_ns) {
     struct app *app = context;
+    int64_t web_config_ns = turn_web_config(app, now_ns);
     int64_t files_ns = app_files_turn(app->files, &app->sources, now_ns);
     if (app_sources_are_due(&app->sources, now_ns))
         use_sources(app);
@@ -325,6 +338,8 @@ static int64_t on_turn(void *context, int64_t now_ns) {
         return now_ns;
     if (web_ns < wake_ns)
         wake_ns = web_ns;
+    if (web_config_ns < wake_ns)
+        wake_ns = web_config_ns;
     if (bounced_ns < wake_ns)
         wake_ns = bounced_ns;
     if (resolver_ns < wake_ns)
@@ -396,6 +411,24 @@ static const struct group *published_by_microsoft(struct app *app) {
     return status == STATUS_OK && app->embedded->n_groups > 0 ? &app->embedded->groups[0] : NULL;
 }
 
+/* False, with the reasons in the log: what --web.config.file names cannot be used. */
+static bool open_web_config(struct app *app) {
+    const char *file = app->cli->web_config_file;
+    struct problems *problems = file != NULL ? malloc(sizeof *problems) : NULL;
+    enum status status = file != NULL ? STATUS_NO_MEMORY : STATUS_OK;
+    if (problems != NULL) {
+        problems_init(problems);
+        status = app_web_config_open(file, app->loop, clock_now_ns(), problems, &app->web_config);
+        app_problems_log(file, problems);
+        problems_release(problems);
+        free(problems);
+    }
+    if (status != STATUS_OK)
+        log_write(LOG_ERROR, "the web configuration cannot be used", "file", file, "error",
+                  status == STATUS_INVALID ? "see above" : status_text(status), NULL);
+    return status == STATUS_OK;
+}
+
 static bool start(struct app *app, struct problems *problems) {
     char error[256] = "";
     const char *name = app_config_name(app->cli->config_file);
@@ -406,6 +439,8 @@ static bool start(struct app *app, struct problems *problems) {
         log_write(LOG_ERROR, "cannot start", "error", strerror(errno), NULL);
         return false;
     }
+    if (!open_web_config(app))
+        return false;
     app_spf_init(&app->spf, app->question, &app->sources);
     if (!app_bounced_start(&app->bounced, app->catalog, &app->sources)) {
         log_write(LOG_ERROR, "cannot start", "error", "out of memory", NULL);
@@ -428,6 +463,7 @@ static bool start(struct app *app, struct problems *problems) {
                                         .bounced = &app->bounced,
                                         .microsoft = published_by_microsoft(app),
                                         .context = app,
+                                        .security = app_web_config_first(app->web_config),
                                         .start_wall_ns = clock_wall_ns()};
     if (!app_web_start(&app->web, &web, error, sizeof error)) {
         log_write(LOG_ERROR, "cannot serve", "error", error, NULL);
@@ -446,6 +482,7 @@ static bool start(struct app *app, struct problems *problems) {
 /* Ends what start() began, whatever it came to. */
 static void stop(struct app *app) {
     app_web_stop(&app->web);
+    app_web_config_free(app->web_config);
     resolver_free(app->resolver);
     app_question_free(app->question);
     app_bounced_stop(&app->bounced);

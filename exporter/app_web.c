@@ -232,6 +232,7 @@ bool app_web_start(struct app_web *web, const struct app_web_options *options, c
         web->routes[i] = routes[i];
     const struct httpd_options server = {
         .listen_address = options->cli->listen_addresses[0],
+        .security = options->security,
         .routes = web->routes,
         .n_routes = APP_WEB_ROUTES,
         .handler = on_request,
@@ -241,6 +242,7 @@ bool app_web_start(struct app_web *web, const struct app_web_options *options, c
     app_web_reloaded(web, true, options->start_wall_ns);
     if (!app_web_wait_start(web) || !app_web_bounces_start(web)) {
         (void)snprintf(error, size, "out of memory");
+        httpd_security_unref(options->security);
         return false;
     }
     web->server = httpd_new(options->loop, &server, error, size);
@@ -259,6 +261,10 @@ void app_web_stop(struct app_web *web) {
 
 void app_web_use(struct app_web *web, struct checker *checker) {
     web->checker = checker;
+}
+
+void app_web_secure(struct app_web *web, struct httpd_security *security) {
+    httpd_secure(web->server, security);
 }
 
 void app_web_reloaded(struct app_web *web, bool ok, int64_t wall_ns) {

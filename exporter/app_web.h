@@ -40,6 +40,7 @@ struct app_web_options {
     struct app_bounced *bounced;   /* what is posted of bounces goes there */
     const struct group *microsoft; /* the ranges that Microsoft publishes; NULL: not known */
     void *context;
+    struct httpd_security *security; /* reference is taken over, also on failure; NULL: plain HTTP for all */
     int64_t start_wall_ns;
 };
 
@@ -90,6 +91,8 @@ bool app_web_start(struct app_web *web, const struct app_web_options *options, c
 void app_web_stop(struct app_web *web);
 /* The checker to show from now on. */
 void app_web_use(struct app_web *web, struct checker *checker);
+/* What is asked of whoever comes from now on: as httpd_secure(). */
+void app_web_secure(struct app_web *web, struct httpd_security *security);
 /* Remembers how the last reload ended; the first configuration counts as one. */
 void app_web_reloaded(struct app_web *web, bool ok, int64_t wall_ns);
 /* Answers waiting requests; returns when to be called next at the latest (INT64_MAX: when woken). */

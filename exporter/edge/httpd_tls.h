@@ -28,7 +28,8 @@ struct httpd_tls_pem {
 enum httpd_tls_part { HTTPD_TLS_CERT, HTTPD_TLS_KEY, HTTPD_TLS_CLIENT_CA, HTTPD_TLS_RULES };
 struct httpd_tls_error {
     enum httpd_tls_part part;
-    char text[256]; /* a sentence without a full stop: "the key does not belong to the certificate" */
+    char text[256]; /* a sentence without a full stop: "the key does not belong to the certificate"; "out of
+                       memory" for want of it, which may pass */
 };
 
 struct httpd_tls;
