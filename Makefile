@@ -32,7 +32,7 @@ BUILD_PACKAGES := gcc libc6-dev make pkg-config libc-ares-dev libmicrohttpd-dev 
                   libgmime-3.0-dev libcurl4-gnutls-dev libgnutls28-dev
 LINT_PACKAGES := clang-tidy clang-format cppcheck python3
 DEMO_PACKAGES := rbldnsd unbound prometheus prometheus-alertmanager python3
-TEST_PACKAGES := libcmocka-dev $(DEMO_PACKAGES) python3-prometheus-client python3-yaml curl strace \
+TEST_PACKAGES := libcmocka-dev $(DEMO_PACKAGES) python3-prometheus-client python3-yaml curl openssl strace \
                  chromium chromium-driver
 LIBRARIES := libcares libmicrohttpd gnutls yaml-0.1 zlib sqlite3 gmime-3.0
 

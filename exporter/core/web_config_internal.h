@@ -49,7 +49,7 @@ const char *web_text(struct web_reader *r, const struct node *value);
 web_read web_read_ignored_bool;
 /* The index of a scalar among the `names` up to NULL; -1, which is reported, if it is none of them. */
 int web_choice(struct web_reader *r, const struct node *value, const char *const *names);
-/* A list that is not empty; false, and reported, if it is none. `type` is what it should be. */
+/* Whether it is a list, which is reported if not; `type` is what it should be. */
 bool web_is_list(struct web_reader *r, const struct node *value, const char *type);
 /* A duration as Go writes it: 1s, 100ms, 1m30s, 0.5s, 0; false if it is none or beyond 292 years. */
 bool web_parse_duration(const char *text, int64_t *out_ns);

@@ -117,6 +117,9 @@ static void read_allowed_sans(struct web_reader *r, const struct node *value) {
     struct web_tls *tls = &r->config->tls;
     if (!web_is_list(r, value, "a list of names in certificates"))
         return;
+    if (value->n_children == 0)
+        web_error(r, value,
+                  "\"client_allowed_sans\" is empty; expected names in certificates, or no such key");
     const char **names = web_alloc(r, value->n_children, sizeof *names);
     for (const struct node *entry = value->first; entry && names; entry = entry->next) {
         const char *name = is_entry(r, value, entry, "names in certificates") ? web_text(r, entry) : NULL;

@@ -65,11 +65,7 @@ int web_choice(struct web_reader *r, const struct node *value, const char *const
 bool web_is_list(struct web_reader *r, const struct node *value, const char *type) {
     if (value->type != NODE_SEQUENCE)
         web_wrong(r, value, type, true);
-    else if (value->n_children == 0)
-        web_error(r, value, "\"%s\" is empty; expected %s, or no such key", value->key->text, type);
-    else
-        return true;
-    return false;
+    return value->type == NODE_SEQUENCE;
 }
 
 static bool is_digit(char c) {

@@ -253,6 +253,12 @@ static void reads_all_of_tls(void **state) {
     web_config_free(config);
 }
 
+static void leaves_it_to_the_library_when_no_suite_or_curve_is_named(void **state) {
+    struct web_config *config = read_good(TLS(", cipher_suites: [], curve_preferences: []"));
+    assert_int_equal(config->tls.n_cipher_suites + config->tls.n_curves, 0);
+    web_config_free(config);
+}
+
 static void knows_every_policy_for_clients(void **state) {
     static const struct {
         const char *text;
@@ -381,6 +387,7 @@ int main(void) {
         cmocka_unit_test(never_shows_a_secret),
         cmocka_unit_test(asks_for_nothing_if_it_is_empty),
         cmocka_unit_test(reads_all_of_tls),
+        cmocka_unit_test(leaves_it_to_the_library_when_no_suite_or_curve_is_named),
         cmocka_unit_test(knows_every_policy_for_clients),
         cmocka_unit_test(reads_headers_users_and_a_rate),
         cmocka_unit_test(lets_relative_paths_begin_in_the_folder_of_the_file),
