@@ -156,10 +156,10 @@ remote-control:
 class Prometheus(harness.Process):
     """A Prometheus that scrapes `targets` (host:port) and evaluates the files `rules` every second.
 
-    `others` are more jobs, {name: targets}; a target None is this Prometheus.
+    `others` are more jobs, {name: targets}; a target None is this Prometheus. `options` are more keys of jobs.
     """
 
-    def __init__(self, world, targets, rules=(), alertmanagers=(), others=None):
+    def __init__(self, world, targets, rules=(), alertmanagers=(), others=None, options=None):
         self.address = harness.take_address()
         self.port = harness.free_port(self.address)
         jobs = {"rbl_exporter": targets, **(others or {})}
@@ -168,7 +168,11 @@ class Prometheus(harness.Process):
             "rule_files": list(rules),
             "alerting": {"alertmanagers": [{"static_configs": [{"targets": list(alertmanagers)}]}]},
             "scrape_configs": [
-                {"job_name": name, "static_configs": [{"targets": [target or self.endpoint for target in found]}]}
+                {
+                    "job_name": name,
+                    "static_configs": [{"targets": [target or self.endpoint for target in found]}],
+                    **(options or {}).get(name, {}),
+                }
                 for name, found in jobs.items()
             ],
         }

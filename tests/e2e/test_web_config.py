@@ -235,6 +235,30 @@ def the_table(world):
         assert n_compared >= 60, n_compared
 
 
+def switch_on(example):
+    """The example with all that is switched off in it: `#key`, while `# ` is a comment."""
+    whole = re.sub(r"^( *)#(?=[A-Za-z])", r"\1", example, flags=re.MULTILINE)
+    return whole.replace("$2y$10$...", HASH)
+
+
+@scene
+def examples(world):
+    make_files(world)
+    for name, source in (("server.pem", "cert.pem"), ("server.key", "key.pem"), ("clients-ca.pem", "ca.pem")):
+        os.rename(world.path(source), world.path(name))
+    with open(os.path.join(harness.TOP, "config", "web-config.yml"), encoding="utf-8") as file:
+        example = file.read()
+    with open(os.path.join(harness.TOP, "README.md"), encoding="utf-8") as file:
+        readme = re.search(r"^```yaml\n(tls_server_config:.*?)^```", file.read(), re.MULTILINE | re.DOTALL)[1]
+    readme_on = re.sub(r"^  # (?=client)", "  ", readme, flags=re.MULTILINE)
+    with world.case("the examples pass as they stand and with all that is switched off in them"):
+        for text in (example, switch_on(example), readme, readme_on):
+            path = world.write("example.yml", text)
+            code, _, err = check(world.path("exporter.yml"), path)
+            equal((code, err), (0, ""), text)
+        assert "client_allowed_sans: [" in switch_on(example) and "\nbasic_auth_users:" in switch_on(example)
+
+
 @scene
 def at_start(world):
     config = make_files(world)
