@@ -282,13 +282,14 @@ static int verify_client(struct connection *c, gnutls_session_t session) {
     return end;
 }
 
-/* gnutls_certificate_verify_function: the client has sent its certificate, or that it has none. */
+/* gnutls_certificate_verify_function: the client has sent its certificate, or that it has none (which GnuTLS
+ * does not let through where one is required). */
 static int judge_client(gnutls_session_t session) {
     struct connection *c = gnutls_session_get_ptr(session);
     unsigned n = 0;
     const gnutls_datum_t *certs = gnutls_certificate_get_peers(session, &n);
     if (!certs || n == 0)
-        return is_required(c->tls) || c->tls->n_sans > 0 ? refuse_nameless(c, session) : 0;
+        return c->tls->n_sans > 0 ? refuse_nameless(c, session) : 0;
     if (c->tls->client_auth >= WEB_VERIFY_CLIENT_CERT_IF_GIVEN) {
         const int code = verify_client(c, session);
         if (code != 0)

@@ -172,6 +172,39 @@ static void of_several_cipher_suites_ours_comes_first(void **state) {
     stop(f);
 }
 
+/* The suite that the server answers a hello of TLS 1.1 with. */
+static unsigned suite_for_old_client(const struct fixture *f, const char suites_offered[6]) {
+    char hello[54] = "\x16\x03\x01\0\x31\x01\0\0\x2d\x03\x02"; /* record, ClientHello, version */
+    unsigned char answer[256];
+    const size_t at = 11 + 32; /* behind the random bytes */
+    memcpy(hello + at, "\0\0\x06", 3);
+    memcpy(hello + at + 3, suites_offered, 6);
+    memcpy(hello + at + 9, "\x01\0", 2);
+    const int fd = dial(f);
+    send_bytes(fd, hello, sizeof hello);
+    assert_int_equal(recv(fd, answer, 5, MSG_WAITALL), 5);
+    const size_t len = (size_t)answer[3] << 8 | answer[4];
+    assert_in_range(len, 41, sizeof answer);
+    assert_int_equal(recv(fd, answer, len, MSG_WAITALL), len);
+    assert_int_equal(answer[0], GNUTLS_HANDSHAKE_SERVER_HELLO);
+    close(fd);
+    const size_t session = answer[38];
+    assert_in_range(39 + session + 2, 41, len);
+    return (unsigned)answer[39 + session] << 8 | answer[39 + session + 1];
+}
+
+/* Old clients may offer what their version has not; the next suite is taken then. */
+static void a_suite_of_tls_1_2_is_not_for_older_versions(void **state) {
+    static const char *const names[] = {"TLS_RSA_WITH_AES_128_GCM_SHA256", "TLS_RSA_WITH_AES_128_CBC_SHA"};
+    struct web_tls rules = usual;
+    rules.min_version = WEB_TLS10;
+    rules.cipher_suites = names;
+    rules.n_cipher_suites = 2;
+    struct fixture *f = start_tls(&rules, &rsa, NULL);
+    assert_int_equal(suite_for_old_client(f, "\x00\x9c\x00\x2f\x00\xff"), 0x002f);
+    stop(f);
+}
+
 static void without_named_suites_keys_are_made_anew_for_each_connection(void **state) {
     struct fixture *f = start_tls(&usual, &rsa, NULL);
     assert_int_equal(visit(f, "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+RSA", NULL, NULL), 0);
@@ -342,6 +375,7 @@ int main(void) {
         cmocka_unit_test(each_cipher_suite_alone_is_the_only_one_served),
         cmocka_unit_test(cipher_suites_are_those_named_and_not_what_their_parts_combine_to),
         cmocka_unit_test(of_several_cipher_suites_ours_comes_first),
+        cmocka_unit_test(a_suite_of_tls_1_2_is_not_for_older_versions),
         cmocka_unit_test(without_named_suites_keys_are_made_anew_for_each_connection),
         cmocka_unit_test(curves_are_those_named_in_their_order),
         cmocka_unit_test(the_usual_curve_is_that_which_clients_bring_a_share_for),
