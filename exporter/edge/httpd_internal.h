@@ -204,6 +204,33 @@ void httpd_questions_stop(struct httpd *server);
 /* Forgets what the loop has not answered; after the server thread has ended. */
 void httpd_questions_release(struct httpd *server);
 
+/* --- httpd_headers.c --- */
+
+/* What of a request's headers counts, in libmicrohttpd's memory; NULL: not sent. Of those that are counted
+ * the last one, of the others the first. */
+struct httpd_headers {
+    bool malformed; /* a name is no token (RFC 9110, 5.6.2) */
+    unsigned n_host;
+    unsigned n_length;
+    unsigned n_coding; /* Transfer-Encoding */
+    unsigned n_type;
+    unsigned n_origin;
+    unsigned n_site; /* Sec-Fetch-Site */
+    const char *length;
+    const char *coding;
+    const char *host;
+    const char *type;
+    const char *origin;
+    const char *site;
+    const char *accept;
+    const char *encoding;
+};
+void httpd_headers_read(struct MHD_Connection *mhd, struct httpd_headers *out);
+/* Content-Length in bytes, 0 if there is none. libmicrohttpd has refused what is no number. */
+size_t httpd_headers_length(const struct httpd_headers *h);
+/* What RFC 9112 calls malformed, and shapes that two servers could understand differently. */
+enum httpd_refusal httpd_headers_judge(const struct httpd_headers *h, bool http_1_0) MUST_CHECK;
+
 /* --- httpd_reaper.c --- */
 
 /* MHD_OPTION_NOTIFY_CONNECTION. */

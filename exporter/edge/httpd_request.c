@@ -124,96 +124,6 @@ static enum MHD_Result send_answer(struct connection *c, struct MHD_Connection *
     return send_response(c, mhd, answer.status, answer.content_type, response);
 }
 
-/* --- Headers --- */
-
-struct headers {
-    bool malformed;
-    unsigned n_host;
-    unsigned n_length;
-    unsigned n_coding;
-    unsigned n_type;
-    unsigned n_origin;
-    unsigned n_site;
-    const char *length;
-    const char *coding;
-    const char *host;
-    const char *type;
-    const char *origin;
-    const char *site;
-    const char *accept;
-    const char *encoding;
-};
-
-static bool is_token(const char *text, size_t len) {
-    static const char special[] = "!#$%&'*+-.^_`|~";
-    for (size_t i = 0; i < len; i++) {
-        const char c = text[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              (c != '\0' && strchr(special, c))))
-            return false;
-    }
-    return len > 0;
-}
-
-static bool is_named(const char *name, const char *wanted) {
-    return strcasecmp(name, wanted) == 0;
-}
-
-static enum MHD_Result note_header(void *context, enum MHD_ValueKind kind, const char *name, size_t name_len,
-                                   const char *value, size_t value_len) {
-    (void)kind;
-    (void)value_len;
-    struct headers *h = context;
-    /* "Content-Length : 5" is none to us and one to others: whoever sends such things means no good. */
-    if (!is_token(name, name_len))
-        h->malformed = true;
-    if (!value)
-        value = "";
-    if (is_named(name, MHD_HTTP_HEADER_HOST)) {
-        h->n_host++;
-        h->host = value;
-    } else if (is_named(name, MHD_HTTP_HEADER_CONTENT_LENGTH)) {
-        h->n_length++;
-        h->length = value;
-    } else if (is_named(name, MHD_HTTP_HEADER_TRANSFER_ENCODING)) {
-        h->n_coding++;
-        h->coding = value;
-    } else if (is_named(name, MHD_HTTP_HEADER_CONTENT_TYPE)) {
-        h->n_type++;
-        h->type = value;
-    } else if (is_named(name, MHD_HTTP_HEADER_ORIGIN)) {
-        h->n_origin++;
-        h->origin = value;
-    } else if (is_named(name, "Sec-Fetch-Site")) {
-        h->n_site++;
-        h->site = value;
-    } else if (is_named(name, MHD_HTTP_HEADER_ACCEPT) && !h->accept) {
-        h->accept = value;
-    } else if (is_named(name, MHD_HTTP_HEADER_ACCEPT_ENCODING) && !h->encoding) {
-        h->encoding = value;
-    }
-    return MHD_YES;
-}
-
-/* libmicrohttpd has refused what is no number. */
-static size_t body_length(const char *digits) {
-    size_t length = 0;
-    for (; *digits >= '0' && *digits <= '9' && length <= SIZE_MAX / 100; digits++)
-        length = length * 10 + (size_t)(*digits - '0');
-    return length;
-}
-
-/* What RFC 9112 calls malformed, and shapes that two servers could understand differently. */
-static enum httpd_refusal judge_headers(const struct headers *h, bool http_1_0) {
-    if (h->malformed || h->n_host > 1 || (h->n_host == 0 && !http_1_0) || h->n_length > 1 || h->n_type > 1 ||
-        h->n_origin > 1 || h->n_site > 1 || h->n_coding > 1 ||
-        (h->n_coding > 0 && (h->n_length > 0 || http_1_0)))
-        return HTTPD_MALFORMED;
-    if (h->coding && strcasecmp(h->coding, "chunked") != 0)
-        return HTTPD_CODING_UNKNOWN;
-    return HTTPD_FINE;
-}
-
 /* --- Path and method --- */
 
 static bool knows_method(const char *method) {
@@ -293,9 +203,9 @@ static size_t header_size(struct MHD_Connection *mhd) {
 static enum httpd_refusal examine(struct connection *c, struct MHD_Connection *mhd, const char *path,
                                   const char *method, const char *version) {
     struct request *r = &c->request;
-    struct headers h = {0};
-    MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, note_header, &h);
-    const size_t length = h.length ? body_length(h.length) : 0;
+    struct httpd_headers h;
+    httpd_headers_read(mhd, &h);
+    const size_t length = httpd_headers_length(&h);
     r->has_body = length > 0 || h.n_coding > 0;
     r->accept = h.accept ? h.accept : "";
     r->content_type = h.type ? h.type : "";
@@ -307,7 +217,7 @@ static enum httpd_refusal examine(struct connection *c, struct MHD_Connection *m
         return HTTPD_HEADERS_TOO_LARGE;
     if (version != r->uri + r->uri_len + 1)
         return HTTPD_MALFORMED;
-    enum httpd_refusal refusal = judge_headers(&h, strcmp(version, MHD_HTTP_VERSION_1_0) == 0);
+    enum httpd_refusal refusal = httpd_headers_judge(&h, strcmp(version, MHD_HTTP_VERSION_1_0) == 0);
     if (refusal == HTTPD_FINE)
         refusal = find_route(c->server, origin_form(path), method, r);
     if (refusal == HTTPD_FINE && r->has_body && r->method != HTTPD_POST)
