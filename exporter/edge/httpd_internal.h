@@ -55,7 +55,7 @@ enum httpd_stage {
     HTTPD_STAGE_ASKED, /* `question` is set */
 };
 
-/* Why a request is answered without asking the loop; httpd_request.c has the texts. */
+/* Why a request is answered without asking the loop; httpd_response.c has the texts. */
 enum httpd_refusal {
     HTTPD_FINE,
     HTTPD_MALFORMED,
@@ -230,6 +230,14 @@ void httpd_headers_read(struct MHD_Connection *mhd, struct httpd_headers *out);
 size_t httpd_headers_length(const struct httpd_headers *h);
 /* What RFC 9112 calls malformed, and shapes that two servers could understand differently. */
 enum httpd_refusal httpd_headers_judge(const struct httpd_headers *h, bool http_1_0) MUST_CHECK;
+
+/* --- httpd_response.c --- */
+
+/* Answers without asking the loop. MHD_NO: no memory, the connection is closed. */
+enum MHD_Result httpd_send_refusal(struct connection *c, struct MHD_Connection *mhd,
+                                   enum httpd_refusal refusal) MUST_CHECK;
+/* Sends what the loop has answered, or why it has not. MHD_NO as above. */
+enum MHD_Result httpd_send_answer(struct connection *c, struct MHD_Connection *mhd) MUST_CHECK;
 
 /* --- httpd_reaper.c --- */
 

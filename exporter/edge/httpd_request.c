@@ -21,109 +21,6 @@
 #include <string.h>
 #include <strings.h>
 
-struct refusal_text {
-    unsigned status;
-    const char *text;
-};
-
-static const struct refusal_text refusal_texts[] = {
-    [HTTPD_FINE] = {MHD_HTTP_OK, ""},
-    [HTTPD_MALFORMED] = {MHD_HTTP_BAD_REQUEST, "400 bad request\n"},
-    [HTTPD_BODY_UNWANTED] = {MHD_HTTP_BAD_REQUEST, "400 a body does not belong here\n"},
-    [HTTPD_NOT_FOUND] = {MHD_HTTP_NOT_FOUND, "404 page not found\n"},
-    [HTTPD_METHOD_NOT_ALLOWED] = {MHD_HTTP_METHOD_NOT_ALLOWED, "405 method not allowed\n"},
-    [HTTPD_BODY_TOO_LARGE] = {MHD_HTTP_CONTENT_TOO_LARGE, "413 body too large\n"},
-    [HTTPD_HEADERS_TOO_LARGE] = {MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "431 headers too large\n"},
-    [HTTPD_METHOD_UNKNOWN] = {MHD_HTTP_NOT_IMPLEMENTED, "501 unknown method\n"},
-    [HTTPD_CODING_UNKNOWN] = {MHD_HTTP_NOT_IMPLEMENTED, "501 unknown transfer coding\n"},
-    [HTTPD_BUSY] = {MHD_HTTP_SERVICE_UNAVAILABLE, "503 too many requests at once\n"},
-    [HTTPD_TOO_SLOW] = {MHD_HTTP_SERVICE_UNAVAILABLE, "503 no answer in time\n"},
-    [HTTPD_STOPPING] = {MHD_HTTP_SERVICE_UNAVAILABLE, "503 shutting down\n"},
-    [HTTPD_NO_MEMORY] = {MHD_HTTP_SERVICE_UNAVAILABLE, "503 out of memory\n"},
-};
-
-/* --- Responses --- */
-
-static bool add(struct MHD_Response *response, const char *name, const char *value) {
-    return MHD_add_response_header(response, name, value) == MHD_YES;
-}
-
-/* Takes `response` (NULL: no memory for one; the connection is closed). */
-static enum MHD_Result send_response(struct connection *c, struct MHD_Connection *mhd, unsigned status,
-                                     const char *content_type, struct MHD_Response *response) {
-    if (!response)
-        return MHD_NO;
-    enum MHD_Result result = MHD_NO;
-    if ((!content_type || add(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type)) &&
-        add(response, "X-Content-Type-Options", "nosniff") &&
-        add(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store")) {
-        httpd_connection_enter(c, HTTPD_SENDING);
-        result = MHD_queue_response(mhd, status, response);
-    }
-    MHD_destroy_response(response);
-    return result;
-}
-
-static enum MHD_Result send_refusal(struct connection *c, struct MHD_Connection *mhd,
-                                    enum httpd_refusal refusal) {
-    const struct refusal_text *with = &refusal_texts[refusal];
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(strlen(with->text), (void *)with->text, MHD_RESPMEM_PERSISTENT);
-    if (response &&
-        ((refusal == HTTPD_METHOD_NOT_ALLOWED && !add(response, MHD_HTTP_HEADER_ALLOW, c->request.allow)) ||
-         (with->status == MHD_HTTP_SERVICE_UNAVAILABLE &&
-          !add(response, MHD_HTTP_HEADER_RETRY_AFTER, "1")))) {
-        MHD_destroy_response(response);
-        return MHD_NO;
-    }
-    return send_response(c, mhd, with->status, "text/plain; charset=utf-8", response);
-}
-
-static void body_sent(void *context) {
-    httpd_body_unref(context);
-}
-
-/* Without a copy: the response holds the reference to the body until it is destroyed. */
-static struct MHD_Response *response_from_body(struct httpd_body *body, struct httpd_view view) {
-    struct MHD_Response *response;
-    if (view.len == 0) {
-        httpd_body_unref(body);
-        return MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
-    }
-    response =
-        MHD_create_response_from_buffer_with_free_callback_cls(view.len, (void *)view.data, body_sent, body);
-    if (!response)
-        httpd_body_unref(body);
-    return response;
-}
-
-static enum MHD_Result send_answer(struct connection *c, struct MHD_Connection *mhd) {
-    struct httpd_response answer = {0};
-    const enum httpd_refusal refusal = httpd_take_answer(c, &answer);
-    if (refusal != HTTPD_FINE)
-        return send_refusal(c, mhd, refusal);
-    struct httpd_view view = {0};
-    if (answer.body)
-        view = httpd_body_view(answer.body, c->request.gzip);
-    struct MHD_Response *response = response_from_body(answer.body, view);
-    const char *vary = answer.vary_accept ? "Accept, Accept-Encoding" : "Accept-Encoding";
-    if (response && view.len > 0 &&
-        ((answer.security_policy && !add(response, "Content-Security-Policy", answer.security_policy)) ||
-         !add(response, MHD_HTTP_HEADER_VARY, vary) ||
-         (view.gzip && !add(response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip")))) {
-        MHD_destroy_response(response);
-        return MHD_NO;
-    }
-    const bool later =
-        answer.status == MHD_HTTP_SERVICE_UNAVAILABLE || answer.status == MHD_HTTP_TOO_MANY_REQUESTS;
-    if (response && later &&
-        !add(response, MHD_HTTP_HEADER_RETRY_AFTER, answer.retry_after ? answer.retry_after : "1")) {
-        MHD_destroy_response(response);
-        return MHD_NO;
-    }
-    return send_response(c, mhd, answer.status, answer.content_type, response);
-}
-
 /* --- Path and method --- */
 
 static bool knows_method(const char *method) {
@@ -297,7 +194,7 @@ static enum MHD_Result finish(struct connection *c, struct MHD_Connection *mhd) 
     if (r->refusal == HTTPD_FINE)
         r->refusal = httpd_ask(c, mhd);
     if (r->refusal != HTTPD_FINE)
-        return send_refusal(c, mhd, r->refusal);
+        return httpd_send_refusal(c, mhd, r->refusal);
     r->stage = HTTPD_STAGE_ASKED;
     return MHD_YES;
 }
@@ -316,7 +213,7 @@ enum MHD_Result httpd_request_serve(void *context, struct MHD_Connection *mhd, c
             r->refusal = examine(c, mhd, url, method, version);
         r->stage = HTTPD_STAGE_BODY;
         c->upload_unread = r->has_body && r->refusal != HTTPD_FINE;
-        return c->upload_unread ? send_refusal(c, mhd, r->refusal) : MHD_YES;
+        return c->upload_unread ? httpd_send_refusal(c, mhd, r->refusal) : MHD_YES;
     case HTTPD_STAGE_BODY:
         if (*upload_size > 0)
             return take_body(c->server, r, upload, upload_size);
@@ -324,7 +221,7 @@ enum MHD_Result httpd_request_serve(void *context, struct MHD_Connection *mhd, c
     case HTTPD_STAGE_READY: return finish(c, mhd);
     case HTTPD_STAGE_ASKED: break;
     }
-    return send_answer(c, mhd);
+    return httpd_send_answer(c, mhd);
 }
 
 void httpd_request_end(void *context, struct MHD_Connection *mhd, void **request_context,
