@@ -29,12 +29,12 @@ MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
 
 BUILD_PACKAGES := gcc libc6-dev make pkg-config libc-ares-dev libmicrohttpd-dev libyaml-dev zlib1g-dev libsqlite3-dev \
-                  libgmime-3.0-dev libcurl4-gnutls-dev libgnutls28-dev
+                  libgmime-3.0-dev libcurl4-gnutls-dev libgnutls28-dev libcrypt-dev
 LINT_PACKAGES := clang-tidy clang-format cppcheck python3
 DEMO_PACKAGES := rbldnsd unbound prometheus prometheus-alertmanager python3
 TEST_PACKAGES := libcmocka-dev $(DEMO_PACKAGES) python3-prometheus-client python3-yaml curl openssl strace \
                  chromium chromium-driver
-LIBRARIES := libcares libmicrohttpd gnutls yaml-0.1 zlib sqlite3 gmime-3.0
+LIBRARIES := libcares libmicrohttpd gnutls libcrypt yaml-0.1 zlib sqlite3 gmime-3.0
 
 # Asked for only by recipes (`=`), so that `make help` works before anything is installed.
 LIBRARY_FLAGS = $(shell pkg-config --cflags $(LIBRARIES))

@@ -6,12 +6,14 @@
  * never blocks, a ready buffer is written about as fast as the kernel copies it, and the one thing that
  * computes, gzip, costs 15 ms for 100,000 lines, once per body. That is the longest that anybody waits for
  * somebody else. A pool of two spreads connections at random (so a health check could still be behind a
- * scrape), halves the limit of connections for each, and takes the second core from the checks. What will
- * take 100 ms and more, password hashes, needs a thread of its own anyway.
+ * scrape), halves the limit of connections for each, and takes the second core from the checks. What takes
+ * 90 ms and more, password hashes, has a thread of its own (httpd_hasher.c).
  *
- * A request goes: httpd_request.c reads and judges it; httpd_question.c suspends the connection and queues a
- * question for the loop; httpd_turn() hands it to the handler; httpd_answer() resumes; httpd_request.c sends
- * the body (httpd_body.c) without a copy. httpd_reaper.c ends what takes too long: clients, and the loop.
+ * A request goes: httpd_request.c reads it, httpd_headers.c and httpd_guard.c judge it; a password that has
+ * to be tried first goes to httpd_hasher.c, the connection suspended; httpd_question.c suspends it and queues
+ * a question for the loop; httpd_turn() hands it to the handler; httpd_answer() resumes; httpd_response.c
+ * sends the body (httpd_body.c) without a copy. httpd_reaper.c ends what takes too long: clients, hashes, and
+ * the loop.
  *
  * Nothing is ever sent to libmicrohttpd from another thread but "resume this". It is never told to quiesce:
  * that races with its own thread over the listening socket, and the loser aborts the program. While we stop,
@@ -89,6 +91,11 @@ static struct httpd *server_new(struct loop *loop, const struct httpd_options *o
     struct httpd *server = calloc(1, sizeof *server);
     if (!server)
         return NULL;
+    server->hasher = httpd_hasher_new();
+    if (!server->hasher) {
+        free(server);
+        return NULL;
+    }
     server->loop = loop;
     server->options = *options;
     server->options.security = NULL;
@@ -110,6 +117,7 @@ static struct httpd *server_new(struct loop *loop, const struct httpd_options *o
 
 static void server_free(struct httpd *server) {
     httpd_security_unref(server->security);
+    httpd_hasher_free(server->hasher);
     pthread_mutex_destroy(&server->log_lock);
     pthread_mutex_destroy(&server->lock);
     pthread_cond_destroy(&server->went_idle);
@@ -212,6 +220,7 @@ void httpd_free(struct httpd *server) {
     if (!server)
         return;
     httpd_questions_stop(server);
+    httpd_hasher_stop(server->hasher);
     httpd_connections_drain(server, DRAIN_MS);
     MHD_stop_daemon(server->daemon);
     end_reaper(server);

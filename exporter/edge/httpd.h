@@ -5,8 +5,9 @@
  * A request is read and checked in a server thread, then handed to the loop as a question; the connection is
  * suspended meanwhile. The loop answers with a response (whose body is an immutable, counted buffer), or the
  * server answers 503 when the answer takes too long. Compression, slow readers and time-outs never touch the
- * loop. Answered without asking: 404, 405 (with Allow), 413, 414/431 and 400 for what is no HTTP, 503 over
- * the limits. HEAD is answered as GET without a body; other methods by the table of routes.
+ * loop. Answered without asking: 401, 404, 405 (with Allow), 413, 414/431 and 400 for what is no HTTP, 429
+ * over a rate, 503 over the limits, 500 for all while the web configuration is broken. HEAD is answered as
+ * GET without a body; other methods by the table of routes.
  *
  * Limits (each an enum constant below): connections in all and per client address, header and body bytes,
  * seconds until a request is complete, idle seconds, questions waiting at once.
@@ -33,7 +34,7 @@ enum {
     HTTPD_REQUEST_SECONDS = 10, /* from connect, or the first byte of a later request, until it is complete;
                                    and for reading a response without progress */
     HTTPD_IDLE_SECONDS = 60,    /* between a response and the first byte of the next request */
-    HTTPD_ANSWER_SECONDS = 10,  /* how long the loop may take */
+    HTTPD_ANSWER_SECONDS = 10, /* how long the loop may take; and before that, how long a password may wait */
 };
 
 enum httpd_method { HTTPD_GET, HTTPD_POST };
@@ -79,7 +80,7 @@ struct httpd_response {
     const char *content_type;    /* static text */
     struct httpd_body *body;     /* reference is taken over; NULL: empty */
     bool vary_accept;            /* the representation depends on Accept */
-    const char *security_policy; /* Content-Security-Policy, static text; NULL: none is sent */
+    const char *security_policy; /* Content-Security-Policy, static text; NULL: one that allows nothing */
     const char *retry_after;     /* of a 429 or 503: seconds, static text; NULL: one */
 };
 

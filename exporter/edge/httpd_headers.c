@@ -50,6 +50,9 @@ static enum MHD_Result note_header(void *context, enum MHD_ValueKind kind, const
     } else if (is_named(name, "Sec-Fetch-Site")) {
         h->n_site++;
         h->site = value;
+    } else if (is_named(name, MHD_HTTP_HEADER_AUTHORIZATION)) {
+        h->n_authorization++;
+        h->authorization = value;
     } else if (is_named(name, MHD_HTTP_HEADER_ACCEPT) && !h->accept) {
         h->accept = value;
     } else if (is_named(name, MHD_HTTP_HEADER_ACCEPT_ENCODING) && !h->encoding) {
@@ -73,7 +76,7 @@ size_t httpd_headers_length(const struct httpd_headers *h) {
 
 enum httpd_refusal httpd_headers_judge(const struct httpd_headers *h, bool http_1_0) {
     if (h->malformed || h->n_host > 1 || (h->n_host == 0 && !http_1_0) || h->n_length > 1 || h->n_type > 1 ||
-        h->n_origin > 1 || h->n_site > 1 || h->n_coding > 1 ||
+        h->n_origin > 1 || h->n_site > 1 || h->n_coding > 1 || h->n_authorization > 1 ||
         (h->n_coding > 0 && (h->n_length > 0 || http_1_0)))
         return HTTPD_MALFORMED;
     if (h->coding && strcasecmp(h->coding, "chunked") != 0)

@@ -2,18 +2,21 @@
  *
  * httpd_internal: what the files of the web server share. Nobody else includes it.
  *
- * Three kinds of thread meet here. The server thread (libmicrohttpd's) owns every `struct request`. The loop
+ * Four kinds of thread meet here. The server thread (libmicrohttpd's) owns every `struct request`. The loop
  * thread owns nothing: it holds a reference to each question until it has answered it. The reaper thread ends
- * what takes too long. httpd.lock guards the list of connections with their phases, and the questions; it may
- * be held while calling MHD_suspend_connection and MHD_resume_connection (which take locks of their own and
- * call nobody back).
+ * what takes too long. The hasher's tries passwords (httpd_guard.h). httpd.lock guards the list of
+ * connections with their phases, and the questions; it may be held while calling MHD_suspend_connection and
+ * MHD_resume_connection (which take locks of their own and call nobody back), and while taking the hasher's
+ * lock.
  */
 #ifndef RBL_EDGE_HTTPD_INTERNAL_H
 #define RBL_EDGE_HTTPD_INTERNAL_H
 
 #include "core/buf.h"
 #include "core/status.h"
+#include "core/throttle.h"
 #include "edge/httpd.h"
+#include "edge/httpd_guard.h"
 #include "edge/log.h"
 #include "edge/loop.h"
 
@@ -60,16 +63,28 @@ enum httpd_refusal {
     HTTPD_FINE,
     HTTPD_MALFORMED,
     HTTPD_BODY_UNWANTED,
+    HTTPD_UNAUTHORIZED,
     HTTPD_NOT_FOUND,
     HTTPD_METHOD_NOT_ALLOWED,
     HTTPD_BODY_TOO_LARGE,
     HTTPD_HEADERS_TOO_LARGE,
+    HTTPD_TOO_OFTEN,
+    HTTPD_TOO_MANY_TRIES, /* of passwords, by one address */
+    HTTPD_BROKEN,         /* the web configuration */
     HTTPD_METHOD_UNKNOWN,
     HTTPD_CODING_UNKNOWN,
     HTTPD_BUSY,
+    HTTPD_TRIES_FULL,
     HTTPD_TOO_SLOW,
     HTTPD_STOPPING,
     HTTPD_NO_MEMORY,
+};
+
+/* How far a request is with its password. */
+enum httpd_login {
+    HTTPD_LOGIN_DONE,   /* it is right, or none is needed */
+    HTTPD_LOGIN_NEEDED, /* it has to be tried */
+    HTTPD_LOGIN_TRIED,  /* suspended for it, or resumed since */
 };
 
 struct httpd_question;
@@ -86,16 +101,23 @@ struct request {
     const char *host;
     const char *origin;
     const char *fetch_site;
-    const char *allow; /* for 405 */
+    const char *allow;               /* for 405 */
+    unsigned retry_after_s;          /* for 429 and 503; 0: one */
+    struct httpd_security *security; /* what was in force when it began; NULL: nothing is asked */
     int route;
     enum httpd_method method;
     bool gzip;
     bool has_body;
+    bool chunked;
+    size_t length;    /* bytes, as Content-Length says; 0: none, or chunked */
     size_t body_most; /* bytes, of the route */
     bool is_large;    /* has one of the server's places for that */
     struct buf body;
     size_t thrown_away; /* bytes */
     struct httpd_question *question;
+    const char *authorization; /* the header, if `login` is not DONE */
+    enum httpd_login login;
+    struct httpd_waiter waiter;
 };
 
 struct connection {
@@ -132,7 +154,9 @@ struct httpd {
     struct MHD_Daemon *daemon;
     pthread_t reaper;
     bool has_tls;
-    unsigned n_large; /* bodies over HTTPD_MAX_BODY_BYTES; of the server thread */
+    unsigned n_large;         /* bodies over HTTPD_MAX_BODY_BYTES; of the server thread */
+    struct throttle throttle; /* of requests; of the server thread */
+    struct httpd_hasher *hasher;
 
     pthread_mutex_t lock;
     pthread_cond_t reaper_wake; /* first connection, first to linger, or the end */
@@ -166,6 +190,17 @@ struct httpd_security *httpd_security_current(struct httpd *server) MUST_CHECK;
 /* Puts `c->tls` in force for a handshake that has not begun; `c` has to outlive the session. False: no
  * memory. */
 bool httpd_tls_begin(struct connection *c, gnutls_session_t session) MUST_CHECK;
+/* --- httpd_guard.c --- */
+
+struct httpd_headers;
+/* Whether the request may be asked: HTTPD_FINE, and r->login says whether its password has to be tried
+ * before; or why not. To be called once, before the path is looked at. */
+enum httpd_refusal httpd_guard_judge(struct connection *c, const struct httpd_headers *h) MUST_CHECK;
+/* Of a request whose login is NEEDED: suspends the connection, and its login is TRIED; or says why not, or
+ * HTTPD_FINE if the password has turned out right since, and its login is DONE. */
+enum httpd_refusal httpd_guard_try(struct connection *c, struct MHD_Connection *mhd) MUST_CHECK;
+/* After it has been resumed: HTTPD_FINE, and its login is DONE; or why not. */
+enum httpd_refusal httpd_guard_outcome(struct connection *c) MUST_CHECK;
 
 /* --- httpd_listen.c --- */
 
@@ -216,6 +251,7 @@ struct httpd_headers {
     unsigned n_type;
     unsigned n_origin;
     unsigned n_site; /* Sec-Fetch-Site */
+    unsigned n_authorization;
     const char *length;
     const char *coding;
     const char *host;
@@ -224,6 +260,7 @@ struct httpd_headers {
     const char *site;
     const char *accept;
     const char *encoding;
+    const char *authorization;
 };
 void httpd_headers_read(struct MHD_Connection *mhd, struct httpd_headers *out);
 /* Content-Length in bytes, 0 if there is none. libmicrohttpd has refused what is no number. */

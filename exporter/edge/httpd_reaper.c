@@ -258,6 +258,7 @@ void *httpd_reaper_run(void *context) {
         }
         const int64_t now_ns = clock_now_ns();
         httpd_questions_expire(server, now_ns);
+        httpd_hasher_expire(server->hasher, now_ns);
         const unsigned n_cut = reap(server, now_ns);
         if (n_cut > 0) {
             pthread_mutex_unlock(&server->lock);

@@ -96,14 +96,26 @@ static size_t header_size(struct MHD_Connection *mhd) {
     return info ? info->header_size : 0;
 }
 
+/* What the path and the method say; the password has been right. */
+static enum httpd_refusal look_up(struct connection *c, const char *path, const char *method) {
+    struct request *r = &c->request;
+    enum httpd_refusal refusal = find_route(c->server, origin_form(path), method, r);
+    if (refusal == HTTPD_FINE && r->has_body && r->method != HTTPD_POST)
+        refusal = HTTPD_BODY_UNWANTED;
+    if (refusal == HTTPD_FINE && (r->length > r->body_most || r->body.len > r->body_most))
+        refusal = HTTPD_BODY_TOO_LARGE;
+    return refusal;
+}
+
 /* All that is known before the body; sets what the request asks for. */
 static enum httpd_refusal examine(struct connection *c, struct MHD_Connection *mhd, const char *path,
                                   const char *method, const char *version) {
     struct request *r = &c->request;
     struct httpd_headers h;
     httpd_headers_read(mhd, &h);
-    const size_t length = httpd_headers_length(&h);
-    r->has_body = length > 0 || h.n_coding > 0;
+    r->length = httpd_headers_length(&h);
+    r->has_body = r->length > 0 || h.n_coding > 0;
+    r->chunked = h.n_coding > 0;
     r->accept = h.accept ? h.accept : "";
     r->content_type = h.type ? h.type : "";
     r->host = h.host ? h.host : "";
@@ -116,11 +128,9 @@ static enum httpd_refusal examine(struct connection *c, struct MHD_Connection *m
         return HTTPD_MALFORMED;
     enum httpd_refusal refusal = httpd_headers_judge(&h, strcmp(version, MHD_HTTP_VERSION_1_0) == 0);
     if (refusal == HTTPD_FINE)
-        refusal = find_route(c->server, origin_form(path), method, r);
-    if (refusal == HTTPD_FINE && r->has_body && r->method != HTTPD_POST)
-        refusal = HTTPD_BODY_UNWANTED;
-    if (refusal == HTTPD_FINE && length > r->body_most)
-        refusal = HTTPD_BODY_TOO_LARGE;
+        refusal = httpd_guard_judge(c, &h);
+    if (refusal == HTTPD_FINE && r->login == HTTPD_LOGIN_DONE)
+        refusal = look_up(c, path, method);
     return refusal;
 }
 
@@ -140,6 +150,7 @@ void *httpd_request_begin(void *context, const char *uri, struct MHD_Connection 
                                   .host = "",
                                   .origin = "",
                                   .fetch_site = "",
+                                  .security = httpd_security_current(c->server),
                                   .body_most = HTTPD_MAX_BODY_BYTES};
     buf_init(&c->request.body, 0);
     const char *query = strchr(uri, '?');
@@ -185,12 +196,40 @@ static enum MHD_Result take_body(struct httpd *server, struct request *r, const 
     return r->thrown_away > HTTPD_THROW_AWAY_BYTES ? MHD_NO : MHD_YES;
 }
 
-static enum MHD_Result finish(struct connection *c, struct MHD_Connection *mhd) {
+/* A stranger's body is read up to what any path takes; of one that may be larger nothing is kept before the
+ * password has been tried. (Not all are tried that early: see above about suspending.) */
+static bool needs_password_now(const struct request *r) {
+    return r->login != HTTPD_LOGIN_DONE && (r->chunked || r->length > HTTPD_MAX_BODY_BYTES);
+}
+
+/* Whether the connection is now suspended for its password. When it has been tried, the path is looked at. */
+static bool tries_password(struct connection *c, struct MHD_Connection *mhd, const char *path,
+                           const char *method) {
+    struct request *r = &c->request;
+    enum httpd_refusal refusal = HTTPD_FINE;
+    switch (r->login) {
+    case HTTPD_LOGIN_DONE: return false;
+    case HTTPD_LOGIN_NEEDED: refusal = httpd_guard_try(c, mhd); break;
+    case HTTPD_LOGIN_TRIED: refusal = httpd_guard_outcome(c); break;
+    }
+    if (r->login == HTTPD_LOGIN_TRIED)
+        return true;
+    if (refusal == HTTPD_FINE)
+        refusal = look_up(c, path, method);
+    if (refusal != HTTPD_FINE)
+        refuse_body(r, refusal);
+    return false;
+}
+
+static enum MHD_Result finish(struct connection *c, struct MHD_Connection *mhd, const char *path,
+                              const char *method) {
     struct request *r = &c->request;
     if (r->refusal == HTTPD_FINE && r->stage == HTTPD_STAGE_BODY) {
         r->stage = HTTPD_STAGE_READY;
         return MHD_YES;
     }
+    if (r->refusal == HTTPD_FINE && tries_password(c, mhd, path, method))
+        return MHD_YES;
     if (r->refusal == HTTPD_FINE)
         r->refusal = httpd_ask(c, mhd);
     if (r->refusal != HTTPD_FINE)
@@ -215,10 +254,12 @@ enum MHD_Result httpd_request_serve(void *context, struct MHD_Connection *mhd, c
         c->upload_unread = r->has_body && r->refusal != HTTPD_FINE;
         return c->upload_unread ? httpd_send_refusal(c, mhd, r->refusal) : MHD_YES;
     case HTTPD_STAGE_BODY:
+        if (*upload_size > 0 && needs_password_now(r) && tries_password(c, mhd, url, method))
+            return MHD_YES; /* this piece comes again */
         if (*upload_size > 0)
             return take_body(c->server, r, upload, upload_size);
-        return finish(c, mhd);
-    case HTTPD_STAGE_READY: return finish(c, mhd);
+        return finish(c, mhd, url, method);
+    case HTTPD_STAGE_READY: return finish(c, mhd, url, method);
     case HTTPD_STAGE_ASKED: break;
     }
     return httpd_send_answer(c, mhd);
@@ -237,6 +278,8 @@ void httpd_request_end(void *context, struct MHD_Connection *mhd, void **request
     r->question = NULL;
     free(r->query);
     r->query = NULL;
+    httpd_security_unref(r->security);
+    r->security = NULL;
     buf_release(&r->body);
     buf_init(&r->body, 0);
     c->server->n_large -= r->is_large ? 1 : 0;

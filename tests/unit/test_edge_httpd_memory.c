@@ -72,22 +72,54 @@ static void every_allocation_may_fail(void **state) {
     stop(f);
 }
 
+/* A verdict is remembered, so each round tries another password. */
+static void every_allocation_of_a_login_may_fail(void **state) {
+    static const struct web_user user = {"a", "$2b$04$abcdefghijklmnopqrstuu/LVz6MZlItEy42I2juLihZ66HnQx/cy"};
+    struct web_config *config = calloc(1, sizeof *config);
+    assert_non_null(config);
+    arena_init(&config->arena);
+    config->users = &user;
+    config->n_users = 1;
+    struct httpd_options options = patient;
+    options.security = httpd_security_new(&config, NULL);
+    struct fixture *f = start(options);
+    bool fired = true;
+    int n = 0;
+    for (; fired; n++) {
+        char request[128];
+        snprintf(request, sizeof request, "GET / " HOST "Authorization: Basic YTph%c%c%c%c\r\n\r\n", 'a' + n,
+                 'a', 'a', 'a'); /* "a:a" and three bytes */
+        atomic_store(&allocations_left, n + 1);
+        struct reply r = ask(f, request);
+        fired = atomic_load(&allocations_left) == 0;
+        atomic_store(&allocations_left, 0);
+        if (r.status != 401 && !(fired && (r.status == 0 || r.status == 503)))
+            fail_msg("allocation %d: status %d", n + 1, r.status);
+        reply_release(&r);
+    }
+    assert_true(n > 2);
+    stop(f);
+}
+
 static void a_server_that_gets_no_memory_says_so(void **state) {
     struct loop *loop = loop_new();
     struct httpd_options options = patient;
     char error[256] = "";
     options.handler = handle;
-    is_client = false;
-    atomic_store(&allocations_left, 1);
-    assert_null(httpd_new(loop, &options, error, sizeof error));
-    is_client = true;
-    assert_non_null(strstr(error, "memory"));
+    for (int n = 1; n <= 2; n++) {
+        is_client = false;
+        atomic_store(&allocations_left, n);
+        assert_null(httpd_new(loop, &options, error, sizeof error));
+        is_client = true;
+        assert_non_null(strstr(error, "memory"));
+    }
     loop_free(loop);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(every_allocation_of_a_login_may_fail),
         cmocka_unit_test(a_server_that_gets_no_memory_says_so),
     };
     is_client = true;
