@@ -372,7 +372,7 @@ static void log_start(const struct app *app) {
     app_plan_log(app->now.settings, app->now.targets);
     log_write(LOG_INFO, "rbl_exporter started", "version", version_text, "config",
               app_config_name(app->cli->config_file), "lists", lists, "groups", groups, "address",
-              app_web_address(&app->web), "metrics", app->cli->telemetry_path, NULL);
+              app_web_addresses(&app->web), "metrics", app->cli->telemetry_path, NULL);
 }
 
 /* ---- what the web pages want of the store ---- */
@@ -430,7 +430,7 @@ static bool open_web_config(struct app *app) {
 }
 
 static bool start(struct app *app, struct problems *problems) {
-    char error[256] = "";
+    char error[512] = "";
     const char *name = app_config_name(app->cli->config_file);
     app->loop = loop_new();
     app->resolver = app->loop != NULL ? resolver_new(app->loop, on_answer, app) : NULL;

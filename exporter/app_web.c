@@ -231,7 +231,9 @@ bool app_web_start(struct app_web *web, const struct app_web_options *options, c
     for (int i = 0; i < APP_WEB_ROUTES; i++)
         web->routes[i] = routes[i];
     const struct httpd_options server = {
-        .listen_address = options->cli->listen_addresses[0],
+        .listen_addresses = options->cli->listen_addresses,
+        .n_listen_addresses = options->cli->n_listen_addresses,
+        .systemd_socket = options->cli->systemd_socket,
         .security = options->security,
         .routes = web->routes,
         .n_routes = APP_WEB_ROUTES,
@@ -280,6 +282,6 @@ int64_t app_web_turn(struct app_web *web, int64_t now_ns) {
     return wait_ns < bounces_ns ? wait_ns : bounces_ns;
 }
 
-const char *app_web_address(const struct app_web *web) {
-    return httpd_address(web->server);
+const char *app_web_addresses(const struct app_web *web) {
+    return httpd_addresses(web->server);
 }

@@ -104,7 +104,7 @@ void app_web_probed(struct app_web *web);
  * there is none to be had. A ticket that nobody waits for any more is passed over. Loop thread. */
 void app_web_history(struct app_web *web, uint64_t ticket, bool ok, const struct history_event *events,
                      size_t n, bool more);
-/* The address that is served. */
-const char *app_web_address(const struct app_web *web);
+/* The addresses that are served, with spaces between them. */
+const char *app_web_addresses(const struct app_web *web);
 
 #endif

@@ -9,15 +9,15 @@
  * scrape), halves the limit of connections for each, and takes the second core from the checks. What takes
  * 90 ms and more, password hashes, has a thread of its own (httpd_hasher.c).
  *
- * A request goes: httpd_request.c reads it, httpd_headers.c and httpd_guard.c judge it; a password that has
- * to be tried first goes to httpd_hasher.c, the connection suspended; httpd_question.c suspends it and queues
- * a question for the loop; httpd_turn() hands it to the handler; httpd_answer() resumes; httpd_response.c
- * sends the body (httpd_body.c) without a copy. httpd_reaper.c ends what takes too long: clients, hashes, and
- * the loop.
+ * httpd_accept.c lets clients in, as httpd_places.c says, on the sockets that httpd_listen.c has opened. A
+ * request goes: httpd_request.c reads it, httpd_headers.c and httpd_guard.c judge it; a password that has to
+ * be tried first goes to httpd_hasher.c, the connection suspended; httpd_question.c suspends it and queues a
+ * question for the loop; httpd_turn() hands it to the handler; httpd_answer() resumes; httpd_response.c sends
+ * the body (httpd_body.c) without a copy. httpd_reaper.c ends what takes too long: clients, hashes, and the
+ * loop.
  *
- * Nothing is ever sent to libmicrohttpd from another thread but "resume this". It is never told to quiesce:
- * that races with its own thread over the listening socket, and the loser aborts the program. While we stop,
- * an accept policy turns new clients away instead.
+ * Nothing is ever sent to libmicrohttpd from another thread but "here is one more" and "resume this". It has
+ * no listening socket, so it is never told to quiesce, which races with its own thread over that.
  */
 #include "edge/httpd_internal.h"
 
@@ -38,6 +38,8 @@ enum {
     LINES_PER_MINUTE = 6,
     /* Of a connection: the request as it came, parsed headers, and the header of the response. */
     CONNECTION_MEMORY = HTTPD_MAX_HEADER_BYTES + 8 * 1024,
+    /* For libmicrohttpd, and never reached: httpd_accept.c says why it must not be. */
+    BEYOND_ALL = HTTPD_MAX_CONNECTIONS + 2 * HTTPD_SURPLUS,
 };
 
 static const int64_t MS = 1000000;
@@ -60,18 +62,6 @@ static void mhd_says(void *context, const char *format, va_list args) {
     vsnprintf(text, sizeof text, format, args);
     text[strcspn(text, "\n")] = '\0';
     httpd_say(context, "web server", text);
-}
-
-/* --- Small callbacks --- */
-
-static enum MHD_Result accept_client(void *context, const struct sockaddr *address, socklen_t len) {
-    (void)address;
-    (void)len;
-    struct httpd *server = context;
-    pthread_mutex_lock(&server->lock);
-    const bool stopping = server->stopping;
-    pthread_mutex_unlock(&server->lock);
-    return stopping ? MHD_NO : MHD_YES;
 }
 
 /* Paths stay as they came: "/metrics%00" and "/%6detrics" are not "/metrics". */
@@ -109,6 +99,7 @@ static struct httpd *server_new(struct loop *loop, const struct httpd_options *o
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&server->reaper_wake, &monotonic);
     pthread_cond_init(&server->went_idle, &monotonic);
+    pthread_cond_init(&server->accept_wake, &monotonic);
     pthread_condattr_destroy(&monotonic);
     pthread_mutex_init(&server->lock, NULL);
     pthread_mutex_init(&server->log_lock, NULL);
@@ -120,6 +111,7 @@ static void server_free(struct httpd *server) {
     httpd_hasher_free(server->hasher);
     pthread_mutex_destroy(&server->log_lock);
     pthread_mutex_destroy(&server->lock);
+    pthread_cond_destroy(&server->accept_wake);
     pthread_cond_destroy(&server->went_idle);
     pthread_cond_destroy(&server->reaper_wake);
     free(server);
@@ -136,7 +128,7 @@ static int no_certificate(gnutls_session_t session, const struct gnutls_cert_ret
 
 /* The logger comes first, so that it hears of errors in the other options. The time-out of libmicrohttpd is
  * only the second net under the reaper's. */
-static struct MHD_Daemon *start_daemon(struct httpd *server, int listen_fd) {
+static struct MHD_Daemon *start_daemon(struct httpd *server) {
     const unsigned tls = server->has_tls ? MHD_USE_TLS : 0;
     struct MHD_OptionItem tls_options[] = {
         {MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, (void *)no_certificate},
@@ -144,11 +136,11 @@ static struct MHD_Daemon *start_daemon(struct httpd *server, int listen_fd) {
         {MHD_OPTION_END, 0, NULL},
     };
     return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_ERROR_LOG | tls, 0,
-        accept_client, server, httpd_request_serve, server, MHD_OPTION_EXTERNAL_LOGGER, mhd_says, server,
-        MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTPD_MAX_CONNECTIONS,
-        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)HTTPD_MAX_PER_ADDRESS,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC |
+            MHD_USE_ERROR_LOG | tls,
+        0, NULL, NULL, httpd_request_serve, server, MHD_OPTION_EXTERNAL_LOGGER, mhd_says, server,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)BEYOND_ALL, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)(HTTPD_IDLE_SECONDS + HTTPD_REQUEST_SECONDS), MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes,
         NULL, MHD_OPTION_URI_LOG_CALLBACK, httpd_request_begin, server, MHD_OPTION_NOTIFY_CONNECTION,
         httpd_connection_notify, server, MHD_OPTION_NOTIFY_COMPLETED, httpd_request_end, server,
@@ -163,45 +155,60 @@ static void end_reaper(struct httpd *server) {
     pthread_join(server->reaper, NULL);
 }
 
-/* Starts both threads, with all signals blocked: those are the loop's. Takes `listen_fd`. */
-static bool start_threads(struct httpd *server, int listen_fd, char *error, size_t error_size) {
+static bool start_serving(struct httpd *server, char *error, size_t error_size) {
+    server->daemon = start_daemon(server);
+    if (!server->daemon) {
+        snprintf(error, error_size, "cannot start the web server: see the line of the log before this");
+        return false;
+    }
+    if (httpd_accept_start(server, error, error_size))
+        return true;
+    MHD_stop_daemon(server->daemon);
+    return false;
+}
+
+/* Starts all threads, with all signals blocked: those are the loop's. */
+static bool start_threads(struct httpd *server, char *error, size_t error_size) {
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     const int cause = pthread_create(&server->reaper, NULL, httpd_reaper_run, server);
-    if (cause != 0) {
+    const bool ok = cause == 0 && start_serving(server, error, error_size);
+    if (cause != 0)
         snprintf(error, error_size, "cannot start a thread for the web server: %s", strerror(cause));
-        close(listen_fd);
-    } else {
-        /* On failure the descriptor is not closed: libmicrohttpd may have done it, or not. */
-        server->daemon = start_daemon(server, listen_fd);
-        if (!server->daemon) {
-            snprintf(error, error_size, "cannot start the web server: see the line of the log before this");
-            end_reaper(server);
-        }
-    }
+    else if (!ok)
+        end_reaper(server);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return server->daemon != NULL;
+    return ok;
+}
+
+static void list_addresses(struct httpd *server) {
+    size_t len = 0;
+    for (size_t i = 0; i < server->listeners.n; i++)
+        len += (size_t)snprintf(server->addresses + len, sizeof server->addresses - len, "%s%s",
+                                i > 0 ? " " : "", server->listeners.at[i].name);
 }
 
 struct httpd *httpd_new(struct loop *loop, const struct httpd_options *options, char *error,
                         size_t error_size) {
-    assert(options->handler && options->max_requests > 0);
-    const int listen_fd = httpd_listen(options->listen_address, error, error_size);
-    if (listen_fd < 0) {
-        httpd_security_unref(options->security);
-        return NULL;
-    }
+    assert(options->handler && options->max_requests > 0 &&
+           (options->systemd_socket ||
+            (options->n_listen_addresses > 0 && options->n_listen_addresses <= HTTPD_MAX_LISTENERS)));
     struct httpd *server = server_new(loop, options);
     if (!server) {
         snprintf(error, error_size, "cannot start the web server: out of memory");
         httpd_security_unref(options->security);
-        close(listen_fd);
         return NULL;
     }
-    httpd_name(listen_fd, server->address);
-    if (!start_threads(server, listen_fd, error, error_size)) {
+    if (!httpd_listen(options, &server->listeners, error, error_size)) {
+        server_free(server);
+        return NULL;
+    }
+    list_addresses(server);
+    if (!start_threads(server, error, error_size)) {
+        httpd_listeners_close(&server->listeners);
+        httpd_connections_release(server);
         server_free(server);
         return NULL;
     }
@@ -209,16 +216,21 @@ struct httpd *httpd_new(struct loop *loop, const struct httpd_options *options, 
 }
 
 const char *httpd_address(const struct httpd *server) {
-    return server->address;
+    return server->listeners.at[0].name;
+}
+
+const char *httpd_addresses(const struct httpd *server) {
+    return server->addresses;
 }
 
 /* --- End --- */
 
-/* libmicrohttpd aborts when it is stopped with a connection suspended: so first nothing is asked any more,
- * then all that waits is resumed and gets a moment to be sent its 503. */
+/* libmicrohttpd aborts when it is stopped with a connection suspended: so once nobody is let in, nothing is
+ * asked any more, all that waits is resumed and gets a moment to be sent its 503. */
 void httpd_free(struct httpd *server) {
     if (!server)
         return;
+    httpd_accept_stop(server);
     httpd_questions_stop(server);
     httpd_hasher_stop(server->hasher);
     httpd_connections_drain(server, DRAIN_MS);

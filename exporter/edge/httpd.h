@@ -10,7 +10,8 @@
  * GET without a body; other methods by the table of routes.
  *
  * Limits (each an enum constant below): connections in all and per client address, header and body bytes,
- * seconds until a request is complete, idle seconds, questions waiting at once.
+ * seconds until a request is complete, idle seconds, questions waiting at once. When all connections are
+ * taken a new client does not lose to those who only hold them: httpd_places.c says who goes.
  */
 #ifndef RBL_EDGE_HTTPD_H
 #define RBL_EDGE_HTTPD_H
@@ -27,7 +28,7 @@
 
 enum {
     HTTPD_MAX_CONNECTIONS = 512,
-    HTTPD_MAX_PER_ADDRESS = 64,
+    HTTPD_MAX_PER_ADDRESS = 64,         /* of IPv6: per /64; not of unix sockets */
     HTTPD_MAX_HEADER_BYTES = 16 * 1024, /* request line and headers together */
     HTTPD_MAX_BODY_BYTES = 64 * 1024,   /* unless the route says otherwise */
     HTTPD_LARGE_BODIES = 8,             /* larger ones at once */
@@ -35,6 +36,7 @@ enum {
                                    and for reading a response without progress */
     HTTPD_IDLE_SECONDS = 60,    /* between a response and the first byte of the next request */
     HTTPD_ANSWER_SECONDS = 10, /* how long the loop may take; and before that, how long a password may wait */
+    HTTPD_MAX_LISTENERS = 16,
 };
 
 enum httpd_method { HTTPD_GET, HTTPD_POST };
@@ -99,7 +101,12 @@ void httpd_security_unref(struct httpd_security *security); /* NULL allowed */
 
 struct httpd;
 struct httpd_options {
-    const char *listen_address;      /* ":10554", "127.0.0.1:0", "[::1]:10554" */
+    /* ":10554", "127.0.0.1:0", "[::1]:10554", "[fe80::1%eth0]:10554", "localhost:10554" (one address of that
+     * name, of IPv4 if it has any), "unix:/run/web.sock" or "unix:///run/web.sock" (permissions by the
+     * umask). One to HTTPD_MAX_LISTENERS. */
+    const char *const *listen_addresses;
+    size_t n_listen_addresses;
+    bool systemd_socket;             /* in place of the addresses: the sockets that systemd hands over */
     struct httpd_security *security; /* reference is taken over, also on failure; NULL: plain HTTP for all */
     const struct httpd_route *routes;
     size_t n_routes;
@@ -111,15 +118,18 @@ struct httpd_options {
     unsigned answer_ms;
 };
 
-/* Starts listening and serving; the options' tables are borrowed for the life of the server. On failure NULL,
- * with a sentence in `error`. */
+/* Starts listening and serving, on all addresses or not at all; the options' tables are borrowed for the life
+ * of the server, the addresses for this call. On failure NULL, with a sentence in `error`. With systemd's
+ * sockets the environment is changed: no other thread may be running yet that reads it. */
 struct httpd *httpd_new(struct loop *loop, const struct httpd_options *options, char *error,
                         size_t error_size) MUST_CHECK;
 /* Stops accepting, answers what waits with 503, ends the threads; takes at most half a second. Call it on the
  * loop thread. Tickets that were never answered are void from then on. NULL allowed. */
 void httpd_free(struct httpd *server);
-/* The address bound, with the port the kernel chose: "127.0.0.1:43211" or "[::]:10554". */
+/* The first address bound, with the port the kernel chose: "127.0.0.1:43211", "[::]:10554", "unix:PATH". */
 const char *httpd_address(const struct httpd *server);
+/* All of them, with spaces between them. */
+const char *httpd_addresses(const struct httpd *server);
 /* Takes the reference; it holds for all connections and requests that begin from now on. Whether there is TLS
  * cannot change: it has to be as in the options. Loop thread. */
 void httpd_secure(struct httpd *server, struct httpd_security *security);

@@ -2,12 +2,12 @@
  *
  * httpd_internal: what the files of the web server share. Nobody else includes it.
  *
- * Four kinds of thread meet here. The server thread (libmicrohttpd's) owns every `struct request`. The loop
- * thread owns nothing: it holds a reference to each question until it has answered it. The reaper thread ends
- * what takes too long. The hasher's tries passwords (httpd_guard.h). httpd.lock guards the list of
- * connections with their phases, and the questions; it may be held while calling MHD_suspend_connection and
- * MHD_resume_connection (which take locks of their own and call nobody back), and while taking the hasher's
- * lock.
+ * Five kinds of thread meet here. The accept thread lets clients in, or not. The server thread
+ * (libmicrohttpd's) owns every `struct request`. The loop thread owns nothing: it holds a reference to each
+ * question until it has answered it. The reaper thread ends what takes too long. The hasher's tries passwords
+ * (httpd_guard.h). httpd.lock guards the list of connections with their phases and places, and the questions;
+ * it may be held while calling MHD_suspend_connection and MHD_resume_connection (which take locks of their own
+ * and call nobody back), and while taking the hasher's lock.
  */
 #ifndef RBL_EDGE_HTTPD_INTERNAL_H
 #define RBL_EDGE_HTTPD_INTERNAL_H
@@ -27,6 +27,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
 
 enum {
     HTTPD_THROW_AWAY_BYTES =
@@ -34,21 +36,50 @@ enum {
     HTTPD_LEAST_PROGRESS = 16 * 1024, /* bytes of a response a client has to take per HTTPD_REQUEST_SECONDS */
     HTTPD_LINGERING = 64, /* refused uploads whose rest is still read, so that the refusal arrives */
     HTTPD_LINGER_MS = 1000,
-    HTTPD_LEAST_GZIP = 1400, /* bytes: what fits in one packet gains nothing */
-    HTTPD_ADDRESS_SIZE = 64,
+    HTTPD_LEAST_GZIP = 1400,  /* bytes: what fits in one packet gains nothing */
+    HTTPD_ADDRESS_SIZE = 128, /* "unix:" and the longest path, or "[IPV6%INTERFACE]:PORT" */
+    HTTPD_PATH_SIZE = 108,    /* of a unix socket, by the kernel */
+    HTTPD_SURPLUS = 128, /* connections that have been cut off and that libmicrohttpd has not closed yet */
+};
+
+/* --- Where clients come from, and how many places they have --- */
+
+struct httpd_listener {
+    int fd;
+    char name[HTTPD_ADDRESS_SIZE];
+    char path[HTTPD_PATH_SIZE]; /* a file that we have made... */
+    bool is_ours;               /* ...if this is set: to be removed at the end if it is still this one */
+    dev_t device;
+    ino_t inode;
+};
+
+struct httpd_listeners {
+    struct httpd_listener at[HTTPD_MAX_LISTENERS];
+    size_t n;
+};
+
+enum httpd_family { HTTPD_LOCAL, HTTPD_IPV4, HTTPD_IPV6 };
+
+/* One client address (of IPv6 a /64, which is what one customer has; all who come by unix sockets are one).
+ */
+struct httpd_peer {
+    enum httpd_family family;
+    uint8_t address[8];
+    unsigned n; /* connections; 0: the place is free */
 };
 
 /* --- One connection, and the request that it is working on --- */
 
 enum httpd_phase {
-    HTTPD_FIRST,   /* connected, no request line yet */
-    HTTPD_IDLE,    /* answered, nothing of a next request yet */
-    HTTPD_READING, /* some of a request has come */
-    HTTPD_ASKING,  /* suspended until the loop answers */
-    HTTPD_SENDING, /* a response is under way */
-    HTTPD_CUT,     /* shut down; libmicrohttpd will notice */
-    HTTPD_LINGER,  /* closed by libmicrohttpd, our copy of the descriptor swallows what the client still sends
-                    */
+    HTTPD_ACCEPTED, /* handed to libmicrohttpd, which has not begun with it; the descriptor may be closed */
+    HTTPD_FIRST,    /* connected, no request line yet */
+    HTTPD_IDLE,     /* answered, nothing of a next request yet */
+    HTTPD_READING,  /* some of a request has come */
+    HTTPD_ASKING,   /* suspended until the loop answers */
+    HTTPD_SENDING,  /* a response is under way */
+    HTTPD_CUT,      /* shut down; libmicrohttpd will notice */
+    HTTPD_LINGER, /* closed by libmicrohttpd, our copy of the descriptor swallows what the client still sends
+                   */
 };
 
 enum httpd_stage {
@@ -126,6 +157,7 @@ struct connection {
     struct connection *next;
     struct connection *prev;
     int fd;
+    struct httpd_peer *peer; /* whose connections it counts among; NULL: it has no place any more */
     enum httpd_phase phase;
     int64_t since_ns;      /* when the phase began; in HTTPD_SENDING, when progress was last seen */
     uint64_t traffic;      /* bytes received (HTTPD_IDLE) or acknowledged (HTTPD_SENDING) at that time... */
@@ -150,9 +182,15 @@ struct httpd {
     int64_t request_ns;
     int64_t idle_ns;
     int64_t answer_ns;
-    char address[HTTPD_ADDRESS_SIZE];
+    struct httpd_listeners listeners;
+    char addresses[HTTPD_MAX_LISTENERS * HTTPD_ADDRESS_SIZE];
     struct MHD_Daemon *daemon;
     pthread_t reaper;
+    pthread_t acceptor;
+    int accept_epoll;
+    int accept_end;         /* an eventfd: readable when the thread is to end */
+    uint64_t n_turned_away; /* of the accept thread */
+    struct log_limit shortage_limit;
     bool has_tls;
     unsigned n_large;         /* bodies over HTTPD_MAX_BODY_BYTES; of the server thread */
     struct throttle throttle; /* of requests; of the server thread */
@@ -163,8 +201,13 @@ struct httpd {
     pthread_cond_t went_idle;   /* some connection has had its answer */
     bool stopping;              /* nothing is asked any more */
     bool reaper_ends;
+    bool accept_ends;
+    pthread_cond_t accept_wake; /* a connection has gone, or the end */
     struct httpd_security *security; /* for what begins now; NULL: nothing is asked of anybody */
     struct connection *connections;
+    size_t n_connections; /* of them; those that linger too */
+    size_t n_places;      /* taken */
+    struct httpd_peer peers[HTTPD_MAX_CONNECTIONS];
     size_t n_lingering;
     struct httpd_question *first; /* held by the loop, oldest first */
     struct httpd_question *last;
@@ -204,10 +247,45 @@ enum httpd_refusal httpd_guard_outcome(struct connection *c) MUST_CHECK;
 
 /* --- httpd_listen.c --- */
 
-/* A listening socket for an address in the forms of httpd_options, or -1 with a sentence in `error`. */
-int httpd_listen(const char *address, char *error, size_t error_size) MUST_CHECK;
-/* The address that `fd` is bound to, "127.0.0.1:43211" or "[::]:10554". */
-void httpd_name(int fd, char out[HTTPD_ADDRESS_SIZE]);
+/* Opens all that the options say, or nothing: then false with a sentence in `error`, which names the address
+ * that failed. */
+bool httpd_listen(const struct httpd_options *options, struct httpd_listeners *out, char *error,
+                  size_t error_size) MUST_CHECK;
+/* Closes them, and removes the files that are ours. */
+void httpd_listeners_close(struct httpd_listeners *listeners);
+
+/* --- httpd_unix.c --- */
+
+/* Listens on a path (what stands behind "unix:"); sets all of `listener` but its name. False with a sentence
+ * in `error`. */
+bool httpd_unix_open(struct httpd_listener *listener, const char *path, char *error, size_t error_size)
+    MUST_CHECK;
+/* Removes the file, if there is one and it is the one that httpd_unix_open() has made. */
+void httpd_unix_remove(const struct httpd_listener *listener);
+
+/* --- httpd_systemd.c --- */
+
+/* The sockets that systemd has handed over (sd_listen_fds(3)), added to `out`; false with a sentence in
+ * `error`, and what was added is the caller's to close. */
+bool httpd_systemd_take(struct httpd_listeners *out, char *error, size_t error_size) MUST_CHECK;
+
+/* --- httpd_accept.c --- */
+
+/* Starts the thread that accepts; false with a sentence in `error`. */
+bool httpd_accept_start(struct httpd *server, char *error, size_t error_size) MUST_CHECK;
+/* Ends it, closes the listening sockets and removes their files. */
+void httpd_accept_stop(struct httpd *server);
+
+/* --- httpd_places.c; all with the lock held --- */
+
+enum httpd_place { HTTPD_PLACE_TAKEN, HTTPD_PLACE_ADDRESS_FULL, HTTPD_PLACE_ALL_FULL };
+/* Gives `c`, a client from this address, a place. If none is free one is made so by cutting off a connection
+ * of the address that holds the most, but only if that is more than the newcomer's. */
+enum httpd_place httpd_place_take(struct connection *c, const struct sockaddr_storage *from) MUST_CHECK;
+/* Gives the place back; without effect if it has none. */
+void httpd_place_leave(struct connection *c);
+/* Cuts off the connection that can be spared first; false: there is none. */
+bool httpd_place_clear(struct httpd *server);
 
 /* --- httpd_body.c --- */
 
@@ -281,6 +359,12 @@ enum MHD_Result httpd_send_answer(struct connection *c, struct MHD_Connection *m
 /* MHD_OPTION_NOTIFY_CONNECTION. */
 void httpd_connection_notify(void *context, struct MHD_Connection *mhd, void **socket_context,
                              enum MHD_ConnectionNotificationCode code);
+/* Puts a connection that has been accepted into the list, before libmicrohttpd gets it. Lock held. */
+void httpd_connection_add(struct connection *c);
+/* Takes it out of the list again and frees it: libmicrohttpd did not want it. Lock held. */
+void httpd_connection_forget(struct connection *c);
+/* Ends a connection that libmicrohttpd has begun with: it will notice and close it. Lock held. */
+void httpd_connection_cut(struct connection *c);
 /* The connection goes on to `phase`. */
 void httpd_connection_enter(struct connection *c, enum httpd_phase phase);
 /* The body of the reaper thread; `context` is the server. */

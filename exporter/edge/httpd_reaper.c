@@ -20,10 +20,12 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -45,6 +47,7 @@ static void enlist(struct httpd *server, struct connection *c) {
     else
         pthread_cond_signal(&server->reaper_wake);
     server->connections = c;
+    server->n_connections++;
 }
 
 static void delist(struct httpd *server, struct connection *c) {
@@ -54,6 +57,33 @@ static void delist(struct httpd *server, struct connection *c) {
         server->connections = c->next;
     if (c->next)
         c->next->prev = c->prev;
+    server->n_connections--;
+    httpd_place_leave(c);
+    pthread_cond_signal(&server->accept_wake);
+}
+
+static struct connection *find_accepted(const struct httpd *server, int fd) {
+    struct connection *c = server->connections;
+    while (c && !(c->phase == HTTPD_ACCEPTED && c->fd == fd))
+        c = c->next;
+    return c;
+}
+
+/* libmicrohttpd does not say when it fails to begin with a connection (no memory): a second one with the same
+ * descriptor tells. */
+void httpd_connection_add(struct connection *c) {
+    struct connection *lost = find_accepted(c->server, c->fd);
+    if (lost)
+        httpd_connection_forget(lost);
+    c->magic = CONNECTION_MAGIC;
+    c->phase = HTTPD_ACCEPTED;
+    c->since_ns = clock_now_ns();
+    enlist(c->server, c);
+}
+
+void httpd_connection_forget(struct connection *c) {
+    delist(c->server, c);
+    free(c);
 }
 
 /* --- Callbacks on the server thread --- */
@@ -70,22 +100,14 @@ static bool connection_secure(struct connection *c, struct MHD_Connection *mhd) 
 
 static void connection_start(struct httpd *server, struct MHD_Connection *mhd, void **socket_context) {
     const int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    struct connection *c = calloc(1, sizeof *c);
-    *socket_context = c;
-    if (!c) {
-        shutdown(fd, SHUT_RDWR);
-        return;
-    }
-    *c = (struct connection){.magic = CONNECTION_MAGIC,
-                             .server = server,
-                             .fd = fd,
-                             .phase = HTTPD_FIRST,
-                             .since_ns = clock_now_ns()};
-    if (!connection_secure(c, mhd))
-        shutdown(fd, SHUT_RDWR);
     pthread_mutex_lock(&server->lock);
-    enlist(server, c);
+    struct connection *c = find_accepted(server, fd);
+    if (c)
+        c->phase = HTTPD_FIRST;
     pthread_mutex_unlock(&server->lock);
+    *socket_context = c;
+    if (!c || !connection_secure(c, mhd)) /* it has waited too long for us; or there is no memory */
+        shutdown(fd, SHUT_RDWR);
 }
 
 /* With the lock held. False: not worth it, or too many. */
@@ -99,6 +121,7 @@ static bool linger(struct httpd *server, struct connection *c) {
     c->fd = copy;
     c->phase = HTTPD_LINGER;
     c->since_ns = clock_now_ns();
+    httpd_place_leave(c);
     server->n_lingering++;
     pthread_cond_signal(&server->reaper_wake);
     return true;
@@ -134,7 +157,8 @@ void httpd_connection_enter(struct connection *c, enum httpd_phase phase) {
     /* The time for a request runs from its first byte, or from the connection. */
     if (phase != HTTPD_READING || (c->phase != HTTPD_FIRST && c->phase != HTTPD_READING))
         c->since_ns = clock_now_ns();
-    c->phase = phase;
+    if (c->phase != HTTPD_CUT)
+        c->phase = phase;
     c->measured = false;
     if (phase == HTTPD_IDLE)
         pthread_cond_signal(&server->went_idle);
@@ -143,9 +167,17 @@ void httpd_connection_enter(struct connection *c, enum httpd_phase phase) {
 
 /* --- The reaper; with the lock held --- */
 
-/* Bytes since the connection began that have been received, or that the client has acknowledged. */
+static bool is_local(const struct connection *c) {
+    return c->peer && c->peer->family == HTTPD_LOCAL;
+}
+
+/* Bytes since the connection began that have been received, or that the client has acknowledged. A unix
+ * socket counts neither: of that, the bytes which wait in it for the client. */
 static uint64_t traffic(const struct connection *c) {
     struct tcp_info info = {0};
+    int queued = 0;
+    if (is_local(c))
+        return ioctl(c->fd, SIOCOUTQ, &queued) == 0 ? (uint64_t)queued : 0;
     socklen_t len = sizeof info;
     if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
         return 0;
@@ -153,7 +185,7 @@ static uint64_t traffic(const struct connection *c) {
 }
 
 static bool idle_too_long(struct connection *c, int64_t now_ns) {
-    const uint64_t received = traffic(c);
+    const uint64_t received = is_local(c) ? 0 : traffic(c);
     if (c->measured && received > c->traffic) {
         c->phase = HTTPD_READING;
         c->since_ns = now_ns;
@@ -168,7 +200,9 @@ static bool reads_too_slowly(struct connection *c, int64_t now_ns) {
     if (c->measured && now_ns - c->since_ns < c->server->request_ns)
         return false;
     const uint64_t acknowledged = traffic(c);
-    const bool progress = !c->measured || acknowledged - c->traffic >= HTTPD_LEAST_PROGRESS;
+    /* libmicrohttpd fills up what a local client takes, so the same number means that it took nothing. */
+    const bool progress = !c->measured || (is_local(c) ? acknowledged != c->traffic
+                                                       : acknowledged - c->traffic >= HTTPD_LEAST_PROGRESS);
     c->traffic = acknowledged;
     c->measured = true;
     c->since_ns = now_ns;
@@ -181,6 +215,7 @@ static bool takes_too_long(struct connection *c, int64_t now_ns) {
     case HTTPD_READING: return now_ns - c->since_ns >= c->server->request_ns;
     case HTTPD_IDLE: return idle_too_long(c, now_ns);
     case HTTPD_SENDING: return reads_too_slowly(c, now_ns);
+    case HTTPD_ACCEPTED:
     case HTTPD_ASKING:
     case HTTPD_CUT:
     case HTTPD_LINGER: break;
@@ -209,11 +244,12 @@ static void end_lingering(struct httpd *server, struct connection *c) {
 
 /* libmicrohttpd notices and closes. What a slow reader has not taken by then would stay in the kernel for
  * minutes, so that connection is reset. */
-static void cut_off(struct connection *c) {
+void httpd_connection_cut(struct connection *c) {
     const struct linger reset = {.l_onoff = 1, .l_linger = 0};
     if (c->phase == HTTPD_SENDING)
         setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     c->phase = HTTPD_CUT;
+    httpd_place_leave(c);
     shutdown(c->fd, SHUT_RDWR);
 }
 
@@ -225,9 +261,11 @@ static unsigned reap(struct httpd *server, int64_t now_ns) {
         next = c->next;
         if (c->phase == HTTPD_LINGER && has_lingered(c, now_ns)) {
             end_lingering(server, c);
+        } else if (c->phase == HTTPD_ACCEPTED && now_ns - c->since_ns >= server->request_ns) {
+            httpd_connection_forget(c);
         } else if (takes_too_long(c, now_ns)) {
             n_cut += c->phase != HTTPD_IDLE;
-            cut_off(c);
+            httpd_connection_cut(c);
         }
     }
     return n_cut;
@@ -300,9 +338,9 @@ void httpd_connections_release(struct httpd *server) {
     struct connection *next;
     for (struct connection *c = server->connections; c; c = next) {
         next = c->next;
-        assert(c->phase == HTTPD_LINGER);
-        close(c->fd);
-        free(c);
+        assert(c->phase == HTTPD_LINGER || c->phase == HTTPD_ACCEPTED);
+        if (c->phase == HTTPD_LINGER)
+            close(c->fd);
+        httpd_connection_forget(c);
     }
-    server->connections = NULL;
 }

@@ -168,7 +168,10 @@ static inline void *run(void *context) {
     return NULL;
 }
 
-static const struct httpd_options patient = {.listen_address = "127.0.0.1:0",
+static const char *const loopback[] = {"127.0.0.1:0"};
+
+static const struct httpd_options patient = {.listen_addresses = loopback,
+                                             .n_listen_addresses = 1,
                                              .max_requests = 100,
                                              .request_ms = LONG_MS,
                                              .idle_ms = LONG_MS,

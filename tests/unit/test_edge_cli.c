@@ -58,8 +58,8 @@ static bool same_text(const char *a, const char *b) {
 }
 
 #define DEFAULTS                                                                                             \
-    .listen_address = ":10554", .telemetry_path = "/metrics", .max_requests = 40, .storage_path = "data/",   \
-    .log_level = LOG_INFO, .log_format = LOG_LOGFMT
+    .listen_addresses = {":10554"}, .n_listen_addresses = 1, .telemetry_path = "/metrics",                   \
+    .max_requests = 40, .storage_path = "data/", .log_level = LOG_INFO, .log_format = LOG_LOGFMT
 
 static const struct {
     const char *args[ARGS];
@@ -89,24 +89,40 @@ static const struct {
     {{"read-bounces", "message"}, {.command = CLI_READ_BOUNCES, .n_words = 1, DEFAULTS}},
     {{"--web.listen-address=127.0.0.1:0", "--web.telemetry-path=/m/x", "--web.max-requests=1",
       "--log.level=debug", "--log.format", "json"},
-     {.listen_address = "127.0.0.1:0",
+     {.listen_addresses = {"127.0.0.1:0"},
+      .n_listen_addresses = 1,
       .telemetry_path = "/m/x",
       .max_requests = 1,
       .storage_path = "data/",
       .log_level = LOG_DEBUG,
       .log_format = LOG_JSON}},
     {{"--web.max-requests=10000"},
-     {.listen_address = ":10554",
+     {.listen_addresses = {":10554"},
+      .n_listen_addresses = 1,
       .telemetry_path = "/metrics",
       .max_requests = 10000,
       .storage_path = "data/",
       .log_level = LOG_INFO}},
     {{"--storage.path=/var/lib/x"},
-     {.listen_address = ":10554",
+     {.listen_addresses = {":10554"},
+      .n_listen_addresses = 1,
       .telemetry_path = "/metrics",
       .max_requests = 40,
       .storage_path = "/var/lib/x",
       .log_level = LOG_INFO}},
+    {{"--web.listen-address=:1", "--web.listen-address", "unix:/run/x", "--web.listen-address=[::1]:1"},
+     {.listen_addresses = {":1", "unix:/run/x", "[::1]:1"},
+      .n_listen_addresses = 3,
+      .telemetry_path = "/metrics",
+      .max_requests = 40,
+      .storage_path = "data/",
+      .log_level = LOG_INFO}},
+    {{"--web.systemd-socket"}, {.systemd_socket = true, DEFAULTS}},
+    {{"--no-web.systemd-socket"}, {.systemd_socket = false, DEFAULTS}},
+    {{"--web.config.file=web.yml"}, {.web_config_file = "web.yml", DEFAULTS}},
+    {{"--web.config.file", "web.yml"}, {.web_config_file = "web.yml", DEFAULTS}},
+    {{"--web.external-url=https://x/rbl", "--web.route-prefix=/"},
+     {.external_url = "https://x/rbl", .route_prefix = "/", DEFAULTS}},
     {{"check", "--help"}, {.command = CLI_HELP, DEFAULTS}},
     {{"--force", "--help"}, {.command = CLI_HELP, .force = true, DEFAULTS}},
     {{"check", "192.0.2.1"}, {.command = CLI_CHECK, .n_words = 1, DEFAULTS}},
@@ -141,8 +157,9 @@ static void reads_flags_and_commands(void **state) {
         if (parse(accepted[i].args, &got, message) != STATUS_OK || message[0] != '\0')
             fail_msg("row %zu: %s", i, message);
         if (got.command != e->command || got.config_check != e->config_check ||
-            !same_text(got.config_file, e->config_file) ||
-            !same_text(got.listen_address, e->listen_address) ||
+            !same_text(got.config_file, e->config_file) || got.n_listen_addresses != e->n_listen_addresses ||
+            got.systemd_socket != e->systemd_socket || !same_text(got.web_config_file, e->web_config_file) ||
+            !same_text(got.external_url, e->external_url) || !same_text(got.route_prefix, e->route_prefix) ||
             !same_text(got.telemetry_path, e->telemetry_path) || got.max_requests != e->max_requests ||
             got.log_level != e->log_level || got.log_format != e->log_format ||
             !same_text(got.storage_path, e->storage_path) || got.n_words != e->n_words ||
@@ -151,6 +168,8 @@ static void reads_flags_and_commands(void **state) {
             fail_msg("row %zu (%s)", i, accepted[i].args[0]);
         for (size_t k = 0; k < e->n_list_names; k++)
             assert_string_equal(got.list_names[k], e->list_names[k]);
+        for (size_t k = 0; k < e->n_listen_addresses; k++)
+            assert_string_equal(got.listen_addresses[k], e->listen_addresses[k]);
     }
 }
 
@@ -183,6 +202,20 @@ static void takes_as_many_lists_as_there_can_be(void **state) {
     assert_int_equal(status, STATUS_SYNTAX);
 }
 
+static void takes_as_many_listen_addresses_as_there_can_be(void **state) {
+    static const char *argv[CLI_LISTEN_MAX + 2] = {"rbl_exporter"};
+    for (size_t i = 1; i < CLI_LISTEN_MAX + 2; i++)
+        argv[i] = "--web.listen-address=:1";
+    struct cli got;
+    assert_int_equal(cli_parse(CLI_LISTEN_MAX + 1, (char **)argv, &got), STATUS_OK);
+    assert_int_equal(got.n_listen_addresses, CLI_LISTEN_MAX);
+    struct capture c;
+    capture_begin(&c, STDERR_FILENO);
+    enum status status = cli_parse(CLI_LISTEN_MAX + 2, (char **)argv, &got);
+    assert_non_null(strstr(capture_end(&c), "--web.listen-address=:1: there are more than 16 of them"));
+    assert_int_equal(status, STATUS_SYNTAX);
+}
+
 static const struct {
     const char *args[ARGS];
     const char *sentence;
@@ -205,8 +238,12 @@ static const struct {
     {{"--no-config.check=1"}, "--no-config.check takes no value"},
     {{"--config.file=a", "--config.file=b"}, "--config.file is given more than once"},
     {{"--config.check", "--no-config.check"}, "--config.check is given more than once"},
-    {{"--web.listen-address=:1", "--web.listen-address=:2"},
-     "--web.listen-address is given more than once: several addresses are not supported yet"},
+    {{"--web.listen-address="}, "--web.listen-address needs a value that is not empty"},
+    {{"--web.systemd-socket=yes"}, "--web.systemd-socket takes no value"},
+    {{"--web.systemd-socket", "--no-web.systemd-socket"}, "--web.systemd-socket is given more than once"},
+    {{"--web.config.file=a", "--web.config.file=b"}, "--web.config.file is given more than once"},
+    {{"--web.external-url"}, "--web.external-url needs a value"},
+    {{"--web.route-prefix="}, "--web.route-prefix needs a value that is not empty"},
     {{"--web.max-requests=0"}, "--web.max-requests=0: expected a number from 1 to 10000"},
     {{"--web.max-requests=10001"}, "--web.max-requests=10001: expected"},
     {{"--web.max-requests=-1"}, "--web.max-requests=-1: expected"},
@@ -226,10 +263,6 @@ static const struct {
     {{"--web.telemetry-path=/-/reload"}, "another page"},
     {{"--web.telemetry-path=/probe"}, "another page"},
     {{"--web.telemetry-path=/api/v1/addresses/x"}, "another page"},
-    {{"--web.config.file=x"}, "--web.config.file is not yet supported"},
-    {{"--web.external-url=x"}, "--web.external-url is not yet supported"},
-    {{"--web.route-prefix", "x"}, "--web.route-prefix is not yet supported"},
-    {{"--web.systemd-socket"}, "--web.systemd-socket is not yet supported"},
     {{"--storage.path="}, "--storage.path needs a value that is not empty"},
     {{"--storage.path=a", "--storage.path=b"}, "--storage.path is given more than once"},
     {{"--shard.index=0"}, "--shard.index is not yet supported"},
@@ -309,6 +342,10 @@ static void helps_with_all_that_is_supported_and_nothing_else(void **state) {
         "      --config.file=FILE        Configuration file",
         "      --[no-]config.check ",
         "      --web.listen-address=:10554\n                                Address and port",
+        "      --[no-]web.systemd-socket\n",
+        "      --web.config.file=FILE ",
+        "      --web.external-url=URL ",
+        "      --web.route-prefix=PATH ",
         "      --web.telemetry-path=/metrics\n",
         "      --web.max-requests=40 ",
         "      --log.level=info ",
@@ -329,7 +366,7 @@ static void helps_with_all_that_is_supported_and_nothing_else(void **state) {
         if (!strstr(text, shown[i]))
             fail_msg("no \"%s\" in\n%s", shown[i], text);
     }
-    static const char *const hidden[] = {"reference", "read-bounces", "shard", "external", "(null)"};
+    static const char *const hidden[] = {"reference", "read-bounces", "shard", "(null)"};
     for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++)
         assert_null(strstr(text, hidden[i]));
     for (const char *line = text; *line != '\0'; line += strcspn(line, "\n") + 1) {
@@ -352,6 +389,7 @@ int main(void) {
         cmocka_unit_test(reads_flags_and_commands),
         cmocka_unit_test(hands_on_the_words_of_a_command_in_order),
         cmocka_unit_test(takes_as_many_lists_as_there_can_be),
+        cmocka_unit_test(takes_as_many_listen_addresses_as_there_can_be),
         cmocka_unit_test(refuses_with_a_sentence_that_names_the_argument),
         cmocka_unit_test(survives_an_argument_longer_than_any_sentence),
         cmocka_unit_test(takes_an_empty_argv),

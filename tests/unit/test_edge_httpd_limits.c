@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The web server: time, limits, the end, and where it listens.
+ * The web server: time, limits, and the end.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -259,79 +259,6 @@ static void ends_at_any_moment_while_clients_come_and_go(void **state) {
     httpd_free(NULL);
 }
 
-/* --- Where it listens --- */
-
-static void names_the_address_it_is_bound_to(void **state) {
-    static const struct {
-        const char *listen;
-        const char *prefix;
-    } rows[] = {{"127.0.0.1:0", "127.0.0.1:"}, {"127.0.0.3:0", "127.0.0.3:"}, {"0.0.0.0:0", "0.0.0.0:"}};
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct httpd_options options = patient;
-        options.listen_address = rows[i].listen;
-        struct fixture *f = start(options);
-        const char *bound = httpd_address(f->server);
-        if (strncmp(bound, rows[i].prefix, strlen(rows[i].prefix)) != 0 || atoi(strrchr(bound, ':') + 1) == 0)
-            fail_msg("%s: %s", rows[i].listen, bound);
-        stop(f);
-    }
-}
-
-static void without_a_host_it_serves_ipv4_too(void **state) {
-    struct httpd_options options = patient;
-    options.listen_address = ":0";
-    struct fixture *f = start(options);
-    assert_serves(f);
-    stop(f);
-}
-
-static void refuses_addresses_with_a_sentence(void **state) {
-    static const struct {
-        const char *listen;
-        const char *says;
-    } rows[] = {
-        {"", "expected :PORT"},
-        {"10554", "expected :PORT"},
-        {":", "expected :PORT"},
-        {":65536", "expected :PORT"},
-        {":x", "expected :PORT"},
-        {":-1", "expected :PORT"},
-        {"localhost:1", "expected :PORT"},
-        {"::1:10554", "expected :PORT"},
-        {"[::1]", "expected :PORT"},
-        {"[127.0.0.1]:0", "expected :PORT"},
-        {"127.0.0.01:0", "expected :PORT"},
-        {"127.0.0.1:010554", "expected :PORT"},
-        {"[::1:0", "expected :PORT"},
-        {"192.0.2.1:0", "does not have that address"},
-    };
-    struct loop *loop = loop_new();
-    assert_non_null(loop);
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct httpd_options options = patient;
-        char error[256] = "";
-        options.listen_address = rows[i].listen;
-        options.handler = handle;
-        struct httpd *server = httpd_new(loop, &options, error, sizeof error);
-        if (server || !strstr(error, rows[i].says))
-            fail_msg("%s: %s", rows[i].listen, error);
-    }
-    loop_free(loop);
-}
-
-static void an_address_in_use_is_named_with_what_to_do(void **state) {
-    struct fixture *f = start(patient);
-    char error[256] = "";
-    struct httpd_options options = patient;
-    options.listen_address = httpd_address(f->server);
-    options.handler = handle;
-    assert_null(httpd_new(f->loop, &options, error, sizeof error));
-    assert_non_null(strstr(error, httpd_address(f->server)));
-    assert_non_null(strstr(error, "another exporter"));
-    assert_non_null(strstr(error, "--web.listen-address"));
-    stop(f);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_that_drips_in_is_cut_off),
@@ -347,10 +274,6 @@ int main(void) {
         cmocka_unit_test(one_address_cannot_take_all_connections),
         cmocka_unit_test(what_waits_at_the_end_is_told_so),
         cmocka_unit_test(ends_at_any_moment_while_clients_come_and_go),
-        cmocka_unit_test(names_the_address_it_is_bound_to),
-        cmocka_unit_test(without_a_host_it_serves_ipv4_too),
-        cmocka_unit_test(refuses_addresses_with_a_sentence),
-        cmocka_unit_test(an_address_in_use_is_named_with_what_to_do),
     };
     log_setup(LOG_ERROR, LOG_LOGFMT);
     return cmocka_run_group_tests(tests, NULL, NULL);
