@@ -26,6 +26,7 @@
 
 enum {
     AT_ONCE = 64, /* clients of one socket, before others get their turn */
+    CLOSING_MS = 2,
     PAUSE_MS = 20,
     SHORTAGES_PER_MINUTE = 1,
 };
@@ -40,18 +41,20 @@ static struct timespec from_now(int64_t ms) {
 }
 
 /* When nothing can be accepted, epoll would not let us wait. Lock held. */
-static void pause_a_moment(struct httpd *server) {
-    const struct timespec until = from_now(PAUSE_MS);
+static void pause_for(struct httpd *server, int64_t ms) {
+    const struct timespec until = from_now(ms);
     while (!server->accept_ends && pthread_cond_timedwait(&server->accept_wake, &server->lock, &until) == 0)
         ;
 }
 
-/* Connections that were cut off are still libmicrohttpd's until it has closed them: they must not become ever
- * more. False: the end has come. */
+/* Accepting is faster than beginning and closing, which are libmicrohttpd's. A flood must not outrun it: then
+ * a client would lose its place again before its request, which has come, is looked at. The others wait in
+ * the kernel. False: the end has come. */
 static bool wait_for_room(struct httpd *server) {
     pthread_mutex_lock(&server->lock);
     while (!server->accept_ends &&
-           server->n_connections - server->n_lingering >= HTTPD_MAX_CONNECTIONS + HTTPD_SURPLUS)
+           (server->n_accepted >= HTTPD_WAITING ||
+            server->n_connections - server->n_lingering >= HTTPD_MAX_CONNECTIONS + HTTPD_SURPLUS))
         pthread_cond_wait(&server->accept_wake, &server->lock);
     const bool goes_on = !server->accept_ends;
     pthread_mutex_unlock(&server->lock);
@@ -134,8 +137,7 @@ static bool is_passing(int cause) {
 static void run_short(struct httpd *server, int cause) {
     tell_shortage(server, cause);
     pthread_mutex_lock(&server->lock);
-    (void)httpd_place_clear(server);
-    pause_a_moment(server);
+    pause_for(server, httpd_place_clear(server) ? CLOSING_MS : PAUSE_MS);
     pthread_mutex_unlock(&server->lock);
 }
 

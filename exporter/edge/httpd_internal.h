@@ -6,8 +6,8 @@
  * (libmicrohttpd's) owns every `struct request`. The loop thread owns nothing: it holds a reference to each
  * question until it has answered it. The reaper thread ends what takes too long. The hasher's tries passwords
  * (httpd_guard.h). httpd.lock guards the list of connections with their phases and places, and the questions;
- * it may be held while calling MHD_suspend_connection and MHD_resume_connection (which take locks of their own
- * and call nobody back), and while taking the hasher's lock.
+ * it may be held while calling MHD_suspend_connection and MHD_resume_connection (which take locks of their
+ * own and call nobody back), and while taking the hasher's lock.
  */
 #ifndef RBL_EDGE_HTTPD_INTERNAL_H
 #define RBL_EDGE_HTTPD_INTERNAL_H
@@ -39,6 +39,7 @@ enum {
     HTTPD_LEAST_GZIP = 1400,  /* bytes: what fits in one packet gains nothing */
     HTTPD_ADDRESS_SIZE = 128, /* "unix:" and the longest path, or "[IPV6%INTERFACE]:PORT" */
     HTTPD_PATH_SIZE = 108,    /* of a unix socket, by the kernel */
+    HTTPD_WAITING = 64,       /* connections that libmicrohttpd has not begun with yet */
     HTTPD_SURPLUS = 128, /* connections that have been cut off and that libmicrohttpd has not closed yet */
 };
 
@@ -202,10 +203,11 @@ struct httpd {
     bool stopping;              /* nothing is asked any more */
     bool reaper_ends;
     bool accept_ends;
-    pthread_cond_t accept_wake; /* a connection has gone, or the end */
+    pthread_cond_t accept_wake;      /* a connection has begun or gone, or the end */
     struct httpd_security *security; /* for what begins now; NULL: nothing is asked of anybody */
     struct connection *connections;
     size_t n_connections; /* of them; those that linger too */
+    size_t n_accepted;    /* of them: HTTPD_ACCEPTED */
     size_t n_places;      /* taken */
     struct httpd_peer peers[HTTPD_MAX_CONNECTIONS];
     size_t n_lingering;
@@ -280,7 +282,7 @@ void httpd_accept_stop(struct httpd *server);
 
 enum httpd_place { HTTPD_PLACE_TAKEN, HTTPD_PLACE_ADDRESS_FULL, HTTPD_PLACE_ALL_FULL };
 /* Gives `c`, a client from this address, a place. If none is free one is made so by cutting off a connection
- * of the address that holds the most, but only if that is more than the newcomer's. */
+ * of the address that holds the most, unless the newcomer's holds more. */
 enum httpd_place httpd_place_take(struct connection *c, const struct sockaddr_storage *from) MUST_CHECK;
 /* Gives the place back; without effect if it has none. */
 void httpd_place_leave(struct connection *c);

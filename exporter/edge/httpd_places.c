@@ -4,11 +4,11 @@
  *
  * To hold a connection costs a stranger nothing, so a limit alone would let anybody lock everybody out for as
  * long as he likes. When no place is free, a newcomer gets that of the connection which has waited longest
- * (for a first or next request, or the rest of one) at the address that holds most, if that is more than the
- * newcomer's address holds. So with ten thousand idle connections from as many addresses a client's first one
- * always gets in, and whoever holds many loses first. If nobody waits, one that reads its response goes, from
- * an address that holds at least two more than the newcomer's. What the loop works on is never cut off; there
- * are at most max_requests of those.
+ * (for a first or next request, or the rest of one) at the address that holds most, if the newcomer's does
+ * not hold more. So with ten thousand idle connections from as many addresses a client always gets in,
+ * whoever holds many loses first, and whoever holds more than all others displaces only his own. If nobody
+ * waits, one that reads its response goes, from an address that holds at least two more than the newcomer's.
+ * What the loop works on is never cut off; there are at most max_requests of those.
  *
  * The table of addresses is walked: 512 entries of 16 bytes, a microsecond. Rejected: libmicrohttpd's limits,
  * which know no eviction and count single IPv6 addresses, of which a stranger has 2^64.
@@ -55,11 +55,11 @@ static bool waits(const struct connection *c) {
     return c->phase == HTTPD_FIRST || c->phase == HTTPD_IDLE || c->phase == HTTPD_READING;
 }
 
-/* The one that has been longest at it, of an address that holds the most, and more than `more_than`. */
-static struct connection *find_spared(const struct httpd *server, bool waiting, unsigned more_than) {
+/* The one that has been longest at it, of an address that holds the most, and at least `least`. */
+static struct connection *find_spared(const struct httpd *server, bool waiting, unsigned least) {
     struct connection *best = NULL;
     for (struct connection *c = server->connections; c; c = c->next) {
-        if (!c->peer || c->peer->n <= more_than || !(waiting ? waits(c) : c->phase == HTTPD_SENDING))
+        if (!c->peer || c->peer->n < least || !(waiting ? waits(c) : c->phase == HTTPD_SENDING))
             continue;
         if (!best || c->peer->n > best->peer->n ||
             (c->peer->n == best->peer->n && c->since_ns < best->since_ns))
@@ -71,7 +71,7 @@ static struct connection *find_spared(const struct httpd *server, bool waiting, 
 static bool make_room(struct httpd *server, unsigned newcomer_holds) {
     struct connection *spared = find_spared(server, true, newcomer_holds);
     if (!spared)
-        spared = find_spared(server, false, newcomer_holds + 1);
+        spared = find_spared(server, false, newcomer_holds + 2);
     if (spared)
         httpd_connection_cut(spared);
     return spared != NULL;

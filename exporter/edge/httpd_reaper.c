@@ -30,7 +30,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CONNECTION_MAGIC = 0x434f4e4e, TICKS_PER_LIMIT = 8 };
+enum {
+    CONNECTION_MAGIC = 0x434f4e4e,
+    TICKS_PER_LIMIT = 8,
+    CLOSE_WAIT = 8, /* of the kernel's tcp_states.h; libc's header does not go with linux/tcp.h */
+};
 
 static const int64_t MS = 1000000;
 static const int64_t LONGEST_TICK_MS = 250;
@@ -58,6 +62,7 @@ static void delist(struct httpd *server, struct connection *c) {
     if (c->next)
         c->next->prev = c->prev;
     server->n_connections--;
+    server->n_accepted -= c->phase == HTTPD_ACCEPTED;
     httpd_place_leave(c);
     pthread_cond_signal(&server->accept_wake);
 }
@@ -78,6 +83,7 @@ void httpd_connection_add(struct connection *c) {
     c->magic = CONNECTION_MAGIC;
     c->phase = HTTPD_ACCEPTED;
     c->since_ns = clock_now_ns();
+    c->server->n_accepted++;
     enlist(c->server, c);
 }
 
@@ -102,8 +108,11 @@ static void connection_start(struct httpd *server, struct MHD_Connection *mhd, v
     const int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     pthread_mutex_lock(&server->lock);
     struct connection *c = find_accepted(server, fd);
-    if (c)
+    if (c) {
         c->phase = HTTPD_FIRST;
+        server->n_accepted--;
+        pthread_cond_signal(&server->accept_wake);
+    }
     pthread_mutex_unlock(&server->lock);
     *socket_context = c;
     if (!c || !connection_secure(c, mhd)) /* it has waited too long for us; or there is no memory */
@@ -184,6 +193,13 @@ static uint64_t traffic(const struct connection *c) {
     return c->phase == HTTPD_IDLE ? info.tcpi_bytes_received : info.tcpi_bytes_acked;
 }
 
+/* libmicrohttpd may miss the end of what a client sends when it comes together with a request. */
+static bool has_left(const struct connection *c) {
+    struct tcp_info info = {0};
+    socklen_t len = sizeof info;
+    return getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && info.tcpi_state == CLOSE_WAIT;
+}
+
 static bool idle_too_long(struct connection *c, int64_t now_ns) {
     const uint64_t received = is_local(c) ? 0 : traffic(c);
     if (c->measured && received > c->traffic) {
@@ -193,7 +209,7 @@ static bool idle_too_long(struct connection *c, int64_t now_ns) {
     }
     c->traffic = received;
     c->measured = true;
-    return now_ns - c->since_ns >= c->server->idle_ns;
+    return now_ns - c->since_ns >= c->server->idle_ns || has_left(c);
 }
 
 static bool reads_too_slowly(struct connection *c, int64_t now_ns) {

@@ -113,12 +113,18 @@ static bool add_remedy(struct MHD_Response *response, const struct request *r, u
     }
 }
 
+/* What follows such a request may be the rest of it, and no other: the connection must not go on. */
+static bool ends_connection(enum httpd_refusal refusal) {
+    return refusal == HTTPD_MALFORMED || refusal == HTTPD_CODING_UNKNOWN;
+}
+
 enum MHD_Result httpd_send_refusal(struct connection *c, struct MHD_Connection *mhd,
                                    enum httpd_refusal refusal) {
     const struct refusal_text *with = &refusal_texts[refusal];
     struct MHD_Response *response =
         MHD_create_response_from_buffer(strlen(with->text), (void *)with->text, MHD_RESPMEM_PERSISTENT);
-    if (response && !add_remedy(response, &c->request, with->status)) {
+    if (response && ((ends_connection(refusal) && !add(response, MHD_HTTP_HEADER_CONNECTION, "close")) ||
+                     !add_remedy(response, &c->request, with->status))) {
         MHD_destroy_response(response);
         return MHD_NO;
     }

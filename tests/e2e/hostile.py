@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clients that mean no good, and what has to hold beside them: checks go on, a good client is answered, memory is
+bounded, and afterwards everything is as it was."""
+
+import contextlib
+import os
+import resource
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+
+import harness
+from exporter import Exporter, Metrics, Response, config, dns_list, is_sanitized
+from fakedns import FakeDns
+
+ZONE = "bl.example.net"
+GROWTH_MB = 50  # of the exporter's memory, whatever is done to it
+SINGLES = 1500  # addresses, so that /metrics is larger than what sockets take at once
+TRIES = 5  # of a good client while others take its place before it has said anything: at 5,000 a second that is soon
+RESET = struct.pack("ii", 1, 0)
+
+
+def start(world, **keys):
+    server = FakeDns(world, ZONE, {"192.0.2.1": ["127.0.0.2"]})
+    many = [f"198.18.{i // 250}.{1 + i % 250}" for i in range(SINGLES)]
+    groups = [{"name": "few", "addresses": ["192.0.2.1"]}, {"name": "many", "addresses": many, "interval": "1h"}]
+    exporter = Exporter(world, config([dns_list("bl", ZONE)], groups, [server.endpoint]), **keys)
+    exporter.wait_for_value(1, "rbl_ip_listed", ip="192.0.2.1")
+    return exporter
+
+
+def allow_descriptors(wanted):
+    """How many sockets this process may have open, at most `wanted`."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted + 500 if hard == resource.RLIM_INFINITY else min(wanted + 500, hard)
+    if most > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return min(wanted, max(most, soft) - 500)
+
+
+def source(number):
+    """The address of hostile client `number`: no server of a test has one of those."""
+    return f"127.{240 + number // 62500}.{number // 250 % 250}.{1 + number % 250}"
+
+
+def connect(exporter, number, receive_buffer=None):
+    tcp = socket.socket()
+    tcp.settimeout(harness.LIMIT_S)
+    if receive_buffer:
+        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    tcp.bind((source(number), 0))
+    tcp.connect((exporter.host, exporter.port))
+    return tcp
+
+
+class Flood:
+    """So many idle connections from as many addresses, out of a process of their own: they come fast, and hold up none
+    of the threads here."""
+
+    def __init__(self, exporter, count):
+        command = [sys.executable, os.path.abspath(__file__), exporter.host, str(exporter.port), str(count)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait()
+
+    def is_there(self):
+        """Waits until all have connected."""
+        return self.process.stdout.readline() != ""
+
+    def n_ended(self):
+        """How many the server has ended; to be asked once."""
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return int(self.process.stdout.readline())
+
+
+class Target:
+    def __init__(self, host, port):
+        self.host, self.port = host, int(port)
+
+
+def run_flood(host, port, count):
+    allow_descriptors(count)
+    sockets = [connect(Target(host, port), number) for number in range(count)]
+    print("all", flush=True)
+    if sys.stdin.readline():
+        print(sum(is_ended(tcp) for tcp in sockets), flush=True)
+
+
+def is_ended(tcp):
+    """Whether the server has ended this connection by now; what came on it is thrown away."""
+    tcp.settimeout(0)
+    try:
+        while tcp.recv(65536):
+            pass
+        return True
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def send(tcp, data):
+    with contextlib.suppress(OSError):  # the server may have had enough
+        tcp.send(data)
+
+
+def abort(tcp):
+    tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    tcp.close()
+
+
+class GoodClient:
+    """Asks again and again, each time on a connection of its own, from an address of its own."""
+
+    def __init__(self, exporter):
+        self.exporter = exporter
+        self.address = harness.take_address()
+        self.second_address = harness.take_address()  # two connections of one address have less of a claim
+        self.durations = []
+        self.n_again = 0
+        self.error = None
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def get(self, path, address=None):
+        for left in reversed(range(TRIES)):
+            try:
+                return self.get_once(path, address or self.address)
+            except ConnectionResetError:
+                self.n_again += 1
+                if left == 0:
+                    raise
+
+    def get_once(self, path, address):
+        begin = time.monotonic()
+        received = b""
+        with self.exporter.connect(harness.LIMIT_S, address) as tcp:
+            tcp.sendall(f"GET {path} HTTP/1.1\r\nHost: good\r\nConnection: close\r\n\r\n".encode())
+            while chunk := tcp.recv(65536):
+                received += chunk
+        assert received, f"{path}: no response"
+        self.durations.append(time.monotonic() - begin)
+        return Response(received)
+
+    def run(self):
+        try:
+            while not self.stopping.is_set():
+                for path in ("/-/healthy", "/metrics"):
+                    harness.equal(self.get(path).status, 200, path)
+                time.sleep(0.05)
+        except Exception as error:
+            self.error = error
+
+    def metrics(self):
+        return Metrics(self.get("/metrics", self.second_address).text)
+
+    def stop(self):
+        self.stopping.set()
+        self.thread.join()
+
+
+def n_descriptors(exporter):
+    return len(os.listdir(f"/proc/{exporter.pid}/fd"))
+
+
+def memory(exporter):
+    with open(f"/proc/{exporter.pid}/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS:")) / 1024
+
+
+def withstand(world, exporter, what, attack):
+    """A case: `attack(queries)` is done beside a good client; it should go on until `queries()`, the number of DNS
+    queries since it began, has grown enough, and leave nothing open."""
+    with world.case(what):
+        good = GoodClient(exporter)
+        try:
+            harness.wait(lambda: good.error or len(good.durations) >= 6, "a good client is served", world=world)
+            before, files, memory_before = good.metrics(), n_descriptors(exporter), memory(exporter)
+
+            def queries():
+                assert good.error is None, f"a good client beside it: {type(good.error).__name__}: {good.error}"
+                world.check_alive()
+                return good.metrics().value("rbl_list_queries_total", list="bl") - asked
+
+            asked = before.value("rbl_list_queries_total", list="bl")
+            attack(queries)
+            harness.wait(lambda: queries() >= 4, "checks go on", world=world)
+            grown = memory(exporter) - memory_before
+        finally:
+            good.stop()
+        assert good.error is None, f"a good client beside it: {type(good.error).__name__}: {good.error}"
+        harness.equal(exporter.get("/-/healthy").status, 200)
+        harness.wait(lambda: n_descriptors(exporter) <= files, lambda: f"{n_descriptors(exporter)} files", world=world)
+        durations = sorted(good.durations)
+        p99 = durations[len(durations) * 99 // 100] * 1000
+        print(f"# {what}: memory +{grown:.1f} MB; beside it {len(durations)} answers, {good.n_again} tried again, p99 {p99:.1f} ms", flush=True)
+        assert is_sanitized() or grown <= GROWTH_MB, f"memory has grown by {grown:.1f} MB"
+
+
+if __name__ == "__main__":
+    run_flood(sys.argv[1], sys.argv[2], int(sys.argv[3]))
