@@ -33,7 +33,7 @@ BUILD_PACKAGES := gcc libc6-dev make pkg-config libc-ares-dev libmicrohttpd-dev 
 LINT_PACKAGES := clang-tidy clang-format cppcheck python3
 DEMO_PACKAGES := rbldnsd unbound prometheus prometheus-alertmanager python3
 TEST_PACKAGES := libcmocka-dev $(DEMO_PACKAGES) python3-prometheus-client python3-yaml curl openssl strace \
-                 chromium chromium-driver
+                 chromium chromium-driver slowhttptest
 LIBRARIES := libcares libmicrohttpd gnutls libcrypt yaml-0.1 zlib sqlite3 gmime-3.0
 
 # Asked for only by recipes (`=`), so that `make help` works before anything is installed.
@@ -49,6 +49,7 @@ PROTECTION := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-p
 PROTECTION_LINK := -fsanitize=$(SANITIZE)
 export ASAN_OPTIONS := detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:allocator_may_return_null=1
 export UBSAN_OPTIONS := print_stacktrace=1
+export TSAN_OPTIONS := suppressions=$(CURDIR)/tests/tsan.supp:second_deadlock_stack=1
 else
 PROTECTION = -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 \
              $(if $(filter x86_64-% i%86-%,$(MACHINE)),-fcf-protection)
@@ -71,7 +72,7 @@ REPLAYS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/replay_%,$(wildcard tes
 EDGE_TESTS := $(filter $(BUILD)/tests/test_edge_%,$(TESTS))
 CORE_TESTS := $(filter-out $(EDGE_TESTS),$(TESTS))
 
-.PHONY: all run demo test soak programs asan lint lint-layers lint-headers lint-purity lint-tidy lint-cppcheck \
+.PHONY: all run demo test soak programs asan tsan tsan-run lint lint-layers lint-headers lint-purity lint-tidy lint-cppcheck \
         lint-format format reference pages prometheusrule clean help FORCE
 .DELETE_ON_ERROR:
 
@@ -137,6 +138,15 @@ soak: ## 900 crashes of the real daemon, and 2,000 simulated months with SenderS
 
 asan: ## The same tests but those of lint, dashboards and rules, with AddressSanitizer and UndefinedBehaviorSanitizer
 	$(Q)$(MAKE) test BUILD=$(BUILD)/asan SANITIZE=address,undefined CFLAGS="-O1 -g" KINDS="unit scenario e2e fuzz"
+
+# What has threads: the web server, the loop, the log.
+TSAN_UNIT := $(filter $(BUILD)/tests/test_edge_httpd%,$(TESTS)) $(BUILD)/tests/test_edge_loop $(BUILD)/tests/test_edge_log
+tsan: ## The tests of the web server and the loop with ThreadSanitizer, which finds races between threads
+	$(Q)sh .ci/packages $(BUILD_PACKAGES) $(TEST_PACKAGES)
+	$(Q)$(MAKE) tsan-run BUILD=$(BUILD)/tsan SANITIZE=thread CFLAGS="-O1 -g"
+tsan-run: all $(TSAN_UNIT)
+	$(Q)$(PYTHON) tests/run --build=$(BUILD) --match=test_edge_httpd,test_edge_loop,test_edge_log unit
+	$(Q)$(PYTHON) tests/run --build=$(BUILD) --match=test_http,test_slowhttptest,test_signals e2e
 
 programs: all $(TESTS) $(REPLAYS) $(if $(DRIVER),$(BUILD)/tests/scenario_driver)
 

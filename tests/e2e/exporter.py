@@ -20,11 +20,12 @@ _ESCAPE = {"\\n": "\n", '\\"': '"', "\\\\": "\\"}
 
 
 def is_sanitized():
-    """Whether the binary was built with AddressSanitizer: slower, and not to be measured."""
+    """Whether the binary was built with a sanitizer: slower, and not to be measured."""
     if os.environ.get("RBL_SANITIZED") == "1":
         return True
     with open(BINARY, "rb") as file:
-        return b"__asan_init" in file.read()
+        program = file.read()
+    return b"__asan_init" in program or b"__tsan_init" in program
 
 
 def dns_list(name, zone, **keys):
