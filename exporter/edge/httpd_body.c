@@ -8,11 +8,11 @@
  */
 #include "edge/httpd_internal.h"
 
+#include "core/accept.h"
+
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
-#include <strings.h>
 #include <zlib.h>
 
 enum { GZIP_LEVEL = 1, GZIP_WINDOW = 15 + 16 /* with gzip's header */, GZIP_MEMORY = 9 };
@@ -91,74 +91,23 @@ struct httpd_view httpd_body_view(struct httpd_body *body, bool want_gzip) {
 
 /* --- Accept-Encoding --- */
 
-struct span {
-    const char *at;
-    const char *end;
-};
-
-static struct span trimmed(struct span s) {
-    while (s.at < s.end && (*s.at == ' ' || *s.at == '\t'))
-        s.at++;
-    while (s.at < s.end && (s.end[-1] == ' ' || s.end[-1] == '\t'))
-        s.end--;
-    return s;
-}
-
-/* What is before the next `separator`, which is left out; `rest` is what follows. */
-static struct span cut(struct span *rest, char separator) {
-    const char *found = memchr(rest->at, separator, (size_t)(rest->end - rest->at));
-    const struct span head = {rest->at, found ? found : rest->end};
-    rest->at = found ? found + 1 : rest->end;
-    return trimmed(head);
-}
-
-static bool is(struct span s, const char *text) {
-    const size_t len = strlen(text);
-    return (size_t)(s.end - s.at) == len && strncasecmp(s.at, text, len) == 0;
-}
-
-/* A weight such as "0.5" in thousandths; 0 for what is none. */
-static int weight(struct span s) {
-    const size_t len = (size_t)(s.end - s.at);
-    if (len == 0 || len > 5 || (s.at[0] != '0' && s.at[0] != '1') || (len > 1 && s.at[1] != '.'))
-        return 0;
-    int value = (s.at[0] - '0') * 1000;
-    int unit = 100;
-    for (const char *c = s.at + 2; c < s.end; c++, unit /= 10) {
-        if (*c < '0' || *c > '9')
-            return 0;
-        value += (*c - '0') * unit;
-    }
-    return value <= 1000 ? value : 0;
-}
-
-static int weight_among(struct span parameters) {
-    int found = 1000;
-    while (parameters.at < parameters.end) {
-        struct span parameter = cut(&parameters, ';');
-        if (is(cut(&parameter, '='), "q"))
-            found = weight(trimmed(parameter));
-    }
-    return found;
-}
-
+/* A coding that is not named is worth what `*` is, and nothing without it; but plain is always allowed, as a
+ * last resort. */
 bool httpd_accepts_gzip(const char *accept_encoding) {
-    int gzip = -1;
-    int any = -1;
-    int identity = -1;
-    struct span rest = {accept_encoding, accept_encoding + strlen(accept_encoding)};
-    while (rest.at < rest.end) {
-        struct span parameters = cut(&rest, ',');
-        const struct span name = cut(&parameters, ';');
-        const int q = weight_among(parameters);
-        if (is(name, "gzip") || is(name, "x-gzip"))
+    int gzip = ACCEPT_UNREADABLE;
+    int any = ACCEPT_UNREADABLE;
+    int identity = ACCEPT_UNREADABLE;
+    struct accept_element element;
+    while (accept_next(&accept_encoding, &element)) {
+        const int q = element.q != ACCEPT_UNREADABLE ? element.q : 0;
+        if (accept_is(element.value, "gzip") || accept_is(element.value, "x-gzip"))
             gzip = q;
-        else if (is(name, "identity"))
+        else if (accept_is(element.value, "identity"))
             identity = q;
-        else if (is(name, "*"))
+        else if (accept_is(element.value, "*"))
             any = q;
     }
-    if (gzip < 0)
+    if (gzip == ACCEPT_UNREADABLE)
         gzip = any;
     return gzip > 0 && gzip >= identity;
 }
