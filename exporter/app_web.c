@@ -7,6 +7,7 @@
 #include "core/metrics.h"
 #include "core/origin.h"
 #include "core/page.h"
+#include "core/url.h"
 
 #include "edge/clock.h"
 #include "edge/log.h"
@@ -15,6 +16,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum route {
     ROUTE_METRICS,
@@ -27,7 +29,7 @@ enum route {
     ROUTE_CHECK,
     ROUTE_BOUNCES,
 };
-enum { BODY_CAP = APP_WEB_BODY_CAP, STATUS_TEXT_CAP = 1 << 20 };
+enum { STATUS_TEXT_CAP = 1 << 20, NAMES_MOST = 256 /* name[] in one scrape */ };
 
 static const char plain[] = "text/plain; charset=utf-8";
 
@@ -55,12 +57,11 @@ void app_web_answer_later(const struct app_web *web, void *request, unsigned sta
     answer(web, request, status, retry_after, type, body);
 }
 
-static void answer_text(const struct app_web *web, const struct httpd_request *request, unsigned status,
-                        const char *text) {
+void app_web_answer_text(const struct app_web *web, void *request, unsigned status, const char *text) {
     struct buf body;
     buf_init(&body, STATUS_TEXT_CAP);
     buf_add_text(&body, text);
-    app_web_answer(web, request->ticket, status, plain, &body);
+    app_web_answer(web, request, status, plain, &body);
 }
 
 bool app_web_storage(const struct app_web *web, const char **why, uint64_t *errors) {
@@ -102,42 +103,6 @@ int64_t app_web_wall_offset(int64_t now_ns) {
     return clock_wall_ns() - now_ns;
 }
 
-static bool is_of_turn(const struct app_web_shared *shared, int64_t now_ns) {
-    return shared->body != NULL && shared->turn_ns == now_ns;
-}
-
-/* Takes the bytes of `text`. */
-static void share(struct app_web_shared *shared, struct buf *text, int64_t now_ns) {
-    httpd_body_unref(shared->body);
-    shared->body = buf_status(text) == STATUS_OK ? httpd_body_new(text) : NULL;
-    shared->turn_ns = now_ns;
-    buf_release(text);
-}
-
-static struct httpd_response response_of(const struct app_web_shared *shared, const char *type) {
-    return (struct httpd_response){
-        .status = shared->body != NULL ? 200 : 503,
-        .content_type = shared->body != NULL ? type : plain,
-        .body = shared->body != NULL ? httpd_body_ref(shared->body) : NULL,
-    };
-}
-
-static void answer_metrics(struct app_web *web, const struct httpd_request *request, int64_t now_ns) {
-    enum promtext_format format = promtext_negotiate(request->accept);
-    struct app_web_shared *shared = &web->metrics[format];
-    if (!is_of_turn(shared, now_ns)) {
-        struct metrics_process process;
-        struct buf text;
-        describe_process(web, &process);
-        buf_init(&text, BODY_CAP);
-        metrics_render(&text, format, web->checker, &process, now_ns, app_web_wall_offset(now_ns));
-        share(shared, &text, now_ns);
-    }
-    struct httpd_response response = response_of(shared, promtext_content_type(format));
-    response.vary_accept = true;
-    httpd_answer(web->server, request->ticket, &response);
-}
-
 struct page_process app_web_page_process(const struct app_web *web) {
     struct page_process process = {
         .telemetry_path = web->options.cli->telemetry_path,
@@ -150,24 +115,69 @@ struct page_process app_web_page_process(const struct app_web *web) {
     return process;
 }
 
-static void answer_status(struct app_web *web, const struct httpd_request *request, int64_t now_ns) {
-    if (!is_of_turn(&web->page, now_ns)) {
+void app_web_render(const struct app_web *web, const struct app_web_show *show, struct buf *out,
+                    int64_t now_ns) {
+    int64_t offset_ns = app_web_wall_offset(now_ns);
+    if (show->page) {
         const struct page_process process = app_web_page_process(web);
-        struct buf page;
-        buf_init(&page, BODY_CAP);
-        page_render(&page, web->checker, &process, now_ns, app_web_wall_offset(now_ns));
-        share(&web->page, &page, now_ns);
+        page_render(out, web->checker, &process, now_ns, offset_ns);
+    } else {
+        struct metrics_process process;
+        describe_process(web, &process);
+        metrics_render(out, show->format, &show->filter, web->checker, &process, now_ns, offset_ns);
     }
-    struct httpd_response response = response_of(&web->page, "text/html; charset=utf-8");
-    response.security_policy = PAGE_SECURITY_POLICY;
-    httpd_answer(web->server, request->ticket, &response);
+}
+
+/* --- Endpoints --- */
+
+/* Takes the names that `name[]` asks for, and passes over other parameters: Prometheus may be told to send
+ * some. Returns what is wrong, a sentence without a full stop, or NULL. */
+static const char *read_names(const char *query, struct metrics_filter *filter) {
+    struct url_parameter parameter;
+    char room[URL_SIZE];
+    unsigned n = 0;
+    while (*query != '\0') {
+        enum url_error error = url_query_next(&query, room, &parameter);
+        if (error != URL_OK)
+            return url_error_text[error];
+        if (parameter.name == NULL || strcmp(parameter.name, "name[]") != 0)
+            continue;
+        if (n++ == NAMES_MOST)
+            return url_error_text[URL_TOO_MANY];
+        metrics_want(filter, parameter.value);
+    }
+    return NULL;
+}
+
+static void answer_metrics(struct app_web *web, const struct httpd_request *request, int64_t now_ns) {
+    struct app_web_show show = {.page = false};
+    const char *type;
+    const char *wrong = read_names(request->query, &show.filter);
+    if (wrong != NULL) {
+        struct buf text;
+        buf_init(&text, STATUS_TEXT_CAP);
+        buf_addf(&text,
+                 "400 what stands behind the ? is not understood: %s. Ask for single metrics as in "
+                 "%s?name[]=rbl_ip_listed&name[]=rbl_list_up, with at most %d names.\n",
+                 wrong, web->options.cli->telemetry_path, NAMES_MOST);
+        app_web_answer(web, request->ticket, 400, plain, &text);
+        return;
+    }
+    show.format = promtext_negotiate(request->accept, &type);
+    app_web_shared_ask(web, request->ticket, &show, type, now_ns);
+}
+
+static void answer_status(struct app_web *web, const struct httpd_request *request, int64_t now_ns) {
+    const struct app_web_show show = {.page = true};
+    app_web_shared_ask(web, request->ticket, &show, "text/html; charset=utf-8", now_ns);
 }
 
 static void answer_reload(struct app_web *web, const struct httpd_request *request) {
     struct buf text;
     struct problems *problems = malloc(sizeof *problems);
     if (problems == NULL) {
-        answer_text(web, request, 500, "out of memory: the old configuration keeps running\n");
+        app_web_answer_text(web, request->ticket, 500,
+                            "out of memory: the old configuration keeps running\n");
         return;
     }
     problems_init(problems);
@@ -191,21 +201,24 @@ static void on_request(void *context, const struct httpd_request *request) {
     struct app_web *web = context;
     int64_t now_ns = loop_now_ns(web->options.loop);
     if (is_foreign(request) && request->route != ROUTE_CHECK) { /* that one says so on its page */
-        answer_text(web, request, 403,
-                    "a page of another site sent this: nothing was done. (Behind a proxy: it has to pass the "
-                    "header Host on as it came.)\n");
+        app_web_answer_text(
+            web, request->ticket, 403,
+            "a page of another site sent this: nothing was done. (Behind a proxy: it has to pass the "
+            "header Host on as it came.)\n");
         return;
     }
+    if (request->method == HTTPD_POST) /* who has changed something sees it */
+        app_web_shared_renew(&web->shared);
     switch ((enum route)request->route) {
     case ROUTE_METRICS: answer_metrics(web, request, now_ns); return;
     case ROUTE_STATUS: answer_status(web, request, now_ns); return;
-    case ROUTE_HEALTHY: answer_text(web, request, 200, "rbl_exporter is healthy.\n"); return;
+    case ROUTE_HEALTHY: app_web_answer_text(web, request->ticket, 200, "rbl_exporter is healthy.\n"); return;
     case ROUTE_READY:
         if (checker_ready(web->checker))
-            answer_text(web, request, 200, "rbl_exporter is ready.\n");
+            app_web_answer_text(web, request->ticket, 200, "rbl_exporter is ready.\n");
         else
-            answer_text(web, request, 503,
-                        "rbl_exporter is not ready: the first round of self-tests is not done.\n");
+            app_web_answer_text(web, request->ticket, 503,
+                                "rbl_exporter is not ready: the first round of self-tests is not done.\n");
         return;
     case ROUTE_RELOAD: answer_reload(web, request); return;
     case ROUTE_LISTINGS: app_web_api_listings(web, request, now_ns); return;
@@ -242,7 +255,8 @@ bool app_web_start(struct app_web *web, const struct app_web_options *options, c
         .max_requests = options->cli->max_requests,
     };
     app_web_reloaded(web, true, options->start_wall_ns);
-    if (!app_web_wait_start(web) || !app_web_bounces_start(web)) {
+    if (!app_web_shared_start(&web->shared, options->cli->max_requests) || !app_web_wait_start(web) ||
+        !app_web_bounces_start(web)) {
         (void)snprintf(error, size, "out of memory");
         httpd_security_unref(options->security);
         return false;
@@ -256,13 +270,12 @@ void app_web_stop(struct app_web *web) {
     web->server = NULL;
     app_web_wait_stop(web);
     app_web_bounces_stop(web);
-    for (int i = 0; i <= PROMTEXT_OPENMETRICS; i++)
-        httpd_body_unref(web->metrics[i].body);
-    httpd_body_unref(web->page.body);
+    app_web_shared_stop(&web->shared);
 }
 
 void app_web_use(struct app_web *web, struct checker *checker) {
     web->checker = checker;
+    app_web_shared_renew(&web->shared);
 }
 
 void app_web_secure(struct app_web *web, struct httpd_security *security) {
@@ -273,13 +286,16 @@ void app_web_reloaded(struct app_web *web, bool ok, int64_t wall_ns) {
     web->reload_ok = ok;
     if (ok)
         web->reload_wall_ns = wall_ns;
+    app_web_shared_renew(&web->shared);
 }
 
 int64_t app_web_turn(struct app_web *web, int64_t now_ns) {
     httpd_turn(web->server, now_ns);
     int64_t wait_ns = app_web_wait_turn(web, now_ns);
     int64_t bounces_ns = app_web_bounces_turn(web, now_ns);
-    return wait_ns < bounces_ns ? wait_ns : bounces_ns;
+    int64_t shared_ns = app_web_shared_turn(web, now_ns);
+    int64_t first_ns = wait_ns < bounces_ns ? wait_ns : bounces_ns;
+    return first_ns < shared_ns ? first_ns : shared_ns;
 }
 
 const char *app_web_addresses(const struct app_web *web) {

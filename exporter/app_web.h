@@ -10,6 +10,7 @@
 #include "core/api.h"
 #include "core/checker.h"
 #include "core/history.h"
+#include "core/metrics.h"
 #include "core/promtext.h"
 #include "core/problem.h"
 
@@ -52,10 +53,27 @@ enum { APP_WEB_ROUTES = 9 };
 /* And then for the history: the server gives up after HTTPD_ANSWER_SECONDS in all. */
 #define APP_WEB_AFTER_NS (INT64_C(2) * 1000000000)
 
-/* A rendering that all who ask in one turn share. */
+/* What is to be shown: the status page, or /metrics in a format, all of it or some. */
+struct app_web_show {
+    bool page;
+    enum promtext_format format;
+    struct metrics_filter filter;
+};
+
+/* A request that waits for a rendering. */
+struct app_web_waiter {
+    void *request;
+    const char *content_type; /* static text */
+    struct app_web_show show;
+};
+
+/* The latest rendering, which all who ask for the same share for a while, and who waits for another one. */
 struct app_web_shared {
-    struct httpd_body *body;
-    int64_t turn_ns;
+    struct app_web_show show;
+    struct httpd_body *body;        /* NULL: none, or it may be used no longer */
+    int64_t until_ns;               /* how long it may be used; before, nothing else is rendered */
+    struct app_web_waiter *waiters; /* owned; the first came first */
+    unsigned n_waiters, n_places;
 };
 
 struct app_web_check;
@@ -76,8 +94,7 @@ struct app_web {
     struct httpd_route routes[APP_WEB_ROUTES];
     struct httpd *server;
     struct checker *checker;
-    struct app_web_shared metrics[PROMTEXT_OPENMETRICS + 1];
-    struct app_web_shared page;
+    struct app_web_shared shared;
     bool reload_ok;
     int64_t reload_wall_ns;
     struct app_web_wait *waits;

@@ -170,6 +170,7 @@ static void answer(struct app_web *web, struct post *post, int64_t now_ns) {
             read_list(web, list, a, now_ns);
         app_bounced_count(web->options.bounced, a->list, a->result);
     }
+    app_web_shared_renew(&web->shared);
     write_answer(&body, post, advice);
     app_web_answer(web, post->request, 200, post->as_text ? text_type : json_type, &body);
     free(advice);

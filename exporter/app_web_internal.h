@@ -25,6 +25,8 @@ static inline void app_web_refuse(const struct app_web *web, void *request, unsi
     api_refuse(&body, "%s", error);
     app_web_answer_later(web, request, status, retry_after, "application/json", &body);
 }
+/* Answers with a few lines of plain text. */
+void app_web_answer_text(const struct app_web *web, void *request, unsigned status, const char *text);
 /* As app_web_options.storage, whether it is there or not. */
 bool app_web_storage(const struct app_web *web, const char **why, uint64_t *errors);
 /* What to add to monotonic time for the wall clock. */
@@ -33,7 +35,27 @@ int64_t app_web_wall_offset(int64_t now_ns);
 /* What every page says of the program. */
 struct page_process app_web_page_process(const struct app_web *web);
 
-/* --- app_web_wait.c: who waits --- */
+/* Renders what is to be shown; failure is in buf_status(out). */
+void app_web_render(const struct app_web *web, const struct app_web_show *show, struct buf *out,
+                    int64_t now_ns);
+
+/* --- app_web_shared.c: renderings that many get --- */
+
+/* `places`: how many may wait at once. False: no memory. */
+bool app_web_shared_start(struct app_web_shared *shared, unsigned places) MUST_CHECK;
+/* Forgets who waits: their requests are over. Call it after the server has gone. */
+void app_web_shared_stop(struct app_web_shared *shared);
+/* Something has changed that whoever asks next has to see: the latest rendering is used no longer. When the
+ * next one may be made is as it was. */
+void app_web_shared_renew(struct app_web_shared *shared);
+/* Answers the request with the latest rendering if it shows that, and is fresh enough; else it waits for
+ * app_web_shared_turn(). `content_type` is a static text. */
+void app_web_shared_ask(struct app_web *web, void *request, const struct app_web_show *show,
+                        const char *content_type, int64_t now_ns);
+/* Renders for who waits, if it is time for it; returns when it will be (INT64_MAX: nobody waits). */
+int64_t app_web_shared_turn(struct app_web *web, int64_t now_ns);
+
+/* --- app_web_wait.c: who waits for history or lists --- */
 
 /* False: no memory. */
 bool app_web_wait_start(struct app_web *web) MUST_CHECK;

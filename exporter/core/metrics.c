@@ -19,13 +19,6 @@ void metrics_stamp(struct metrics_scrape *s, uint32_t stamp) {
     metrics_moment(s, registry_ns(s->registry, stamp));
 }
 
-bool metrics_covers_singles(const struct metrics_scrape *s, uint32_t group, uint32_t list) {
-    for (uint32_t i = s->group_singles[group]; i < s->group_singles[group + 1]; i++)
-        if (s->indexes[list][i] != UINT32_MAX)
-            return true;
-    return false;
-}
-
 /* --- Labels --- */
 
 struct maker {
@@ -58,18 +51,9 @@ static bool make_lists(struct maker *m) {
 
 static bool make_groups(struct maker *m) {
     struct metrics_scrape *s = m->s;
-    for (size_t g = 0; g < s->settings->n_groups; g++) {
-        const struct group *group = &s->settings->groups[g];
-        if (!make(m, NULL, "group", group->name, &s->groups[g]))
+    for (size_t g = 0; g < s->settings->n_groups; g++)
+        if (!make(m, NULL, "group", s->settings->groups[g].name, &s->groups[g]))
             return false;
-        struct metrics_labels *singles = &s->singles[s->group_singles[g]];
-        for (size_t i = 0; i < group->n_addresses; i++) {
-            char text[IP_TEXT_SIZE];
-            ip_format(&group->addresses[i], text);
-            if (!make(m, &s->groups[g], "ip", text, &singles[i]))
-                return false;
-        }
-    }
     for (uint32_t i = 0; i < s->targets->n_ranges; i++) {
         const struct target_range *range = &s->targets->ranges[i];
         if (!make(m, &s->groups[range->group], "range", range->range->label, &s->ranges[i]))
@@ -86,6 +70,20 @@ static bool make_safelists(struct maker *m) {
         if (!make(m, NULL, "safelist", s->settings->safelists[safelist->safelist].name, &name) ||
             !make(m, &name, "range", safelist->range->label, &s->safelists[i]))
             return false;
+    }
+    return true;
+}
+
+static bool make_singles(struct maker *m) {
+    struct metrics_scrape *s = m->s;
+    for (size_t g = 0; g < s->settings->n_groups; g++) {
+        const struct group *group = &s->settings->groups[g];
+        for (size_t i = 0; i < group->n_addresses; i++) {
+            char text[IP_TEXT_SIZE];
+            ip_format(&group->addresses[i], text);
+            if (!make(m, &s->groups[g], "ip", text, &s->singles[s->group_singles[g] + i]))
+                return false;
+        }
     }
     return true;
 }
@@ -117,27 +115,54 @@ static bool find_indexes(struct metrics_scrape *s) {
     return true;
 }
 
+static bool prepare_singles(struct metrics_scrape *s) {
+    const struct settings *settings = s->settings;
+    s->indexes = arena_array(&s->arena, settings->n_lists, sizeof *s->indexes);
+    s->singles = arena_array(&s->arena, s->group_singles[settings->n_groups], sizeof *s->singles);
+    if (s->indexes == NULL || s->singles == NULL)
+        return false;
+    struct maker m = {.s = s};
+    buf_init(&m.text, SIZE_MAX);
+    bool made = make_singles(&m);
+    buf_release(&m.text);
+    return made && find_indexes(s);
+}
+
+bool metrics_need_singles(struct metrics_scrape *s) {
+    if (!s->has_singles && s->text.out->status == STATUS_OK) {
+        s->has_singles = prepare_singles(s);
+        if (!s->has_singles)
+            s->text.out->status = STATUS_NO_MEMORY;
+    }
+    return s->has_singles;
+}
+
+bool metrics_covers_singles(struct metrics_scrape *s, uint32_t group, uint32_t list) {
+    if (!metrics_need_singles(s))
+        return false;
+    for (uint32_t i = s->group_singles[group]; i < s->group_singles[group + 1]; i++)
+        if (s->indexes[list][i] != UINT32_MAX)
+            return true;
+    return false;
+}
+
 static bool prepare(struct metrics_scrape *s) {
     const struct settings *settings = s->settings;
     s->group_singles = arena_array(&s->arena, settings->n_groups + 1, sizeof *s->group_singles);
-    if (s->group_singles == NULL)
-        return false;
-    for (size_t g = 0; g < settings->n_groups; g++)
-        s->group_singles[g + 1] = s->group_singles[g] + (uint32_t)settings->groups[g].n_addresses;
     s->lists = arena_array(&s->arena, settings->n_lists, sizeof *s->lists);
-    s->indexes = arena_array(&s->arena, settings->n_lists, sizeof *s->indexes);
     s->groups = arena_array(&s->arena, settings->n_groups, sizeof *s->groups);
     s->ranges = arena_array(&s->arena, s->targets->n_ranges, sizeof *s->ranges);
     s->safelists = arena_array(&s->arena, s->targets->n_safelists, sizeof *s->safelists);
-    s->singles = arena_array(&s->arena, s->group_singles[settings->n_groups], sizeof *s->singles);
-    if (s->lists == NULL || s->indexes == NULL || s->groups == NULL || s->ranges == NULL ||
-        s->safelists == NULL || s->singles == NULL)
+    if (s->group_singles == NULL || s->lists == NULL || s->groups == NULL || s->ranges == NULL ||
+        s->safelists == NULL)
         return false;
+    for (size_t g = 0; g < settings->n_groups; g++)
+        s->group_singles[g + 1] = s->group_singles[g] + (uint32_t)settings->groups[g].n_addresses;
     struct maker m = {.s = s};
     buf_init(&m.text, SIZE_MAX);
     bool made = make_lists(&m) && make_groups(&m) && make_safelists(&m);
     buf_release(&m.text);
-    return made && find_indexes(s);
+    return made;
 }
 
 /* --- Rendering --- */
@@ -183,8 +208,9 @@ static void render_family(struct metrics_scrape *s, const struct metric *m) {
     }
 }
 
-void metrics_render(struct buf *out, enum promtext_format format, const struct checker *checker,
-                    const struct metrics_process *process, int64_t now_ns, int64_t wall_offset_ns) {
+void metrics_render(struct buf *out, enum promtext_format format, const struct metrics_filter *filter,
+                    const struct checker *checker, const struct metrics_process *process, int64_t now_ns,
+                    int64_t wall_offset_ns) {
     struct metrics_scrape s = {
         .checker = checker,
         .settings = checker->settings,
@@ -198,7 +224,8 @@ void metrics_render(struct buf *out, enum promtext_format format, const struct c
     promtext_begin(&s.text, out, format);
     if (prepare(&s)) {
         for (unsigned i = 0; i < metrics_count; i++)
-            render_family(&s, &metrics_table[i]);
+            if (!filter->is_set || filter->rows[i])
+                render_family(&s, &metrics_table[i]);
         promtext_end(&s.text);
     } else {
         out->status = STATUS_NO_MEMORY;

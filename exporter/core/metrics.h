@@ -70,10 +70,23 @@ struct metrics_process {
     uint64_t threads;
 };
 
-/* Renders all of /metrics into `out`. `now_ns` is monotonic, now + wall_offset_ns the wall clock. Nothing in
- * the checker changes but the slots of its quotas moving on. Failure (memory, cap) is in buf_status(out). */
-void metrics_render(struct buf *out, enum promtext_format format, const struct checker *checker,
-                    const struct metrics_process *process, int64_t now_ns, int64_t wall_offset_ns);
+enum { METRICS_MOST = 128 /* rows the catalogue may have */ };
+
+/* Which families are wanted. Zeroed: all of them, until the first is asked for. */
+struct metrics_filter {
+    bool is_set;
+    bool rows[METRICS_MOST]; /* of the catalogue */
+};
+/* Asks for the family that has this name in either format, or has samples of this name. A name that there is
+ * not asks for nothing: if it is the only one, nothing is wanted. */
+void metrics_want(struct metrics_filter *filter, const char *name);
+
+/* Renders /metrics into `out`, or what `filter` leaves of it: what is not wanted costs nothing. `now_ns` is
+ * monotonic, now + wall_offset_ns the wall clock. Nothing in the checker changes but the slots of its quotas
+ * moving on. Failure (memory, cap) is in buf_status(out). */
+void metrics_render(struct buf *out, enum promtext_format format, const struct metrics_filter *filter,
+                    const struct checker *checker, const struct metrics_process *process, int64_t now_ns,
+                    int64_t wall_offset_ns);
 /* The catalogue as a Markdown table for the README. */
 void metrics_reference(struct buf *out);
 

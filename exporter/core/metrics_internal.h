@@ -33,11 +33,16 @@ struct metrics_scrape {
     struct metrics_labels *groups;    /* [n_groups]: group */
     struct metrics_labels *ranges;    /* [n_ranges]: group, range */
     struct metrics_labels *safelists; /* [n_safelists of targets]: safelist, range */
+    uint32_t *group_singles;          /* [n_groups + 1]: where each group's begin in what follows */
     struct metrics_labels *singles;   /* of all groups' single addresses in their order: group, ip */
-    uint32_t *group_singles;          /* [n_groups + 1]: where each group's begin in `singles` */
     const uint32_t *
-        *indexes; /* [n_lists] of [n_singles]: target_index(); shared by lists with the same set */
+        *indexes;     /* [n_lists] of [n_singles]: target_index(); shared by lists with the same set */
+    bool has_singles; /* `singles` and `indexes` have been made */
 };
+
+/* Makes what is needed for samples about single addresses, unless it has been made: there may be 100,000 of
+ * them. False: no memory, which the rendering then ends with. */
+bool metrics_need_singles(struct metrics_scrape *s) MUST_CHECK;
 
 /* A sample with labels written before (`b` may be NULL); its value is to follow. */
 void metrics_open(struct metrics_scrape *s, const struct metrics_labels *a, const struct metrics_labels *b);
@@ -45,7 +50,7 @@ void metrics_open(struct metrics_scrape *s, const struct metrics_labels *a, cons
 void metrics_moment(struct metrics_scrape *s, int64_t monotonic_ns);
 void metrics_stamp(struct metrics_scrape *s, uint32_t stamp);
 /* Whether group's single addresses have one of a family that the list is asked about. */
-bool metrics_covers_singles(const struct metrics_scrape *s, uint32_t group, uint32_t list);
+bool metrics_covers_singles(struct metrics_scrape *s, uint32_t group, uint32_t list);
 
 /* The rows' functions, in the order of the table. */
 void metrics_build_info(struct metrics_scrape *s);

@@ -15,7 +15,10 @@ struct walk {
     uint32_t index;     /* ... and in the registry */
 };
 
-static struct walk walk(const struct metrics_scrape *s, uint32_t group, uint32_t list) {
+/* Without memory it goes through none, and the rendering has failed. */
+static struct walk walk(struct metrics_scrape *s, uint32_t group, uint32_t list) {
+    if (!metrics_need_singles(s))
+        return (struct walk){.next = 0, .end = 0};
     return (struct walk){
         .registry = &s->registry->lists[list],
         .indexes = s->indexes[list],
@@ -112,7 +115,7 @@ void metrics_ip_last_change(struct metrics_scrape *s, uint32_t group, uint32_t l
     }
 }
 
-static bool has_flips(const struct metrics_scrape *s, uint32_t group, uint32_t list) {
+static bool has_flips(struct metrics_scrape *s, uint32_t group, uint32_t list) {
     return s->settings->lists[list].kind == LIST_BLOCK && metrics_covers_singles(s, group, list);
 }
 

@@ -170,6 +170,8 @@ const struct metric metrics_table[] = {
 };
 
 const unsigned metrics_count = sizeof metrics_table / sizeof *metrics_table;
+_Static_assert(sizeof metrics_table / sizeof *metrics_table <= METRICS_MOST,
+               "a filter has a place for every row");
 
 static void reference_row(struct buf *out, const struct metric *m) {
     buf_addf(out, "| `%s` | %s | ", m->name, promtext_type_text(m->type));

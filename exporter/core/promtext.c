@@ -18,11 +18,6 @@ enum {
 #define TOTAL "_total"
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 
-const char *promtext_content_type(enum promtext_format format) {
-    return format == PROMTEXT_OPENMETRICS ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
-                                          : "text/plain; version=0.0.4; charset=utf-8";
-}
-
 const char *promtext_type_text(enum promtext_type type) {
     static const char *const texts[PROMTEXT_TYPES] = {
         [PROMTEXT_GAUGE] = "gauge",

@@ -37,13 +37,12 @@ struct promtext {
     bool labelled; /* the open sample has a label already */
 };
 
-/* The format that an Accept header asks for (NULL: there is none). OpenMetrics needs an element of its own,
- * with version 1.0.0, 0.0.1 or none, whose q is above what the header gives to text (an element of its own
- * before a wildcard of its type before the general wildcard), or equal to it and first. Anything else is text
- * 0.0.4. (RFC 9110 section 12.5.1) */
-enum promtext_format promtext_negotiate(const char *accept);
-/* The Content-Type of a format, a static text. */
-const char *promtext_content_type(enum promtext_format format);
+/* The format that an Accept header ("": there is none) asks for, and the Content-Type to send it with, a
+ * static text. OpenMetrics needs an element of its own, with version 1.0.0, 0.0.1 or none, whose q is above
+ * what the header gives to text (an element of its own before a wildcard of its type before the general
+ * wildcard), or equal to it and first. Anything else is text 0.0.4. The Content-Type has the version that was
+ * asked for, and `escaping` if the header names one that is known. (RFC 9110 section 12.5.1) */
+enum promtext_format promtext_negotiate(const char *accept, const char **content_type);
 /* "gauge", "counter" or "histogram". */
 const char *promtext_type_text(enum promtext_type type);
 /* The length of the UTF-8 character that `text` (NUL-terminated) begins with: 1 to 4; 0 if it begins with

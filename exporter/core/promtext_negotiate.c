@@ -1,147 +1,113 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which of the two formats an Accept header asks for (RFC 9110 section 12.5.1). What cannot be read is as if
- * it were not there: the answer is text 0.0.4 then, which every client takes.
+ * Which of the formats an Accept header asks for, as clients know it from Prometheus' own library for Go
+ * (prometheus/common, expfmt): the element with the highest q that names one of them, the first of equals,
+ * and text 0.0.4 when there is none. It differs where HTTP does (RFC 9110, section 12.5.1): q=0 is a refusal,
+ * and a wildcard that is worth more than what is named is taken at its word, as one for text. OpenMetrics
+ * without a version is 1.0.0, as its standard says.
+ *
+ * `escaping` says how names that only newer clients can read are to be written. Ours all are of the old kind,
+ * so the text is the same whatever it says, and who asked is told what they expect to be told. Who did not
+ * ask is told nothing: older parsers see what they always saw.
  */
+#include "core/accept.h"
 #include "core/promtext.h"
 
 #include <string.h>
 
-enum { Q_MAX = 1000, NOT_NAMED = -1 };
+enum version { TEXT_004, OPEN_100, OPEN_001, VERSIONS };
+enum escaping { UNASKED, ALLOW_UTF8, UNDERSCORES, DOTS, VALUES, ESCAPINGS };
 
-/* A piece of the header. */
-struct span {
-    const char *at;
-    size_t len;
+static const char *const escaping_texts[ESCAPINGS] = {
+    [ALLOW_UTF8] = "allow-utf-8", [UNDERSCORES] = "underscores", [DOTS] = "dots", [VALUES] = "values"};
+
+#define WITH_ESCAPINGS(type)                                                                                 \
+    {                                                                                                        \
+        type, type "; escaping=allow-utf-8", type "; escaping=underscores", type "; escaping=dots",          \
+            type "; escaping=values"                                                                         \
+    }
+static const char *const content_types[VERSIONS][ESCAPINGS] = {
+    [TEXT_004] = WITH_ESCAPINGS("text/plain; version=0.0.4; charset=utf-8"),
+    [OPEN_100] = WITH_ESCAPINGS("application/openmetrics-text; version=1.0.0; charset=utf-8"),
+    [OPEN_001] = WITH_ESCAPINGS("application/openmetrics-text; version=0.0.1; charset=utf-8"),
 };
 
-static bool is_space(char c) {
-    return c == ' ' || c == '\t';
-}
-
-static struct span trim(struct span s) {
-    while (s.len > 0 && is_space(s.at[0])) {
-        s.at++;
-        s.len--;
-    }
-    while (s.len > 0 && is_space(s.at[s.len - 1]))
-        s.len--;
-    return s;
-}
-
-static char lower(char c) {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-static bool equals(struct span s, const char *text) {
-    if (strlen(text) != s.len)
-        return false;
-    for (size_t i = 0; i < s.len; i++)
-        if (lower(s.at[i]) != text[i])
-            return false;
-    return true;
-}
-
-/* Cuts off what stands before the next `cut` outside quotes; `*rest` goes on behind it. False: nothing was
- * left. */
-static bool next_piece(struct span *rest, char cut, struct span *piece) {
-    if (rest->at == NULL)
-        return false;
-    bool quoted = false;
-    size_t n = 0;
-    for (; n < rest->len && (quoted || rest->at[n] != cut); n++) {
-        if (rest->at[n] == '"')
-            quoted = !quoted;
-        else if (quoted && rest->at[n] == '\\' && n + 1 < rest->len)
-            n++;
-    }
-    *piece = trim((struct span){rest->at, n});
-    *rest = n < rest->len ? (struct span){rest->at + n + 1, rest->len - n - 1} : (struct span){NULL, 0};
-    return true;
-}
-
-/* "0", "1", "0.5", "1.000": in thousandths, or NOT_NAMED. */
-static int parse_q(struct span s) {
-    if (s.len == 0 || s.len > 5 || (s.at[0] != '0' && s.at[0] != '1') || (s.len > 1 && s.at[1] != '.'))
-        return NOT_NAMED;
-    int q = (s.at[0] - '0') * Q_MAX;
-    int weight = Q_MAX / 10;
-    for (size_t i = 2; i < s.len; i++, weight /= 10) {
-        if (s.at[i] < '0' || s.at[i] > '9')
-            return NOT_NAMED;
-        q += (s.at[i] - '0') * weight;
-    }
-    return q <= Q_MAX ? q : NOT_NAMED;
-}
-
-/* One element of the header. */
-struct media {
-    struct span type;
-    struct span version; /* length 0: none */
-    int q;               /* NOT_NAMED: it cannot be read */
-};
-
-static struct span unquote(struct span s) {
-    return s.len >= 2 && s.at[0] == '"' && s.at[s.len - 1] == '"' ? (struct span){s.at + 1, s.len - 2} : s;
-}
-
-static struct media parse_media(struct span element) {
-    struct media media = {.q = Q_MAX};
-    struct span piece;
-    next_piece(&element, ';', &media.type);
-    while (next_piece(&element, ';', &piece)) {
-        const char *equal = memchr(piece.at, '=', piece.len);
-        if (equal == NULL)
-            continue;
-        struct span name = trim((struct span){piece.at, (size_t)(equal - piece.at)});
-        struct span value =
-            unquote(trim((struct span){equal + 1, piece.len - (size_t)(equal - piece.at) - 1}));
-        if (equals(name, "q"))
-            media.q = parse_q(value);
-        else if (equals(name, "version"))
-            media.version = value;
-    }
-    return media;
-}
-
-/* What the header says of each; the place of an element breaks ties. */
+/* What the header says of one format. */
 struct wish {
-    int q; /* NOT_NAMED: no element speaks of it */
+    int q; /* ACCEPT_UNREADABLE: no element speaks of it */
     int place;
+    enum version version;
 };
 
-static void wish_more(struct wish *wish, const struct media *media, int place) {
-    if (media->q > wish->q)
-        *wish = (struct wish){media->q, place};
+static void wish_more(struct wish *wish, int q, int place, enum version version) {
+    if (q > wish->q)
+        *wish = (struct wish){q, place, version};
 }
 
-enum promtext_format promtext_negotiate(const char *accept) {
-    struct wish open = {NOT_NAMED, 0};
-    struct wish text = {NOT_NAMED, 0};
-    struct wish any_text = {NOT_NAMED, 0};
-    struct wish any = {NOT_NAMED, 0};
-    struct span rest = {accept, accept != NULL ? strlen(accept) : 0};
-    struct span element;
-    for (int place = 0; next_piece(&rest, ',', &element); place++) {
-        struct media media = parse_media(element);
-        bool plain = media.version.len == 0;
-        if (equals(media.type, "application/openmetrics-text")) {
-            if (plain || equals(media.version, "1.0.0") || equals(media.version, "0.0.1"))
-                wish_more(&open, &media, place);
-        } else if (equals(media.type, "text/plain")) {
-            if (plain || equals(media.version, "0.0.4"))
-                wish_more(&text, &media, place);
-        } else if (equals(media.type, "text/*")) {
-            wish_more(&any_text, &media, place);
-        } else if (equals(media.type, "*/*")) {
-            wish_more(&any, &media, place);
+struct wishes {
+    struct wish open, text, any_text, any;
+};
+
+static void note(struct wishes *w, const struct accept_element *element, int place) {
+    struct accept_text version = accept_parameter(element, "version");
+    if (accept_is(element->value, "application/openmetrics-text")) {
+        if (version.len == 0 || accept_is(version, "1.0.0"))
+            wish_more(&w->open, element->q, place, OPEN_100);
+        else if (accept_is(version, "0.0.1"))
+            wish_more(&w->open, element->q, place, OPEN_001);
+    } else if (accept_is(element->value, "text/plain")) {
+        if (version.len == 0 || accept_is(version, "0.0.4"))
+            wish_more(&w->text, element->q, place, TEXT_004);
+    } else if (accept_is(element->value, "text/*")) {
+        wish_more(&w->any_text, element->q, place, TEXT_004);
+    } else if (accept_is(element->value, "*/*")) {
+        wish_more(&w->any, element->q, place, TEXT_004);
+    }
+}
+
+/* What is served. Its q is 0 when nothing in the header names it. */
+static struct wish choose(const struct wishes *w) {
+    bool named = w->text.q != ACCEPT_UNREADABLE;
+    const struct wish *text = named ? &w->text : w->any_text.q != ACCEPT_UNREADABLE ? &w->any_text : &w->any;
+    /* An element of its own says more than a wildcard that is worth the same. */
+    bool first = w->open.q == text->q && (!named || w->open.place < text->place);
+    if (w->open.q > 0 && (w->open.q > text->q || first))
+        return w->open;
+    return named && text->q > 0 ? *text : (struct wish){0, 0, TEXT_004};
+}
+
+static enum escaping escaping_of(const struct accept_element *element) {
+    struct accept_text text = accept_parameter(element, "escaping");
+    for (enum escaping e = ALLOW_UTF8; e < ESCAPINGS; e++)
+        if (accept_is(text, escaping_texts[e]))
+            return e;
+    return UNASKED;
+}
+
+/* That of the element that is served; if it says nothing of it, of the last one that is liked better. */
+static enum escaping find_escaping(const char *accept, const struct wish *served) {
+    enum escaping found = UNASKED;
+    int least_q = ACCEPT_Q_MOST + 1;
+    struct accept_element element;
+    for (int place = 0; accept_next(&accept, &element); place++) {
+        bool before = element.q > served->q || (element.q == served->q && place <= served->place);
+        enum escaping escaping = before && element.q > 0 ? escaping_of(&element) : UNASKED;
+        if (escaping != UNASKED && element.q <= least_q) {
+            found = escaping;
+            least_q = element.q;
         }
     }
-    if (open.q <= 0)
-        return PROMTEXT_004;
-    bool named = text.q != NOT_NAMED;
-    int text_q = named ? text.q : any_text.q != NOT_NAMED ? any_text.q : any.q;
-    /* An element of its own says more than a wildcard that is worth the same. */
-    bool first = open.q == text_q && (!named || open.place < text.place);
-    return open.q > text_q || first ? PROMTEXT_OPENMETRICS : PROMTEXT_004;
+    return found;
+}
+
+enum promtext_format promtext_negotiate(const char *accept, const char **content_type) {
+    const struct wish none = {.q = ACCEPT_UNREADABLE};
+    struct wishes wishes = {none, none, none, none};
+    struct accept_element element;
+    const char *rest = accept;
+    for (int place = 0; accept_next(&rest, &element); place++)
+        note(&wishes, &element, place);
+    struct wish served = choose(&wishes);
+    *content_type = content_types[served.version][find_escaping(accept, &served)];
+    return served.version == TEXT_004 ? PROMTEXT_004 : PROMTEXT_OPENMETRICS;
 }

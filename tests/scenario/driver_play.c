@@ -488,7 +488,8 @@ void play_metrics(struct play *p, struct buf *out) {
                                                    .log_levels = levels,
                                                    .bounces = &bounces,
                                                    .bounce_results = results};
-    metrics_render(out, PROMTEXT_004, p->checker, &process, p->now_ns, wall_offset(p));
+    metrics_render(out, PROMTEXT_004, &(const struct metrics_filter){.is_set = false}, p->checker, &process,
+                   p->now_ns, wall_offset(p));
     demand(buf_status(out), "metrics_render");
     struct buf copy;
     buf_init(&copy, METRICS_CAP);

@@ -41,10 +41,12 @@ static const struct metrics_process scraped_process = {
     .threads = 3,
 };
 
+static const struct metrics_filter scraped_all = {.is_set = false};
+
 static inline struct buf render_as(struct world *w, enum promtext_format format) {
     struct buf out;
     buf_init(&out, SIZE_MAX);
-    metrics_render(&out, format, w->checker, &scraped_process, w->now_ns, WORLD_OFFSET);
+    metrics_render(&out, format, &scraped_all, w->checker, &scraped_process, w->now_ns, WORLD_OFFSET);
     assert_int_equal(buf_status(&out), STATUS_OK);
     return out;
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What all who ask in one turn of the loop share.
+ * /metrics and the status page: what is asked for, and how renderings are shared. Time stands still but while
+ * something is rendered, which takes as long as the test says.
  */
-/* LINK: -Wl,--wrap=page_render,--wrap=metrics_render,--wrap=httpd_answer,--wrap=loop_now_ns */
+/* LINK: -Wl,--wrap=page_render,--wrap=metrics_render,--wrap=httpd_answer,--wrap=httpd_turn */
+/* LINK: -Wl,--wrap=loop_now_ns,--wrap=clock_now_ns,--wrap=calloc */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -10,43 +12,90 @@
 #include <cmocka.h>
 
 #include "app_web.c"
+#include "app_web_shared.c"
+#include "edge/httpd_internal.h"
 
 #include "world.h"
 
+enum { MAX = 64, PLACES = 40 };
+
 static struct {
     int64_t now_ns;
-    unsigned n_pages, n_scrapes, n_answers;
-    struct httpd_response last;
+    int64_t cost_ns;  /* of a rendering */
+    int64_t spent_ns; /* on all of them */
+    unsigned n_pages, n_scrapes;
+    enum promtext_format format;
+    struct metrics_filter filter;
+    bool fails;
 } seen;
 
-void __real_page_render(struct buf *out, const struct checker *checker, const struct page_process *process,
-                        int64_t now_ns, int64_t wall_offset_ns);
-void __real_metrics_render(struct buf *out, enum promtext_format format, const struct checker *checker,
-                           const struct metrics_process *process, int64_t now_ns, int64_t wall_offset_ns);
+/* What was answered, by the number of the request, from 1. */
+static struct {
+    unsigned n;
+    unsigned status;
+    const char *type;
+    bool vary_accept;
+    const char *security_policy;
+    char text[400];
+} answers[MAX];
+
+static void spend(struct buf *out) {
+    seen.now_ns += seen.cost_ns;
+    seen.spent_ns += seen.cost_ns;
+    if (seen.fails)
+        out->status = STATUS_NO_MEMORY;
+}
 
 void __wrap_page_render(struct buf *out, const struct checker *checker, const struct page_process *process,
                         int64_t now_ns, int64_t wall_offset_ns) {
     seen.n_pages++;
-    __real_page_render(out, checker, process, now_ns, wall_offset_ns);
+    buf_addf(out, "page %u", seen.n_pages);
+    spend(out);
 }
 
-void __wrap_metrics_render(struct buf *out, enum promtext_format format, const struct checker *checker,
-                           const struct metrics_process *process, int64_t now_ns, int64_t wall_offset_ns) {
+void __wrap_metrics_render(struct buf *out, enum promtext_format format, const struct metrics_filter *filter,
+                           const struct checker *checker, const struct metrics_process *process,
+                           int64_t now_ns, int64_t wall_offset_ns) {
     seen.n_scrapes++;
-    __real_metrics_render(out, format, checker, process, now_ns, wall_offset_ns);
+    seen.format = format;
+    seen.filter = *filter;
+    buf_addf(out, "scrape %u", seen.n_scrapes);
+    spend(out);
 }
 
 void __wrap_httpd_answer(struct httpd *server, void *ticket, const struct httpd_response *response) {
-    (void)server;
-    (void)ticket;
-    seen.n_answers++;
-    seen.last = *response;
+    size_t i = (size_t)(uintptr_t)ticket;
+    assert_true(i > 0 && i < MAX);
+    answers[i].n++;
+    answers[i].status = response->status;
+    answers[i].type = response->content_type;
+    answers[i].vary_accept = response->vary_accept;
+    answers[i].security_policy = response->security_policy;
+    if (response->body != NULL) {
+        struct httpd_view view = httpd_body_view(response->body, false);
+        snprintf(answers[i].text, sizeof answers[i].text, "%.*s", (int)view.len, view.data);
+    }
     httpd_body_unref(response->body);
 }
 
 int64_t __wrap_loop_now_ns(const struct loop *loop) {
-    (void)loop;
     return seen.now_ns;
+}
+
+int64_t __wrap_clock_now_ns(void) {
+    return seen.now_ns;
+}
+
+void __wrap_httpd_turn(struct httpd *server, int64_t now_ns) {
+    assert_true(now_ns <= seen.now_ns);
+}
+
+/* Which allocation from now on fails; 0: none. */
+static unsigned long fails_at;
+
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size) {
+    return fails_at > 0 && --fails_at == 0 ? NULL : __real_calloc(n, size);
 }
 
 /* --- Of the rest of the program, nothing is called here --- */
@@ -54,111 +103,353 @@ int64_t __wrap_loop_now_ns(const struct loop *loop) {
 const char *app_config_name(const char *file) {
     return file;
 }
-void app_problems_text(struct buf *out, const char *file, const struct problems *problems) {
-    (void)out;
-    (void)file;
-    (void)problems;
-}
+void app_problems_text(struct buf *out, const char *file, const struct problems *problems) {}
 bool app_web_wait_start(struct app_web *web) {
     return web != NULL;
 }
-void app_web_wait_stop(struct app_web *web) {
-    (void)web;
-}
+void app_web_wait_stop(struct app_web *web) {}
 int64_t app_web_wait_turn(struct app_web *web, int64_t now_ns) {
-    (void)web;
-    return now_ns;
+    return INT64_MAX;
 }
-void app_web_api_listings(const struct app_web *web, const struct httpd_request *request, int64_t now_ns) {
-    (void)web;
-    (void)request;
-    (void)now_ns;
-}
-void app_web_api_address(struct app_web *web, const struct httpd_request *request, int64_t now_ns) {
-    (void)web;
-    (void)request;
-    (void)now_ns;
-}
-void app_web_check(struct app_web *web, const struct httpd_request *request, int64_t now_ns) {
-    (void)web;
-    (void)request;
-    (void)now_ns;
-}
+void app_web_api_listings(const struct app_web *web, const struct httpd_request *request, int64_t now_ns) {}
+void app_web_api_address(struct app_web *web, const struct httpd_request *request, int64_t now_ns) {}
+void app_web_check(struct app_web *web, const struct httpd_request *request, int64_t now_ns) {}
 bool app_web_bounces_start(struct app_web *web) {
     return web != NULL;
 }
-void app_web_bounces_stop(struct app_web *web) {
-    (void)web;
-}
-void app_web_bounce(struct app_web *web, const struct httpd_request *request, int64_t now_ns) {
-    (void)web;
-    (void)request;
-    (void)now_ns;
-}
+void app_web_bounces_stop(struct app_web *web) {}
+void app_web_bounce(struct app_web *web, const struct httpd_request *request, int64_t now_ns) {}
 int64_t app_web_bounces_turn(struct app_web *web, int64_t now_ns) {
-    (void)web;
-    return now_ns;
+    return INT64_MAX;
 }
 
-/* --- Tests --- */
+/* --- Asking --- */
 
 static struct app_bounced bounced;
 static struct world world;
 static struct app_web web;
-static const struct cli cli = {.telemetry_path = "/metrics"};
+static const struct cli cli = {.telemetry_path = "/metrics", .max_requests = PLACES};
+static unsigned n_asked;
+
+#define MS INT64_C(1000000)
+#define OPEN "application/openmetrics-text"
 
 static int setup(void **state) {
-    (void)state;
     const struct settings settings = world_settings();
     memset(&seen, 0, sizeof seen);
+    memset(answers, 0, sizeof answers);
+    n_asked = 0;
     world_begin(&world, &settings);
+    seen.now_ns = world.now_ns;
+    seen.cost_ns = 10 * MS;
     web = (struct app_web){
         .options = {.cli = &cli, .bounced = &bounced}, .checker = world.checker, .reload_ok = true};
+    assert_true(app_web_shared_start(&web.shared, PLACES));
     return 0;
 }
 
 static int teardown(void **state) {
-    (void)state;
     app_web_stop(&web);
     world_end(&world);
     return 0;
 }
 
-static void ask(enum route route, int64_t now_ns) {
-    const struct httpd_request request = {.route = route, .accept = ""};
-    seen.now_ns = now_ns;
+/* One more request; returns its number. */
+static unsigned ask_for(enum route route, const char *query, const char *accept) {
+    const struct httpd_request request = {
+        .route = route, .query = query, .accept = accept, .ticket = (void *)(uintptr_t)++n_asked};
     on_request(&web, &request);
-    assert_int_equal(seen.last.status, 200);
+    return n_asked;
 }
 
-static void all_who_ask_in_one_turn_get_one_page(void **state) {
-    (void)state;
-    for (unsigned turn = 1; turn <= 3; turn++) {
-        for (unsigned i = 0; i < 5; i++) {
-            ask(ROUTE_STATUS, world.now_ns + turn);
-            assert_string_equal(seen.last.security_policy, PAGE_SECURITY_POLICY);
-            assert_string_equal(seen.last.content_type, "text/html; charset=utf-8");
+static unsigned scrape(void) {
+    return ask_for(ROUTE_METRICS, "", "");
+}
+
+static int64_t turn(void) {
+    return app_web_turn(&web, seen.now_ns);
+}
+
+static void expect_answer(unsigned i, const char *text) {
+    if (answers[i].n != 1 || answers[i].status != 200 || strcmp(answers[i].text, text) != 0)
+        fail_msg("request %u: %u answers, status %u, \"%s\", not \"%s\"", i, answers[i].n, answers[i].status,
+                 answers[i].text, text);
+}
+
+static void expect_waiting(unsigned i) {
+    if (answers[i].n != 0)
+        fail_msg("request %u was answered: %s", i, answers[i].text);
+}
+
+/* --- What is shown --- */
+
+static void shows_the_page_and_metrics_each_with_its_headers(void **state) {
+    unsigned page = ask_for(ROUTE_STATUS, "", "");
+    turn();
+    expect_answer(page, "page 1");
+    assert_string_equal(answers[page].type, "text/html; charset=utf-8");
+    assert_string_equal(answers[page].security_policy, PAGE_SECURITY_POLICY);
+    assert_false(answers[page].vary_accept);
+    seen.now_ns += SECOND;
+    unsigned metrics = ask_for(ROUTE_METRICS, "", OPEN ";version=0.0.1;escaping=dots");
+    turn();
+    expect_answer(metrics, "scrape 1");
+    assert_int_equal(seen.format, PROMTEXT_OPENMETRICS);
+    assert_string_equal(answers[metrics].type, OPEN "; version=0.0.1; charset=utf-8; escaping=dots");
+    assert_null(answers[metrics].security_policy);
+    assert_true(answers[metrics].vary_accept);
+}
+
+#define NAME "name[]=rbl_list_up"
+#define NAMES_4 NAME "&" NAME "&" NAME "&" NAME
+#define NAMES_16 NAMES_4 "&" NAMES_4 "&" NAMES_4 "&" NAMES_4
+#define NAMES_64 NAMES_16 "&" NAMES_16 "&" NAMES_16 "&" NAMES_16
+#define NAMES_256 NAMES_64 "&" NAMES_64 "&" NAMES_64 "&" NAMES_64
+#define LONG_64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define LONG_1024                                                                                            \
+    LONG_64 LONG_64 LONG_64 LONG_64 LONG_64 LONG_64 LONG_64 LONG_64 LONG_64 LONG_64 LONG_64 LONG_64 LONG_64  \
+        LONG_64 LONG_64 LONG_64
+
+static const struct {
+    const char *query;
+    const char *wrong; /* NULL: it is answered */
+    const char *rows;  /* NULL: all */
+} queries[] = {
+    {"", NULL, NULL},
+    {"x=1&y", NULL, NULL},
+    {"name=rbl_list_up", NULL, NULL},
+    {"&&&", NULL, NULL},
+    {"name[]=rbl_list_up", NULL, "rbl_list_up "},
+    {"name%5B%5D=rbl_list_up", NULL, "rbl_list_up "},
+    {"name%5b]=rbl%5Flist_up", NULL, "rbl_list_up "},
+    {"name[]=rbl_list_up&name[]=process_threads", NULL, "rbl_list_up process_threads "},
+    {"name[]=process_threads&name[]=rbl_list_up&name[]=rbl_list_up&&x=y", NULL,
+     "rbl_list_up process_threads "},
+    {"name[]=rbl_list_up&name[]=nothing", NULL, "rbl_list_up "},
+    {"name[]=nothing", NULL, ""},
+    {"name[]=", NULL, ""},
+    {"name[]", NULL, ""},
+    {"name[]=rbl_list_up+", NULL, ""},
+    {"name[]=rbl_list_query_duration_seconds_sum&name[]=process_cpu_seconds", NULL,
+     "rbl_list_query_duration_seconds process_cpu_seconds_total "},
+    {NAMES_256, NULL, "rbl_list_up "},
+    {NAMES_256 "&" NAME, "there are too many parameters", NULL},
+    {"name[]=%", "a % must be followed by two hexadecimal digits", NULL},
+    {"name[]=%5", "a % must be followed by two hexadecimal digits", NULL},
+    {"x=%zz", "a % must be followed by two hexadecimal digits", NULL},
+    {"name[]=rbl_list_up&x=%00", "there must be no NUL", NULL},
+    {"name[]=" LONG_1024, "it is too long", NULL},
+};
+
+static void rows_of(const struct metrics_filter *filter, char *out, size_t size) {
+    size_t used = 0;
+    out[0] = '\0';
+    for (unsigned i = 0; i < metrics_count; i++)
+        if (filter->rows[i])
+            used += (size_t)snprintf(out + used, size - used, "%s ", metrics_table[i].name);
+}
+
+static void renders_what_the_names_ask_for_and_refuses_what_it_cannot_read(void **state) {
+    for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
+        char rows[400];
+        setup(state);
+        unsigned n = ask_for(ROUTE_METRICS, queries[i].query, "");
+        turn();
+        if (queries[i].wrong != NULL) {
+            if (answers[n].status != 400 || strstr(answers[n].text, queries[i].wrong) == NULL)
+                fail_msg("%.80s: %u %s", queries[i].query, answers[n].status, answers[n].text);
+            assert_int_equal(seen.n_scrapes, 0);
+            assert_non_null(strstr(answers[n].text, "/metrics?name[]=rbl_ip_listed"));
+        } else {
+            expect_answer(n, "scrape 1");
+            assert_int_equal(seen.filter.is_set, queries[i].rows != NULL);
+            rows_of(&seen.filter, rows, sizeof rows);
+            if (queries[i].rows != NULL && strcmp(rows, queries[i].rows) != 0)
+                fail_msg("%.80s: %s", queries[i].query, rows);
         }
-        assert_int_equal(seen.n_pages, turn);
+        teardown(state);
     }
-    assert_int_equal(seen.n_answers, 15);
 }
 
-static void all_who_scrape_in_one_turn_get_one_rendering(void **state) {
-    (void)state;
-    for (unsigned turn = 1; turn <= 3; turn++) {
-        for (unsigned i = 0; i < 5; i++)
-            ask(ROUTE_METRICS, world.now_ns + turn);
-        assert_int_equal(seen.n_scrapes, turn);
-        assert_true(seen.last.vary_accept && seen.last.security_policy == NULL);
-    }
-    assert_int_equal(seen.n_answers, 15);
+/* --- Sharing --- */
+
+static void one_rendering_serves_nine_times_as_long_as_it_took(void **state) {
+    unsigned first = scrape();
+    turn();
+    expect_answer(first, "scrape 1");
+    int64_t end_ns = seen.now_ns;
+    for (unsigned i = 0; i < 5; i++)
+        expect_answer(scrape(), "scrape 1");
+    seen.now_ns = end_ns + 9 * seen.cost_ns - 1;
+    expect_answer(scrape(), "scrape 1");
+    seen.now_ns++;
+    unsigned next = scrape();
+    expect_waiting(next);
+    turn();
+    expect_answer(next, "scrape 2");
 }
+
+static void but_no_longer_than_a_second(void **state) {
+    seen.cost_ns = SECOND;
+    unsigned first = scrape();
+    turn();
+    expect_answer(first, "scrape 1");
+    seen.now_ns += SECOND - 1;
+    expect_answer(scrape(), "scrape 1");
+    seen.now_ns++;
+    unsigned next = scrape();
+    turn();
+    expect_answer(next, "scrape 2");
+}
+
+static void all_who_ask_in_one_turn_get_one_rendering(void **state) {
+    seen.cost_ns = 0;
+    for (unsigned round = 1; round <= 3; round++) {
+        unsigned pages[5], scrapes[5];
+        char page[20], text[20];
+        snprintf(page, sizeof page, "page %u", round);
+        snprintf(text, sizeof text, "scrape %u", round);
+        for (unsigned i = 0; i < 5; i++) {
+            pages[i] = ask_for(ROUTE_STATUS, "", "");
+            scrapes[i] = scrape();
+        }
+        turn();
+        turn();
+        for (unsigned i = 0; i < 5; i++) {
+            expect_answer(pages[i], page);
+            expect_answer(scrapes[i], text);
+        }
+    }
+}
+
+static void who_wants_something_else_waits_and_the_first_comes_first(void **state) {
+    unsigned text = scrape();
+    turn();
+    expect_answer(text, "scrape 1");
+    unsigned page = ask_for(ROUTE_STATUS, "", "");
+    unsigned open = ask_for(ROUTE_METRICS, "", OPEN);
+    unsigned names = ask_for(ROUTE_METRICS, NAME, "");
+    unsigned page_too = ask_for(ROUTE_STATUS, "", "");
+    int64_t due_ns = turn();
+    assert_int_equal(due_ns, seen.now_ns + 9 * seen.cost_ns);
+    expect_waiting(page);
+    seen.now_ns = due_ns;
+    due_ns = turn();
+    expect_answer(page, "page 1");
+    expect_answer(page_too, "page 1");
+    expect_waiting(open);
+    unsigned open_too = ask_for(ROUTE_METRICS, "", OPEN ";version=0.0.1");
+    seen.now_ns = due_ns;
+    due_ns = turn();
+    expect_answer(open, "scrape 2");
+    expect_answer(open_too, "scrape 2");
+    assert_string_equal(answers[open].type, OPEN "; version=1.0.0; charset=utf-8");
+    assert_string_equal(answers[open_too].type, OPEN "; version=0.0.1; charset=utf-8");
+    expect_waiting(names);
+    seen.now_ns = due_ns;
+    assert_int_equal(turn(), INT64_MAX);
+    expect_answer(names, "scrape 3");
+    assert_int_equal(seen.n_pages, 1);
+}
+
+/* Whatever is asked, a tenth of the time goes into renderings, and nobody waits for ever. */
+static void a_flood_of_all_kinds_takes_a_tenth_of_the_time(void **state) {
+    static const char *const wanted[] = {"", "name[]=rbl_list_up", "name[]=process_threads", "name[]=x"};
+    int64_t begin_ns = seen.now_ns;
+    unsigned long n = 0;
+    for (; seen.now_ns < begin_ns + 100 * SECOND; seen.now_ns += 7 * MS, n++) {
+        memset(answers, 0, sizeof answers);
+        n_asked = 0; /* numbers may be of several requests here: they are not looked at */
+        seen.cost_ns = (1 + (int64_t)(n % 20)) * MS;
+        for (unsigned i = 0; i < 4; i++)
+            ask_for(ROUTE_METRICS, wanted[(n + i) % 4], n % 3 == 0 ? OPEN : "");
+        ask_for(ROUTE_STATUS, "", "");
+        if (n % 5 == 0)
+            app_web_reloaded(&web, true, 0);
+        turn();
+    }
+    assert_true(seen.n_scrapes > 100 && seen.n_pages > 10);
+    assert_true(seen.spent_ns <= (seen.now_ns - begin_ns) / 10 + 20 * MS);
+}
+
+static void what_has_changed_is_seen_at_the_next_turn_that_may_render(void **state) {
+    unsigned first = scrape();
+    turn();
+    expect_answer(first, "scrape 1");
+    app_web_reloaded(&web, false, 0);
+    unsigned second = scrape();
+    expect_waiting(second);
+    seen.now_ns = turn();
+    turn();
+    expect_answer(second, "scrape 2");
+    app_web_use(&web, world.checker);
+    unsigned third = scrape();
+    seen.now_ns = turn();
+    turn();
+    expect_answer(third, "scrape 3");
+    const struct httpd_request post = {.route = ROUTE_ADDRESS,
+                                       .method = HTTPD_POST,
+                                       .host = "h",
+                                       .query = "",
+                                       .origin = "",
+                                       .fetch_site = ""};
+    on_request(&web, &post);
+    unsigned fourth = scrape();
+    expect_waiting(fourth);
+    seen.now_ns = turn();
+    turn();
+    expect_answer(fourth, "scrape 4");
+}
+
+static void without_memory_it_says_503_and_goes_on(void **state) {
+    seen.fails = true;
+    unsigned first = scrape();
+    turn();
+    assert_int_equal(answers[first].status, 503);
+    unsigned page = ask_for(ROUTE_STATUS, "", "");
+    expect_waiting(page);
+    seen.fails = false;
+    fails_at = 1; /* that of the body */
+    seen.now_ns = turn();
+    turn();
+    assert_int_equal(answers[page].status, 503);
+    unsigned again = scrape();
+    seen.now_ns = turn();
+    turn();
+    expect_answer(again, "scrape 2");
+    struct app_web_shared shared;
+    fails_at = 1;
+    assert_false(app_web_shared_start(&shared, 1));
+}
+
+static void more_than_there_is_room_for_are_told_to_come_later(void **state) {
+    scrape();
+    turn();
+    for (unsigned i = 0; i < PLACES; i++)
+        ask_for(ROUTE_STATUS, "", "");
+    unsigned last = ask_for(ROUTE_STATUS, "", "");
+    assert_int_equal(answers[last].status, 503);
+    assert_string_equal(answers[last].text, "too many wait for what takes long to show\n");
+    seen.now_ns = turn();
+    turn();
+    for (unsigned i = 2; i < last; i++)
+        expect_answer(i, "page 1");
+}
+
+#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(all_who_ask_in_one_turn_get_one_page, setup, teardown),
-        cmocka_unit_test_setup_teardown(all_who_scrape_in_one_turn_get_one_rendering, setup, teardown),
+        IN_WORLD(shows_the_page_and_metrics_each_with_its_headers),
+        cmocka_unit_test(renders_what_the_names_ask_for_and_refuses_what_it_cannot_read),
+        IN_WORLD(one_rendering_serves_nine_times_as_long_as_it_took),
+        IN_WORLD(but_no_longer_than_a_second),
+        IN_WORLD(all_who_ask_in_one_turn_get_one_rendering),
+        IN_WORLD(who_wants_something_else_waits_and_the_first_comes_first),
+        IN_WORLD(a_flood_of_all_kinds_takes_a_tenth_of_the_time),
+        IN_WORLD(what_has_changed_is_seen_at_the_next_turn_that_may_render),
+        IN_WORLD(without_memory_it_says_503_and_goes_on),
+        IN_WORLD(more_than_there_is_room_for_are_told_to_come_later),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

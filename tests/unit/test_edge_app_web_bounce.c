@@ -94,6 +94,8 @@ struct mirrors *app_mirrors(void) {
     return calloc(1, sizeof(struct mirrors));
 }
 
+void app_web_shared_renew(struct app_web_shared *of) {}
+
 void app_web_answer(const struct app_web *of, void *request, unsigned status, const char *type,
                     struct buf *body) {
     size_t number = (size_t)(uintptr_t)request;

@@ -348,7 +348,8 @@ static void says_so_whichever_allocation_fails(void **state) {
         struct buf out;
         buf_init(&out, SIZE_MAX);
         fails_at = failed + 1;
-        metrics_render(&out, PROMTEXT_004, w->checker, &scraped_process, w->now_ns, WORLD_OFFSET);
+        metrics_render(&out, PROMTEXT_004, &scraped_all, w->checker, &scraped_process, w->now_ns,
+                       WORLD_OFFSET);
         bool reached = fails_at == 0;
         fails_at = 0;
         if (!reached)
@@ -367,7 +368,7 @@ static void says_so_when_the_buffer_is_full(void **state) {
     struct world *w = *state;
     struct buf out;
     buf_init(&out, 1000);
-    metrics_render(&out, PROMTEXT_004, w->checker, &scraped_process, w->now_ns, WORLD_OFFSET);
+    metrics_render(&out, PROMTEXT_004, &scraped_all, w->checker, &scraped_process, w->now_ns, WORLD_OFFSET);
     assert_int_equal(buf_status(&out), STATUS_FULL);
     buf_release(&out);
 }

@@ -29,86 +29,6 @@ static void expect(const char *want) {
     assert_string_equal(buf_text(&out), want);
 }
 
-/* --- Which format --- */
-
-#define OPEN "application/openmetrics-text"
-#define PROMETHEUS_2_42                                                                                      \
-    OPEN ";version=1.0.0," OPEN ";version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
-#define PROMETHEUS_3                                                                                         \
-    OPEN ";version=1.0.0;escaping=allow-utf-8;q=0.6," OPEN ";version=0.0.1;q=0.5,"                           \
-         "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
-
-static const struct {
-    const char *accept;
-    enum promtext_format format;
-} accepts[] = {
-    {NULL, PROMTEXT_004},
-    {"", PROMTEXT_004},
-    {"*/*", PROMTEXT_004},
-    {"text/plain", PROMTEXT_004},
-    {"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", PROMTEXT_004},
-    {PROMETHEUS_2_42, PROMTEXT_OPENMETRICS},
-    {PROMETHEUS_3, PROMTEXT_OPENMETRICS},
-    {OPEN, PROMTEXT_OPENMETRICS},
-    {OPEN ";version=1.0.0", PROMTEXT_OPENMETRICS},
-    {OPEN "; version=0.0.1; charset=utf-8", PROMTEXT_OPENMETRICS},
-    {OPEN ";version=\"1.0.0\"", PROMTEXT_OPENMETRICS},
-    {"APPLICATION/OpenMetrics-Text;Version=1.0.0;Q=1", PROMTEXT_OPENMETRICS},
-    {" \t" OPEN " ; version = 1.0.0 ; q = 0.3 , text/plain ; q = 0.2", PROMTEXT_OPENMETRICS},
-    {OPEN ";version=2.0.0", PROMTEXT_004},
-    {OPEN ";version=2.0.0," OPEN ";version=1.0.0;q=0.2", PROMTEXT_OPENMETRICS},
-    {OPEN ";version=\"1.0.0", PROMTEXT_004},
-    {OPEN "s", PROMTEXT_004},
-    {"application/*", PROMTEXT_004},
-    /* the higher q */
-    {OPEN ";q=0.5,text/plain;q=0.6", PROMTEXT_004},
-    {OPEN ";q=0.6,text/plain;q=0.5", PROMTEXT_OPENMETRICS},
-    {OPEN ";q=0.51,text/plain;q=0.509", PROMTEXT_OPENMETRICS},
-    {OPEN ";q=0.001", PROMTEXT_OPENMETRICS},
-    {OPEN ";q=0", PROMTEXT_004},
-    {OPEN ";q=0.000", PROMTEXT_004},
-    {OPEN ";q=0,*/*", PROMTEXT_004},
-    /* the same q: the first */
-    {OPEN ",text/plain", PROMTEXT_OPENMETRICS},
-    {"text/plain," OPEN, PROMTEXT_004},
-    /* specific before general */
-    {OPEN ";q=0.5,*/*;q=0.8", PROMTEXT_004},
-    {OPEN ";q=0.5,text/plain;q=0.1,*/*;q=0.8", PROMTEXT_OPENMETRICS},
-    {OPEN ";q=0.5,text/*;q=0.1,*/*;q=0.8", PROMTEXT_OPENMETRICS},
-    {OPEN ";q=0.5,text/*;q=0.6", PROMTEXT_004},
-    {OPEN ";q=0.5,text/plain;q=0,*/*;q=0.8", PROMTEXT_OPENMETRICS},
-    {"*/*," OPEN, PROMTEXT_OPENMETRICS},
-    {OPEN ";q=0.5,text/plain;version=1.0.0;q=0.9", PROMTEXT_OPENMETRICS},
-    {OPEN ";q=0.5,text/plain;version=0.0.4;q=0.9", PROMTEXT_004},
-    /* commas and semicolons in quotes do not cut */
-    {OPEN ";x=\"a,b;q=0\";q=0.7,text/plain;q=0.6", PROMTEXT_OPENMETRICS},
-    {"text/html;x=\"," OPEN ",\"", PROMTEXT_004},
-    {"text/html;x=\"\\\"," OPEN ",\"", PROMTEXT_004},
-    /* what cannot be read is not there */
-    {OPEN ";q=2", PROMTEXT_004},
-    {OPEN ";q=1.5", PROMTEXT_004},
-    {OPEN ";q=-1", PROMTEXT_004},
-    {OPEN ";q=", PROMTEXT_004},
-    {OPEN ";q=high", PROMTEXT_004},
-    {OPEN ";q=0.1234", PROMTEXT_004},
-    {OPEN ";q=0x1", PROMTEXT_004},
-    {OPEN ";q", PROMTEXT_OPENMETRICS},
-    {OPEN ";;;,,,;,", PROMTEXT_OPENMETRICS},
-    {",;=\"", PROMTEXT_004},
-};
-
-static void reads_an_accept_header_as_http_means_it(void **state) {
-    for (size_t i = 0; i < sizeof accepts / sizeof *accepts; i++)
-        if (promtext_negotiate(accepts[i].accept) != accepts[i].format)
-            fail_msg("%s: format %d", accepts[i].accept, promtext_negotiate(accepts[i].accept));
-}
-
-static void names_its_content_types(void **state) {
-    assert_string_equal(promtext_content_type(PROMTEXT_004), "text/plain; version=0.0.4; charset=utf-8");
-    assert_string_equal(promtext_content_type(PROMTEXT_OPENMETRICS),
-                        "application/openmetrics-text; version=1.0.0; charset=utf-8");
-}
-
 /* --- Families and samples --- */
 
 static const struct {
@@ -291,8 +211,6 @@ static void leaves_a_full_buffer_alone(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_an_accept_header_as_http_means_it),
-        cmocka_unit_test(names_its_content_types),
         cmocka_unit_test(opens_a_family_as_each_format_wants_it),
         cmocka_unit_test(writes_samples_with_and_without_labels),
         cmocka_unit_test(escapes_label_values_and_mends_what_is_no_utf8),

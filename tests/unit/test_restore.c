@@ -125,7 +125,8 @@ static void render(struct buf *out, const struct checker *c, int64_t now_ns, int
                                                    .bounce_results = results};
     struct buf all;
     buf_init(&all, 1 << 20);
-    metrics_render(&all, PROMTEXT_004, c, &process, now_ns, offset_ns);
+    metrics_render(&all, PROMTEXT_004, &(const struct metrics_filter){.is_set = false}, c, &process, now_ns,
+                   offset_ns);
     assert_int_equal(buf_status(&all), STATUS_OK);
     for (char *line = strtok(all.data, "\n"); line != NULL; line = strtok(NULL, "\n"))
         if (strncmp(line, "rbl_ip_", 7) == 0 || strncmp(line, "rbl_range_", 10) == 0 ||
