@@ -72,7 +72,7 @@ REPLAYS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/replay_%,$(wildcard tes
 EDGE_TESTS := $(filter $(BUILD)/tests/test_edge_%,$(TESTS))
 CORE_TESTS := $(filter-out $(EDGE_TESTS),$(TESTS))
 
-.PHONY: all run demo test soak programs asan tsan tsan-run lint lint-layers lint-headers lint-purity lint-tidy lint-cppcheck \
+.PHONY: all run demo test soak bench programs asan tsan tsan-run lint lint-layers lint-headers lint-purity lint-tidy lint-cppcheck \
         lint-format format reference pages prometheusrule clean help FORCE
 .DELETE_ON_ERROR:
 
@@ -147,6 +147,11 @@ tsan: ## The tests of the web server and the loop with ThreadSanitizer, which fi
 tsan-run: all $(TSAN_UNIT)
 	$(Q)$(PYTHON) tests/run --build=$(BUILD) --match=test_edge_httpd,test_edge_loop,test_edge_log unit
 	$(Q)$(PYTHON) tests/run --build=$(BUILD) --match=test_http,test_slowhttptest,test_signals e2e
+
+bench: ## Measures scrapes of 100,000 series beside a static server that sends the same bytes; one or two minutes
+	$(Q)sh .ci/packages $(BUILD_PACKAGES) rbldnsd python3
+	$(Q)$(MAKE) all
+	$(Q)RBL_EXPORTER=$(BUILD)/rbl_exporter exec $(PYTHON) tests/bench/scrape.py
 
 programs: all $(TESTS) $(REPLAYS) $(if $(DRIVER),$(BUILD)/tests/scenario_driver)
 
