@@ -13,27 +13,47 @@
 
 /* ---- finding ---- */
 
-struct checker_probe *checker_probe_at(const struct checker *c, int i) {
+struct checker_probe *checker_probe_at(const struct checker *c, uint32_t i) {
     struct checker_probe *probe = c->probes != NULL ? &c->probes->probes[i] : NULL;
     return probe != NULL && probe->used ? probe : NULL;
 }
 
 struct checker_probe *checker_probe_numbered(const struct checker *c, uint32_t number) {
-    for (int i = 0; i < PROBES; i++) {
-        struct checker_probe *probe = checker_probe_at(c, i);
-        if (probe != NULL && probe->number == number)
+    struct checker_probe *probe = checker_probe_at(c, number % PROBES);
+    return probe != NULL && probe->number == number ? probe : NULL;
+}
+
+static uint32_t *chain_of(const struct checker *c, const struct ip *ip) {
+    return &c->probes->first[ip_hash(ip, 0) % PROBES];
+}
+
+static struct checker_probe *find_ip(const struct checker *c, const struct ip *ip) {
+    for (uint32_t at = c->probes != NULL ? *chain_of(c, ip) : 0; at != 0;) {
+        struct checker_probe *probe = &c->probes->probes[at - 1];
+        if (ip_equal(&probe->ip, ip))
             return probe;
+        at = probe->next;
     }
     return NULL;
 }
 
-static struct checker_probe *find_ip(const struct checker *c, const struct ip *ip) {
-    for (int i = 0; i < PROBES; i++) {
-        struct checker_probe *probe = checker_probe_at(c, i);
-        if (probe != NULL && ip_equal(&probe->ip, ip))
-            return probe;
-    }
-    return NULL;
+/* ---- of which something may come ---- */
+
+static void wake(struct checker *c, struct checker_probe *probe) {
+    if (!probe->is_live)
+        c->probes->live[c->probes->n_live++] = (uint16_t)(probe - c->probes->probes);
+    probe->is_live = true;
+}
+
+void checker_probe_rests(struct checker *c, uint32_t i) {
+    checker_probe_live(c, i)->is_live = false;
+    c->probes->live[i] = c->probes->live[--c->probes->n_live];
+}
+
+static void lay_to_rest(struct checker *c, const struct checker_probe *probe) {
+    for (uint32_t i = 0; probe->is_live; i++)
+        if (checker_probe_live(c, i) == probe)
+            checker_probe_rests(c, i);
 }
 
 static bool is_over(const struct checker *c, const struct checker_probe *probe) {
@@ -63,17 +83,26 @@ static bool is_known(const struct checker_pair *pair, int64_t now_ns) {
 
 /* ---- birth and death ---- */
 
-static void release_probe(const struct checker *c, struct checker_probe *probe) {
-    for (size_t i = 0; probe->pairs != NULL && i < c->settings->n_lists; i++)
+static void free_pairs(const struct checker *c, struct checker_probe *probe) {
+    for (size_t i = 0; i < c->settings->n_lists; i++)
         free(probe->pairs[i].txt);
     free(probe->pairs);
-    *probe = (struct checker_probe){.used = false};
+}
+
+static void release_probe(struct checker *c, struct checker_probe *probe) {
+    uint32_t *at = chain_of(c, &probe->ip);
+    while (&c->probes->probes[*at - 1] != probe)
+        at = &c->probes->probes[*at - 1].next;
+    *at = probe->next;
+    lay_to_rest(c, probe);
+    free_pairs(c, probe);
+    *probe = (struct checker_probe){.used = false, .number = probe->number};
 }
 
 void checker_probe_release(struct checker *c) {
-    for (int i = 0; i < PROBES; i++)
+    for (uint32_t i = 0; i < PROBES; i++)
         if (checker_probe_at(c, i) != NULL)
-            release_probe(c, checker_probe_at(c, i));
+            free_pairs(c, checker_probe_at(c, i));
     free(c->probes);
     c->probes = NULL;
 }
@@ -82,7 +111,7 @@ void checker_probe_release(struct checker *c) {
  * more. */
 static struct checker_probe *free_place(struct checker *c, int64_t now_ns) {
     struct checker_probe *best = NULL;
-    for (int i = 0; i < PROBES; i++) {
+    for (uint32_t i = 0; i < PROBES; i++) {
         struct checker_probe *probe = &c->probes->probes[i];
         if (!probe->used)
             return probe;
@@ -106,26 +135,33 @@ static enum status make_probe(struct checker *c, const struct ip *ip, int64_t no
     struct checker_pair *pairs = calloc(c->settings->n_lists + 1, sizeof *pairs);
     if (pairs == NULL)
         return STATUS_NO_MEMORY;
-    *probe =
-        (struct checker_probe){.used = true, .number = ++c->probes->last_number, .ip = *ip, .pairs = pairs};
+    uint32_t place = (uint32_t)(probe - c->probes->probes);
+    uint32_t *chain = chain_of(c, ip);
+    *probe = (struct checker_probe){.used = true,
+                                    .number = probe->number / PROBES * PROBES + PROBES + place,
+                                    .next = *chain,
+                                    .ip = *ip,
+                                    .pairs = pairs};
+    *chain = place + 1;
     *out = probe;
     return STATUS_OK;
 }
 
 /* ---- ending ---- */
 
-void checker_pair_want_txt(struct checker *c, uint32_t list, const struct checker_probe *probe,
+void checker_pair_want_txt(struct checker *c, uint32_t list, struct checker_probe *probe,
                            struct checker_pair *pair, int64_t now_ns) {
     struct plan *plan = &c->lists[list].plan;
     enum status status = pair->is_target ? plan_add_txt(plan, pair->index, now_ns)
                                          : plan_add_probe(plan, PLAN_PROBE_TXT, probe->number, pair->question,
                                                           probe->ip.family, now_ns);
     pair->txt_wanted = status == STATUS_OK;
+    if (pair->txt_wanted)
+        wake(c, probe);
     c->lists[list].wake_ns = now_ns;
 }
 
-void checker_pair_end(struct checker *c, struct checker_pair *pair, unsigned why, int64_t now_ns) {
-    c->probes->n_open -= checker_pair_is_open(pair) ? 1 : 0;
+void checker_pair_end(struct checker_pair *pair, unsigned why, int64_t now_ns) {
     pair->state = PAIR_ENDED;
     pair->why = (uint8_t)why;
     pair->in_flight = false;
@@ -137,11 +173,11 @@ bool checker_pair_is_pending(const struct checker *c, uint32_t list, uint32_t in
     return entry != NULL && entry->pending != REGISTRY_UNKNOWN;
 }
 
-void checker_pair_end_target(struct checker *c, uint32_t list, const struct checker_probe *probe,
+void checker_pair_end_target(struct checker *c, uint32_t list, struct checker_probe *probe,
                              struct checker_pair *pair, int64_t now_ns) {
     const struct registry_list *r = &c->registry->lists[list];
     const struct registry_entry *entry = registry_entry_find(c->registry, list, pair->index);
-    checker_pair_end(c, pair, WHY_NONE, now_ns);
+    checker_pair_end(pair, WHY_NONE, now_ns);
     if (r->scores == NULL && registry_verdict_of(r, pair->index) == REGISTRY_LISTED && entry != NULL &&
         entry->txt == NULL)
         checker_pair_want_txt(c, list, probe, pair, now_ns);
@@ -154,7 +190,7 @@ static bool is_known_just_now(const struct checker *c, uint32_t list, uint32_t i
            now_ns - registry_ns(c->registry, registry_cell_stamp(c->registry, list, index)) < PROBE_KEPT_NS;
 }
 
-static void begin_pair(struct checker *c, uint32_t list, const struct checker_probe *probe,
+static void begin_pair(struct checker *c, uint32_t list, struct checker_probe *probe,
                        struct checker_pair *pair, int64_t asked_ns, int64_t now_ns) {
     struct checker_list *l = &c->lists[list];
     int64_t due_ns = pair->pause_ns > now_ns ? pair->pause_ns : now_ns;
@@ -166,15 +202,15 @@ static void begin_pair(struct checker *c, uint32_t list, const struct checker_pr
                                   .took_us = UINT32_MAX,
                                   .asked_ns = asked_ns,
                                   .pause_ns = pair->pause_ns};
-    c->probes->n_open++;
+    wake(c, probe);
     if (!l->list->families[probe->ip.family]) {
-        checker_pair_end(c, pair, WHY_FAMILY, now_ns);
+        checker_pair_end(pair, WHY_FAMILY, now_ns);
         return;
     }
     pair->index = target_index(c->registry->lists[list].set, &probe->ip);
     pair->is_target = pair->index != UINT32_MAX;
     if (!checker_is_believed(l)) {
-        checker_pair_end(c, pair, WHY_STATE + l->state, now_ns);
+        checker_pair_end(pair, WHY_STATE + l->state, now_ns);
         return;
     }
     if (pair->is_target && is_known_just_now(c, list, pair->index, now_ns)) {
@@ -185,7 +221,7 @@ static void begin_pair(struct checker *c, uint32_t list, const struct checker_pr
                                          : plan_add_probe(&l->plan, PLAN_PROBE, probe->number, pair->question,
                                                           probe->ip.family, due_ns);
     if (status != STATUS_OK)
-        checker_pair_end(c, pair, status == STATUS_FULL ? WHY_BUDGET : WHY_NO_MEMORY, now_ns);
+        checker_pair_end(pair, status == STATUS_FULL ? WHY_BUDGET : WHY_NO_MEMORY, now_ns);
     l->wake_ns = now_ns;
 }
 
@@ -288,7 +324,7 @@ unsigned checker_why_unknown(const struct checker *c, uint32_t list, uint32_t in
 
 /* What a list has said still stands if it is the same list; what it is to say is asked again, after a while
  * if it has been asked already: reloads must not make queries. */
-static void carry_pair(struct checker *c, uint32_t list, const struct checker_probe *probe,
+static void carry_pair(struct checker *c, uint32_t list, struct checker_probe *probe,
                        const struct checker_pair *from, const struct list *old_list, int64_t now_ns) {
     struct checker_pair *to = &probe->pairs[list];
     if (checker_pair_is_open(from)) {
@@ -313,7 +349,7 @@ static void carry_pair(struct checker *c, uint32_t list, const struct checker_pr
 }
 
 enum status checker_probe_carry(struct checker *c, const struct checker *old, int64_t now_ns) {
-    for (int i = 0; i < PROBES; i++) {
+    for (uint32_t i = 0; i < PROBES; i++) {
         const struct checker_probe *from = checker_probe_at(old, i);
         struct checker_probe *to = NULL;
         bool carries = from != NULL && is_kept(old, from, now_ns);

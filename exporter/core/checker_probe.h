@@ -16,6 +16,10 @@
  * has ended that long ago. Each list has PROBE_NS, after which it is unknown. A reload carries probes on:
  * what was under way is asked again, within the same time, and no sooner than what was sent can be lost.
  *
+ * A Prometheus may have hundreds of addresses probed every minute, so there is room for PROBES of them, found
+ * by a hash of the address; all that goes through probes goes through those alone of which something is still
+ * to come. A probe costs 112 bytes for each list that is configured.
+ *
  * Callers poll: answers, checker_turn() and reloads are all that changes a probe.
  */
 #ifndef RBL_CORE_CHECKER_PROBE_H
@@ -24,7 +28,7 @@
 #include "core/checker.h"
 #include "core/why.h"
 
-enum { PROBES = 64 /* at once, those that are kept included: so many addresses a minute */ };
+enum { PROBES = 1024 /* at once, those that are kept included: so many addresses a minute */ };
 #define PROBE_NS (INT64_C(30) * 1000000000)
 #define PROBE_KEPT_NS (INT64_C(60) * 1000000000)
 #define PROBE_PROOF_NS (INT64_C(600) * 1000000000)

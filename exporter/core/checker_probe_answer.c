@@ -9,13 +9,9 @@
 #include <assert.h>
 #include <string.h>
 
-static bool any_open(const struct checker *c) {
-    return c->probes != NULL && c->probes->n_open > 0;
-}
-
-static void end_proven(struct checker *c, uint32_t list, const struct checker_probe *probe,
+static void end_proven(struct checker *c, uint32_t list, struct checker_probe *probe,
                        struct checker_pair *pair, int64_t now_ns) {
-    checker_pair_end(c, pair, WHY_NONE, now_ns);
+    checker_pair_end(pair, WHY_NONE, now_ns);
     if (pair->verdict == REGISTRY_LISTED && c->registry->lists[list].scores == NULL)
         checker_pair_want_txt(c, list, probe, pair, now_ns);
 }
@@ -30,16 +26,14 @@ static struct checker_pair *pair_of_item(const struct checker *c, uint32_t list,
     return pair != NULL && pair->question == item->ring ? pair : NULL;
 }
 
-/* The open pair of a target, of the probe in place `i`; NULL: that is none. */
-static struct checker_pair *open_target(const struct checker *c, int i, uint32_t list, uint32_t index) {
-    struct checker_probe *probe = checker_probe_at(c, i);
-    struct checker_pair *pair = probe != NULL ? &probe->pairs[list] : NULL;
-    return pair != NULL && checker_pair_is_open(pair) && pair->is_target && pair->index == index ? pair
-                                                                                                 : NULL;
+/* The open pair of a target, of the `i`-th live probe; NULL: that is none. */
+static struct checker_pair *open_target(const struct checker *c, uint32_t i, uint32_t list, uint32_t index) {
+    struct checker_pair *pair = &checker_probe_live(c, i)->pairs[list];
+    return checker_pair_is_open(pair) && pair->is_target && pair->index == index ? pair : NULL;
 }
 
 bool checker_probe_is_moot(const struct checker *c, uint32_t list, const struct plan_item *item) {
-    for (int i = 0; item->purpose == PLAN_LOOK && i < PROBES; i++)
+    for (uint32_t i = 0; item->purpose == PLAN_LOOK && i < checker_probes_live(c); i++)
         if (open_target(c, i, list, item->index) != NULL)
             return false;
     const struct checker_pair *pair = item->purpose != PLAN_LOOK ? pair_of_item(c, list, item) : NULL;
@@ -71,9 +65,9 @@ void checker_probe_in_flight(struct checker *c, uint32_t list, const struct plan
     struct checker_pair *pair = is_probe ? pair_of_item(c, list, item) : NULL;
     if (pair != NULL)
         note_flight(c, pair, is, now_ns);
-    if (!any_open(c) || !plan_is_of_target(item) || plan_is_txt(item))
+    if (!plan_is_of_target(item) || plan_is_txt(item))
         return;
-    for (int i = 0; i < PROBES; i++) {
+    for (uint32_t i = 0; i < checker_probes_live(c); i++) {
         pair = open_target(c, i, list, item->index);
         if (pair != NULL)
             note_flight(c, pair, is, now_ns);
@@ -87,7 +81,7 @@ static void confirm(struct checker *c, uint32_t list, const struct checker_probe
     enum status status = plan_add_probe_confirm(&c->lists[list].plan, probe->number, ++pair->question,
                                                 probe->ip.family, pair->track, now_ns);
     if (status != STATUS_OK)
-        checker_pair_end(c, pair, WHY_NO_MEMORY, now_ns);
+        checker_pair_end(pair, WHY_NO_MEMORY, now_ns);
 }
 
 static void note_time(struct checker_pair *pair, int64_t took_ns) {
@@ -97,7 +91,7 @@ static void note_time(struct checker_pair *pair, int64_t took_ns) {
 
 void checker_probe_decided(struct checker *c, uint32_t list, const struct plan_item *item, uint32_t track,
                            const struct verdict *verdict, int64_t took_ns, int64_t now_ns) {
-    const struct checker_probe *probe = checker_probe_numbered(c, item->index);
+    struct checker_probe *probe = checker_probe_numbered(c, item->index);
     struct checker_pair *pair = pair_of_item(c, list, item);
     if (pair == NULL || pair->state != PAIR_ASKED)
         return;
@@ -131,16 +125,16 @@ void checker_probe_failed(struct checker *c, uint32_t list, const struct plan_it
     if (pair == NULL || pair->state != PAIR_ASKED)
         return;
     note_time(pair, took_ns);
-    checker_pair_end(c, pair, why_of(verdict), now_ns);
+    checker_pair_end(pair, why_of(verdict), now_ns);
 }
 
 void checker_probe_txt(struct checker *c, uint32_t list, const struct plan_item *item, const char *txt) {
-    for (int i = 0; i < PROBES; i++) {
-        struct checker_probe *probe = checker_probe_at(c, i);
-        struct checker_pair *pair = probe != NULL ? &probe->pairs[list] : NULL;
-        bool is_meant = pair != NULL && pair->txt_wanted &&
-                        (pair->is_target ? plan_is_of_target(item) && pair->index == item->index
-                                         : !plan_is_of_target(item) && probe->number == item->index);
+    for (uint32_t i = 0; i < checker_probes_live(c); i++) {
+        const struct checker_probe *probe = checker_probe_live(c, i);
+        struct checker_pair *pair = &probe->pairs[list];
+        bool is_meant =
+            pair->txt_wanted && (pair->is_target ? plan_is_of_target(item) && pair->index == item->index
+                                                 : !plan_is_of_target(item) && probe->number == item->index);
         if (!is_meant)
             continue;
         pair->txt_wanted = false;
@@ -153,34 +147,33 @@ void checker_probe_txt(struct checker *c, uint32_t list, const struct plan_item 
 
 void checker_probe_looked(struct checker *c, uint32_t list, uint32_t index, const struct verdict *verdict,
                           int64_t took_ns, int64_t now_ns) {
-    for (int i = 0; any_open(c) && i < PROBES; i++) {
+    for (uint32_t i = 0; i < checker_probes_live(c); i++) {
         struct checker_pair *pair = open_target(c, i, list, index);
         if (pair == NULL)
             continue;
         note_time(pair, took_ns);
         pair->looks++;
         if (verdict->kind == VERDICT_UNKNOWN)
-            checker_pair_end(c, pair, why_of(verdict), now_ns);
+            checker_pair_end(pair, why_of(verdict), now_ns);
         else if (!checker_pair_is_pending(c, list, index))
-            checker_pair_end_target(c, list, checker_probe_at(c, i), pair, now_ns);
+            checker_pair_end_target(c, list, checker_probe_live(c, i), pair, now_ns);
     }
 }
 
 void checker_probe_changed(struct checker *c, uint32_t list, uint32_t index, int64_t now_ns) {
-    for (int i = 0; any_open(c) && i < PROBES; i++) {
+    for (uint32_t i = 0; i < checker_probes_live(c); i++) {
         struct checker_pair *pair = open_target(c, i, list, index);
         if (pair != NULL && !checker_pair_is_pending(c, list, index))
-            checker_pair_end_target(c, list, checker_probe_at(c, i), pair, now_ns);
+            checker_pair_end_target(c, list, checker_probe_live(c, i), pair, now_ns);
     }
 }
 
 /* ---- proof ---- */
 
-/* The pair of the probe in place `i`, if it is no target's and was last told something by this nameserver, or
- * by one from before a reload. */
-static struct checker_pair *told_by(const struct checker *c, int i, uint32_t list, uint32_t track,
+/* The pair of a probe, if it is no target's and was last told something by this nameserver, or by one from
+ * before a reload. */
+static struct checker_pair *told_by(const struct checker_probe *probe, uint32_t list, uint32_t track,
                                     enum ip_family family) {
-    struct checker_probe *probe = checker_probe_at(c, i);
     struct checker_pair *pair = probe != NULL && probe->ip.family == family ? &probe->pairs[list] : NULL;
     return pair != NULL && !pair->is_target && pair->state != PAIR_NONE && pair->looks > 0 &&
                    (pair->track == track || pair->track == CHECKER_NOBODY)
@@ -191,8 +184,8 @@ static struct checker_pair *told_by(const struct checker *c, int i, uint32_t lis
 bool checker_probe_awaits(const struct checker *c, uint32_t list, uint32_t track, enum ip_family family,
                           int64_t *latest_ns) {
     bool any = false;
-    for (int i = 0; i < PROBES; i++) {
-        const struct checker_pair *pair = told_by(c, i, list, track, family);
+    for (uint32_t i = 0; i < checker_probes_live(c); i++) {
+        const struct checker_pair *pair = told_by(checker_probe_live(c, i), list, track, family);
         if (pair == NULL || pair->state != PAIR_UNPROVEN)
             continue;
         if (!any || pair->proof_ns > *latest_ns)
@@ -204,12 +197,11 @@ bool checker_probe_awaits(const struct checker *c, uint32_t list, uint32_t track
 
 void checker_probe_right(struct checker *c, uint32_t list, uint32_t track, enum ip_family family,
                          int64_t started_ns, int64_t now_ns) {
-    for (int i = 0; i < PROBES; i++) {
-        struct checker_pair *pair = told_by(c, i, list, track, family);
-        if (pair == NULL)
-            continue;
-        if (pair->state == PAIR_UNPROVEN && pair->proof_ns <= started_ns)
-            end_proven(c, list, checker_probe_at(c, i), pair, now_ns);
+    for (uint32_t i = 0; i < checker_probes_live(c); i++) {
+        struct checker_probe *probe = checker_probe_live(c, i);
+        struct checker_pair *pair = told_by(probe, list, track, family);
+        if (pair != NULL && pair->state == PAIR_UNPROVEN && pair->proof_ns <= started_ns)
+            end_proven(c, list, probe, pair, now_ns);
     }
 }
 
@@ -217,25 +209,22 @@ void checker_probe_right(struct checker *c, uint32_t list, uint32_t track, enum 
 void checker_probe_wrong(struct checker *c, uint32_t list, uint32_t track, enum ip_family family,
                          int64_t now_ns) {
     const struct health *health = &c->lists[list].tracks[track].health[family];
-    for (int i = 0; i < PROBES; i++) {
-        struct checker_pair *pair = told_by(c, i, list, track, family);
+    for (uint32_t i = 0; i < PROBES; i++) {
+        struct checker_pair *pair = told_by(checker_probe_at(c, i), list, track, family);
         bool stands = pair != NULL && pair->state == PAIR_ENDED &&
                       (pair->why != WHY_NONE || pair->look_ns <= health->right_ns);
         if (pair == NULL || stands)
             continue;
-        checker_pair_end(c, pair, WHY_STATE + health->state, now_ns);
+        checker_pair_end(pair, WHY_STATE + health->state, now_ns);
         pair->txt_wanted = false;
     }
 }
 
 void checker_probe_blind(struct checker *c, uint32_t list, int64_t now_ns) {
-    for (int i = 0; i < PROBES; i++) {
-        struct checker_pair *pair =
-            checker_probe_at(c, i) != NULL ? &checker_probe_at(c, i)->pairs[list] : NULL;
-        if (pair == NULL)
-            continue;
+    for (uint32_t i = 0; i < checker_probes_live(c); i++) {
+        struct checker_pair *pair = &checker_probe_live(c, i)->pairs[list];
         if (checker_pair_is_open(pair))
-            checker_pair_end(c, pair, WHY_STATE + c->lists[list].state, now_ns);
+            checker_pair_end(pair, WHY_STATE + c->lists[list].state, now_ns);
         pair->txt_wanted = false; /* nothing but self-tests is asked now */
     }
 }
@@ -286,19 +275,25 @@ static void turn_pair(struct checker *c, uint32_t list, const struct checker_pro
     if (now_ns >= until_ns || !txt_can_be_paid(c, list, pair, now_ns))
         pair->txt_wanted = false;
     if (checker_pair_is_open(pair) && now_ns >= until_ns)
-        checker_pair_end(c, pair, why_late(c, list, pair, now_ns), now_ns);
+        checker_pair_end(pair, why_late(c, list, pair, now_ns), now_ns);
     else if (checker_pair_is_open(pair) && !can_be_paid(c, list, probe, pair, now_ns))
-        checker_pair_end(c, pair, WHY_BUDGET, now_ns);
+        checker_pair_end(pair, WHY_BUDGET, now_ns);
     else if (until_ns > now_ns && until_ns < *wake_ns)
         *wake_ns = until_ns;
 }
 
 int64_t checker_probe_turn(struct checker *c, int64_t now_ns) {
     int64_t wake_ns = INT64_MAX;
-    for (int i = 0; c->probes != NULL && i < PROBES; i++) {
-        const struct checker_probe *probe = checker_probe_at(c, i);
-        for (uint32_t list = 0; probe != NULL && list < c->settings->n_lists; list++)
-            turn_pair(c, list, probe, &probe->pairs[list], now_ns, &wake_ns);
+    for (uint32_t i = checker_probes_live(c); i > 0; i--) {
+        const struct checker_probe *probe = checker_probe_live(c, i - 1);
+        bool is_live = false;
+        for (uint32_t list = 0; list < c->settings->n_lists; list++) {
+            struct checker_pair *pair = &probe->pairs[list];
+            turn_pair(c, list, probe, pair, now_ns, &wake_ns);
+            is_live = is_live || checker_pair_is_open(pair) || pair->txt_wanted;
+        }
+        if (!is_live)
+            checker_probe_rests(c, i - 1);
     }
     return wake_ns;
 }

@@ -83,32 +83,45 @@ struct checker_pair {
 
 struct checker_probe {
     bool used;
-    uint32_t number; /* by which the plan knows it; never the same twice */
+    bool is_live;
+    uint32_t number; /* by which the plan knows it: another one each time, the place is what PROBES leaves */
+    uint32_t next;   /* with the same hash: place + 1; 0: none */
     struct ip ip;
     struct checker_pair *pairs; /* by list */
 };
 
 struct checker_probes {
     struct checker_probe probes[PROBES];
-    uint32_t last_number;
-    uint32_t n_open; /* pairs: a sweep need not look for whom it answers */
+    uint32_t first[PROBES]; /* by hash of the address: place + 1; 0: none */
+    uint16_t live[PROBES];  /* places of those that have a pair that is open, or whose reason is awaited */
+    uint32_t n_live;
 };
 
-/* The probe in place `i`; NULL: there is none. */
-struct checker_probe *checker_probe_at(const struct checker *c, int i);
+/* The probe in place `i` < PROBES; NULL: there is none. */
+struct checker_probe *checker_probe_at(const struct checker *c, uint32_t i);
 struct checker_probe *checker_probe_numbered(const struct checker *c, uint32_t number);
+/* Those of which something may still come, in no order: 0 <= i < checker_probes_live(). None leaves but in
+ * checker_probe_turn(), and when a probe makes room. */
+static inline uint32_t checker_probes_live(const struct checker *c) {
+    return c->probes != NULL ? c->probes->n_live : 0;
+}
+static inline struct checker_probe *checker_probe_live(const struct checker *c, uint32_t i) {
+    return &c->probes->probes[c->probes->live[i]];
+}
+/* The `i`-th of them has nothing to wait for any more: another takes its place. */
+void checker_probe_rests(struct checker *c, uint32_t i);
 static inline bool checker_pair_is_open(const struct checker_pair *pair) {
     return pair->state == PAIR_ASKED || pair->state == PAIR_UNPROVEN;
 }
 /* Whether the registry waits for the proof of what was said about a target. */
 bool checker_pair_is_pending(const struct checker *c, uint32_t list, uint32_t index);
 /* The pair has come to its end; `why`: enum why. */
-void checker_pair_end(struct checker *c, struct checker_pair *pair, unsigned why, int64_t now_ns);
+void checker_pair_end(struct checker_pair *pair, unsigned why, int64_t now_ns);
 /* ... the registry has a verdict about a target. */
-void checker_pair_end_target(struct checker *c, uint32_t list, const struct checker_probe *probe,
+void checker_pair_end_target(struct checker *c, uint32_t list, struct checker_probe *probe,
                              struct checker_pair *pair, int64_t now_ns);
 /* Asks for the reason of a listing. */
-void checker_pair_want_txt(struct checker *c, uint32_t list, const struct checker_probe *probe,
+void checker_pair_want_txt(struct checker *c, uint32_t list, struct checker_probe *probe,
                            struct checker_pair *pair, int64_t now_ns);
 
 #endif
