@@ -35,7 +35,8 @@ enum {
     HTTPD_REQUEST_SECONDS = 10, /* from connect, or the first byte of a later request, until it is complete;
                                    and for reading a response without progress */
     HTTPD_IDLE_SECONDS = 60,    /* between a response and the first byte of the next request */
-    HTTPD_ANSWER_SECONDS = 10, /* how long the loop may take; and before that, how long a password may wait */
+    HTTPD_ANSWER_SECONDS = 10,  /* how long the loop may take, unless the route gives more; and before that,
+                                   how long a password may wait */
     HTTPD_MAX_LISTENERS = 16,
 };
 
@@ -52,6 +53,7 @@ struct httpd_request {
     const char *host;         /* header Host, "" if none */
     const char *origin;       /* header Origin, "" if none */
     const char *fetch_site;   /* header Sec-Fetch-Site, "" if none */
+    const char *scrape_limit; /* header X-Prometheus-Scrape-Timeout-Seconds, "" if none */
     const char *body;
     size_t body_len;
     void *ticket; /* for httpd_answer() */
@@ -67,6 +69,8 @@ struct httpd_route {
     int route;
     bool prefix;
     size_t body_most; /* bytes; 0: HTTPD_MAX_BODY_BYTES */
+    /* How long the loop may take, if that is more than HTTPD_ANSWER_SECONDS. */
+    unsigned answer_seconds;
 };
 
 /* A body that several responses share, with its compressed form made once by whoever needs it first. */

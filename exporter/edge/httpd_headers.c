@@ -57,6 +57,8 @@ static enum MHD_Result note_header(void *context, enum MHD_ValueKind kind, const
         h->accept = value;
     } else if (is_named(name, MHD_HTTP_HEADER_ACCEPT_ENCODING) && !h->encoding) {
         h->encoding = value;
+    } else if (is_named(name, "X-Prometheus-Scrape-Timeout-Seconds") && !h->scrape_limit) {
+        h->scrape_limit = value;
     }
     return MHD_YES;
 }

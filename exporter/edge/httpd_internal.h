@@ -133,11 +133,13 @@ struct request {
     const char *host;
     const char *origin;
     const char *fetch_site;
+    const char *scrape_limit;
     const char *allow;               /* for 405 */
     unsigned retry_after_s;          /* for 429 and 503; 0: one */
     struct httpd_security *security; /* what was in force when it began; NULL: nothing is asked */
     int route;
     enum httpd_method method;
+    int64_t answer_ns; /* that the loop may take */
     bool gzip;
     bool has_body;
     bool chunked;
@@ -341,6 +343,7 @@ struct httpd_headers {
     const char *accept;
     const char *encoding;
     const char *authorization;
+    const char *scrape_limit; /* X-Prometheus-Scrape-Timeout-Seconds */
 };
 void httpd_headers_read(struct MHD_Connection *mhd, struct httpd_headers *out);
 /* Content-Length in bytes, 0 if there is none. libmicrohttpd has refused what is no number. */

@@ -45,8 +45,8 @@ static const char *copy_text(char **at, const char *text) {
 
 static struct httpd_question *question_new(struct request *r) {
     const char *const texts[] = {
-        r->path_rest, r->query ? r->query : "", r->accept, r->content_type, r->host, r->origin,
-        r->fetch_site};
+        r->path_rest,  r->query ? r->query : "", r->accept, r->content_type, r->host, r->origin,
+        r->fetch_site, r->scrape_limit};
     size_t size = 0;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         size += strlen(texts[i]) + 1;
@@ -67,6 +67,7 @@ static struct httpd_question *question_new(struct request *r) {
         .host = copy_text(&at, r->host),
         .origin = copy_text(&at, r->origin),
         .fetch_site = copy_text(&at, r->fetch_site),
+        .scrape_limit = copy_text(&at, r->scrape_limit),
         .body = buf_text(&q->body),
         .body_len = q->body.len,
         .ticket = q,
@@ -127,9 +128,10 @@ static void give_up(struct httpd *server, struct httpd_question *q, enum outcome
 
 void httpd_questions_expire(struct httpd *server, int64_t now_ns) {
     struct httpd_question *next;
-    for (struct httpd_question *q = server->first; q && q->deadline_ns <= now_ns; q = next) {
+    for (struct httpd_question *q = server->first; q; q = next) { /* some have longer than others */
         next = q->next;
-        give_up(server, q, TOO_SLOW);
+        if (q->deadline_ns <= now_ns)
+            give_up(server, q, TOO_SLOW);
     }
 }
 
@@ -146,7 +148,7 @@ enum httpd_refusal httpd_ask(struct connection *c, struct MHD_Connection *mhd) {
         return HTTPD_NO_MEMORY;
     q->mhd = mhd;
     q->refs = 2;
-    q->deadline_ns = clock_now_ns() + server->answer_ns;
+    q->deadline_ns = clock_now_ns() + c->request.answer_ns;
     pthread_mutex_lock(&server->lock);
     const enum httpd_refusal refusal = why_not(server);
     if (refusal == HTTPD_FINE) {

@@ -73,6 +73,8 @@ static enum httpd_refusal find_among(const struct httpd *server, bool prefix, co
             r->method = get ? HTTPD_GET : HTTPD_POST;
             if (route->body_most > 0)
                 r->body_most = route->body_most;
+            if (route->answer_seconds * INT64_C(1000000000) > r->answer_ns)
+                r->answer_ns = route->answer_seconds * INT64_C(1000000000);
             return HTTPD_FINE;
         }
     }
@@ -121,6 +123,7 @@ static enum httpd_refusal examine(struct connection *c, struct MHD_Connection *m
     r->host = h.host ? h.host : "";
     r->origin = h.origin ? h.origin : "";
     r->fetch_site = h.site ? h.site : "";
+    r->scrape_limit = h.scrape_limit ? h.scrape_limit : "";
     r->gzip = h.encoding && httpd_accepts_gzip(h.encoding);
     if (header_size(mhd) > HTTPD_MAX_HEADER_BYTES)
         return HTTPD_HEADERS_TOO_LARGE;
@@ -150,8 +153,10 @@ void *httpd_request_begin(void *context, const char *uri, struct MHD_Connection 
                                   .host = "",
                                   .origin = "",
                                   .fetch_site = "",
+                                  .scrape_limit = "",
                                   .security = httpd_security_current(c->server),
-                                  .body_most = HTTPD_MAX_BODY_BYTES};
+                                  .body_most = HTTPD_MAX_BODY_BYTES,
+                                  .answer_ns = c->server->answer_ns};
     buf_init(&c->request.body, 0);
     const char *query = strchr(uri, '?');
     if (query) {

@@ -48,6 +48,7 @@ static const struct httpd_route routes[] = {
     {.path = "/", .get = true, .route = SMALL},
     {.path = "/echo", .get = true, .post = true, .route = ECHO},
     {.path = "/keep", .get = true, .route = KEEP},
+    {.path = "/keep/long", .get = true, .route = KEEP, .answer_seconds = LONG_MS / 1000},
     {.path = "/huge", .get = true, .route = HUGE},
     {.path = "/empty", .get = true, .route = EMPTY},
     {.path = "/post", .post = true, .route = ECHO},
@@ -110,6 +111,8 @@ static inline struct httpd_body *rest_body(const struct httpd_request *request) 
     if (request->content_type[0] != '\0' || request->origin[0] != '\0' || request->fetch_site[0] != '\0')
         buf_addf(&b, " type=%s host=%s origin=%s site=%s", request->content_type, request->host,
                  request->origin, request->fetch_site);
+    if (request->scrape_limit[0] != '\0')
+        buf_addf(&b, " limit=%s", request->scrape_limit);
     return body_from(&b);
 }
 

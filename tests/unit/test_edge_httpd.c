@@ -76,6 +76,9 @@ static const struct exchange exchanges[] = {
      200, NULL, "rest=1 query= accept=x type=a/b; c=d host=a:1 origin=http://a:1 site=same-origin"},
     {"POST /of/posts/1 " HOST "Origin: a\r\nContent-Length: 0\r\n\r\n", 200, NULL,
      "rest=1 query= accept= type= host=x origin=a site="},
+    {"GET /of/1 " HOST "x-prometheus-scrape-timeout-SECONDS: 9.5\r\n"
+     "X-Prometheus-Scrape-Timeout-Seconds: 1\r\n\r\n",
+     200, NULL, "rest=1 query= accept= limit=9.5"},
     {"GET http://example.net/of/x?y " HOST "\r\n", 200, NULL, "rest=x query=y accept="},
     {"GET /of//../x%00 " HOST "\r\n", 200, NULL, "rest=/../x%00 query= accept="},
     {"HEAD /of/x " HOST "\r\n", 200, "Content-Length: 21", ""},

@@ -135,6 +135,27 @@ static void no_answer_in_time_is_503_and_a_late_one_harmless(void **state) {
     stop(f);
 }
 
+/* It is asked before others whose time is over sooner. */
+static void an_answer_may_take_longer_where_the_route_says_so(void **state) {
+    struct fixture *f = start(with_limits(LONG_MS, LONG_MS, SHORT_MS));
+    const int patient_fd = dial(f);
+    send_text(patient_fd, "GET /keep/long " HOST "\r\n");
+    wait_for_count(&f->n_kept, 1);
+    for (int i = 0; i < 2; i++) {
+        struct reply r = get(f, "/keep");
+        assert_int_equal(r.status, 503);
+        reply_release(&r);
+    }
+    wait_for_count(&f->n_kept, 3);
+    answer_what_was_kept(f);
+    struct reply r = receive(patient_fd, false);
+    assert_int_equal(r.status, 200);
+    assert_string_equal(r.body, "kept\n");
+    reply_release(&r);
+    close(patient_fd);
+    stop(f);
+}
+
 static void a_loop_that_stands_still_delays_no_503(void **state) {
     struct fixture *f = start(with_limits(LONG_MS, LONG_MS, SHORT_MS));
     for (int i = 0; i < 3; i++) { /* the first is in the handler, the others are queued and withdrawn */
@@ -268,6 +289,7 @@ int main(void) {
         cmocka_unit_test(who_never_reads_blocks_nobody_and_is_cut_off),
         cmocka_unit_test(a_large_body_arrives_whole_at_a_slow_but_steady_reader),
         cmocka_unit_test(no_answer_in_time_is_503_and_a_late_one_harmless),
+        cmocka_unit_test(an_answer_may_take_longer_where_the_route_says_so),
         cmocka_unit_test(a_loop_that_stands_still_delays_no_503),
         cmocka_unit_test(a_client_that_has_gone_is_answered_without_harm),
         cmocka_unit_test(more_requests_than_allowed_get_503_and_when_to_come_back),
