@@ -7,6 +7,7 @@
 #include "core/metrics.h"
 #include "core/origin.h"
 #include "core/page.h"
+#include "core/probe.h"
 #include "core/url.h"
 
 #include "edge/clock.h"
@@ -28,8 +29,12 @@ enum route {
     ROUTE_ADDRESS,
     ROUTE_CHECK,
     ROUTE_BOUNCES,
+    ROUTE_PROBE,
 };
 enum { STATUS_TEXT_CAP = 1 << 20, NAMES_MOST = 256 /* name[] in one scrape */ };
+
+/* Over the time that a probe may take: it answers, and the server has not given up. */
+enum { PROBE_SECONDS = PROBE_MOST_SECONDS + 5 };
 
 static const char plain[] = "text/plain; charset=utf-8";
 
@@ -62,6 +67,18 @@ void app_web_answer_text(const struct app_web *web, void *request, unsigned stat
     buf_init(&body, STATUS_TEXT_CAP);
     buf_add_text(&body, text);
     app_web_answer(web, request, status, plain, &body);
+}
+
+void app_web_answer_exposition(const struct app_web *web, void *request, const char *content_type,
+                               struct buf *body) {
+    struct httpd_response response = {.status = 200, .content_type = content_type};
+    if (buf_status(body) == STATUS_OK)
+        response.body = httpd_body_new(body);
+    if (response.body == NULL)
+        response = (struct httpd_response){.status = 503, .content_type = plain};
+    response.vary_accept = true;
+    httpd_answer(web->server, request, &response);
+    buf_release(body);
 }
 
 bool app_web_storage(const struct app_web *web, const char **why, uint64_t *errors) {
@@ -225,6 +242,7 @@ static void on_request(void *context, const struct httpd_request *request) {
     case ROUTE_ADDRESS: app_web_api_address(web, request, now_ns); return;
     case ROUTE_CHECK: app_web_check(web, request, now_ns); return;
     case ROUTE_BOUNCES: app_web_bounce(web, request, now_ns); return;
+    case ROUTE_PROBE: app_web_probe(web, request, now_ns); return;
     }
 }
 
@@ -240,6 +258,7 @@ bool app_web_start(struct app_web *web, const struct app_web_options *options, c
         {.path = "/api/v1/addresses/", .get = true, .post = true, .route = ROUTE_ADDRESS, .prefix = true},
         {.path = "/check", .get = true, .post = true, .route = ROUTE_CHECK},
         {.path = "/api/v1/bounces", .post = true, .route = ROUTE_BOUNCES, .body_most = APP_WEB_BOUNCE_BYTES},
+        {.path = "/probe", .get = true, .route = ROUTE_PROBE, .answer_seconds = PROBE_SECONDS},
     };
     for (int i = 0; i < APP_WEB_ROUTES; i++)
         web->routes[i] = routes[i];
@@ -256,7 +275,7 @@ bool app_web_start(struct app_web *web, const struct app_web_options *options, c
     };
     app_web_reloaded(web, true, options->start_wall_ns);
     if (!app_web_shared_start(&web->shared, options->cli->max_requests) || !app_web_wait_start(web) ||
-        !app_web_bounces_start(web)) {
+        !app_web_bounces_start(web) || !app_web_probes_start(web)) {
         (void)snprintf(error, size, "out of memory");
         httpd_security_unref(options->security);
         return false;
@@ -270,12 +289,14 @@ void app_web_stop(struct app_web *web) {
     web->server = NULL;
     app_web_wait_stop(web);
     app_web_bounces_stop(web);
+    app_web_probes_stop(web);
     app_web_shared_stop(&web->shared);
 }
 
 void app_web_use(struct app_web *web, struct checker *checker) {
     web->checker = checker;
     app_web_shared_renew(&web->shared);
+    app_web_probes_use(web);
 }
 
 void app_web_secure(struct app_web *web, struct httpd_security *security) {
@@ -293,9 +314,13 @@ int64_t app_web_turn(struct app_web *web, int64_t now_ns) {
     httpd_turn(web->server, now_ns);
     int64_t wait_ns = app_web_wait_turn(web, now_ns);
     int64_t bounces_ns = app_web_bounces_turn(web, now_ns);
+    int64_t probes_ns = app_web_probes_turn(web, now_ns);
     int64_t shared_ns = app_web_shared_turn(web, now_ns);
-    int64_t first_ns = wait_ns < bounces_ns ? wait_ns : bounces_ns;
-    return first_ns < shared_ns ? first_ns : shared_ns;
+    if (bounces_ns < wait_ns)
+        wait_ns = bounces_ns;
+    if (probes_ns < wait_ns)
+        wait_ns = probes_ns;
+    return shared_ns < wait_ns ? shared_ns : wait_ns;
 }
 
 const char *app_web_addresses(const struct app_web *web) {

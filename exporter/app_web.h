@@ -45,7 +45,7 @@ struct app_web_options {
     int64_t start_wall_ns;
 };
 
-enum { APP_WEB_ROUTES = 9 };
+enum { APP_WEB_ROUTES = 10 };
 /* How long a question about an address waits for its history before it is answered without. */
 #define APP_WEB_HISTORY_NS (INT64_C(5) * 1000000000)
 /* How long who has an address checked waits for the lists: a listing takes two to three seconds to prove. */
@@ -101,6 +101,7 @@ struct app_web {
     unsigned n_waits; /* places */
     uint64_t last_ticket;
     struct app_web_bounces *bounces; /* owned: who has posted some */
+    struct app_web_probes *probes;   /* owned: who waits for a probe */
 };
 
 /* Starts serving (answers wait for app_web_turn()); false with a sentence in `error`. */

@@ -17,6 +17,9 @@ void app_web_answer(const struct app_web *web, void *request, unsigned status, c
 /* The same with a 429 or 503; `retry_after` is when it may be otherwise, in seconds (static text). */
 void app_web_answer_later(const struct app_web *web, void *request, unsigned status, const char *retry_after,
                           const char *type, struct buf *body);
+/* Answers with what the header Accept has a say in. */
+void app_web_answer_exposition(const struct app_web *web, void *request, const char *content_type,
+                               struct buf *body);
 /* Refuses a question to the API with the error as JSON. `retry_after` NULL: it will be no better later. */
 static inline void app_web_refuse(const struct app_web *web, void *request, unsigned status,
                                   const char *retry_after, const char *error) {
@@ -96,6 +99,20 @@ void app_web_check(struct app_web *web, const struct httpd_request *request, int
 /* Keeps the history that has come, or why none will. */
 void app_web_check_keep(struct app_web_check *check, const struct api_history *history);
 void app_web_check_answer(const struct app_web *web, const struct app_web_wait *wait);
+
+/* --- app_web_probe.c: probes of Prometheus --- */
+
+/* False: no memory. */
+bool app_web_probes_start(struct app_web *web) MUST_CHECK;
+/* Forgets who waits, as app_web_wait_stop(). */
+void app_web_probes_stop(struct app_web *web);
+void app_web_probe(struct app_web *web, const struct httpd_request *request, int64_t now_ns);
+/* Answers those whose lists have ended. */
+void app_web_probes_look(struct app_web *web);
+/* Answers those whose time is over; returns when the next one's is. */
+int64_t app_web_probes_turn(struct app_web *web, int64_t now_ns);
+/* The checker is another one: what waits is asked of it. */
+void app_web_probes_use(struct app_web *web);
 
 /* --- app_web_bounce.c: what bounces say --- */
 

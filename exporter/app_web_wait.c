@@ -129,6 +129,7 @@ static void give_up(struct app_web *web, struct app_web_wait *wait) {
 }
 
 void app_web_probed(struct app_web *web) {
+    app_web_probes_look(web);
     for (unsigned i = 0; i < web->n_waits; i++) {
         struct app_web_wait *wait = &web->waits[i];
         if (wait->ticket != 0 && wait->check != NULL)

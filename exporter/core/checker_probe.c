@@ -27,7 +27,7 @@ static uint32_t *chain_of(const struct checker *c, const struct ip *ip) {
     return &c->probes->first[ip_hash(ip, 0) % PROBES];
 }
 
-static struct checker_probe *find_ip(const struct checker *c, const struct ip *ip) {
+struct checker_probe *checker_probe_find(const struct checker *c, const struct ip *ip) {
     for (uint32_t at = c->probes != NULL ? *chain_of(c, ip) : 0; at != 0;) {
         struct checker_probe *probe = &c->probes->probes[at - 1];
         if (ip_equal(&probe->ip, ip))
@@ -84,8 +84,10 @@ static bool is_known(const struct checker_pair *pair, int64_t now_ns) {
 /* ---- birth and death ---- */
 
 static void free_pairs(const struct checker *c, struct checker_probe *probe) {
-    for (size_t i = 0; i < c->settings->n_lists; i++)
+    for (size_t i = 0; i < c->settings->n_lists; i++) {
         free(probe->pairs[i].txt);
+        checker_pair_forget_looks(c, &probe->pairs[i]);
+    }
     free(probe->pairs);
 }
 
@@ -195,6 +197,7 @@ static void begin_pair(struct checker *c, uint32_t list, struct checker_probe *p
     struct checker_list *l = &c->lists[list];
     int64_t due_ns = pair->pause_ns > now_ns ? pair->pause_ns : now_ns;
     free(pair->txt);
+    checker_pair_forget_looks(c, pair);
     *pair = (struct checker_pair){.state = PAIR_ASKED,
                                   .track = CHECKER_NOBODY,
                                   .question = (uint16_t)(pair->question + 1),
@@ -236,7 +239,7 @@ const char *checker_probe_refusal(const struct checker *c, const struct ip *ip) 
 }
 
 enum status checker_probe(struct checker *c, const struct ip *ip, const bool *lists, int64_t now_ns) {
-    struct checker_probe *probe = find_ip(c, ip);
+    struct checker_probe *probe = checker_probe_find(c, ip);
     if (checker_probe_refusal(c, ip) != NULL)
         return STATUS_INVALID;
     if (probe != NULL && !is_kept(c, probe, now_ns)) {
@@ -260,8 +263,18 @@ enum status checker_probe(struct checker *c, const struct ip *ip, const bool *li
 /* ---- results ---- */
 
 bool checker_probe_is_over(const struct checker *c, const struct ip *ip) {
-    const struct checker_probe *probe = find_ip(c, ip);
+    const struct checker_probe *probe = checker_probe_find(c, ip);
     return probe == NULL || is_over(c, probe);
+}
+
+bool checker_probe_has_ended(const struct checker *c, const struct ip *ip, const bool *lists,
+                             bool with_reasons) {
+    const struct checker_probe *probe = checker_probe_find(c, ip);
+    for (size_t i = 0; probe != NULL && i < c->settings->n_lists; i++)
+        if (lists[i] &&
+            (checker_pair_is_open(&probe->pairs[i]) || (with_reasons && probe->pairs[i].txt_wanted)))
+            return false;
+    return true;
 }
 
 static void read_target(const struct checker *c, uint32_t list, uint32_t index, struct probe_result *out) {
@@ -290,13 +303,14 @@ static void read_own(const struct checker_pair *pair, struct probe_result *out) 
 
 bool checker_probe_read(const struct checker *c, uint32_t list, const struct ip *ip, int64_t now_ns,
                         struct probe_result *out) {
-    const struct checker_probe *probe = find_ip(c, ip);
+    const struct checker_probe *probe = checker_probe_find(c, ip);
     const struct checker_pair *pair = probe != NULL ? &probe->pairs[list] : NULL;
     if (pair == NULL || pair->state == PAIR_NONE || !is_kept(c, probe, now_ns))
         return false;
     *out = (struct probe_result){.open = checker_pair_is_open(pair),
                                  .verdict = REGISTRY_UNKNOWN,
                                  .is_target = pair->is_target,
+                                 .sent = pair->sent,
                                  .score = -1,
                                  .took_us = pair->took_us,
                                  .asked_ns = pair->asked_ns,
@@ -331,6 +345,7 @@ static void carry_pair(struct checker *c, uint32_t list, struct checker_probe *p
         to->pause_ns = from->pause_ns;
         begin_pair(c, list, probe, to, from->asked_ns, now_ns);
         to->sent = from->sent;
+        to->unseen = from->sent;
         return;
     }
     if (from->state == PAIR_NONE || !qname_equal(&old_list->zone_name, &c->lists[list].list->zone_name))
@@ -344,6 +359,9 @@ static void carry_pair(struct checker *c, uint32_t list, struct checker_probe *p
     to->track = CHECKER_NOBODY; /* nameservers may be others now */
     to->codes = registry_translate_codes(old_list, c->lists[list].list, from->codes);
     to->txt = from->txt != NULL ? strdup(from->txt) : NULL;
+    to->seen = NULL;
+    to->n_seen = to->seen_size = 0;
+    to->unseen = from->sent;
     if (from->txt_wanted)
         checker_pair_want_txt(c, list, probe, to, now_ns);
 }

@@ -18,9 +18,8 @@ static void end_proven(struct checker *c, uint32_t list, struct checker_probe *p
 
 /* ---- questions ---- */
 
-/* NULL: it has been asked about again since, or is not asked about any more. */
-static struct checker_pair *pair_of_item(const struct checker *c, uint32_t list,
-                                         const struct plan_item *item) {
+struct checker_pair *checker_pair_of_item(const struct checker *c, uint32_t list,
+                                          const struct plan_item *item) {
     struct checker_probe *probe = checker_probe_numbered(c, item->index);
     struct checker_pair *pair = probe != NULL ? &probe->pairs[list] : NULL;
     return pair != NULL && pair->question == item->ring ? pair : NULL;
@@ -36,7 +35,7 @@ bool checker_probe_is_moot(const struct checker *c, uint32_t list, const struct 
     for (uint32_t i = 0; item->purpose == PLAN_LOOK && i < checker_probes_live(c); i++)
         if (open_target(c, i, list, item->index) != NULL)
             return false;
-    const struct checker_pair *pair = item->purpose != PLAN_LOOK ? pair_of_item(c, list, item) : NULL;
+    const struct checker_pair *pair = item->purpose != PLAN_LOOK ? checker_pair_of_item(c, list, item) : NULL;
     if (pair == NULL)
         return true;
     return item->purpose == PLAN_PROBE ? pair->state != PAIR_ASKED : !pair->txt_wanted;
@@ -62,7 +61,7 @@ static void note_flight(const struct checker *c, struct checker_pair *pair, bool
 void checker_probe_in_flight(struct checker *c, uint32_t list, const struct plan_item *item, bool is,
                              int64_t now_ns) {
     bool is_probe = item->purpose == PLAN_PROBE || item->purpose == PLAN_PROBE_TXT;
-    struct checker_pair *pair = is_probe ? pair_of_item(c, list, item) : NULL;
+    struct checker_pair *pair = is_probe ? checker_pair_of_item(c, list, item) : NULL;
     if (pair != NULL)
         note_flight(c, pair, is, now_ns);
     if (!plan_is_of_target(item) || plan_is_txt(item))
@@ -92,7 +91,7 @@ static void note_time(struct checker_pair *pair, int64_t took_ns) {
 void checker_probe_decided(struct checker *c, uint32_t list, const struct plan_item *item, uint32_t track,
                            const struct verdict *verdict, int64_t took_ns, int64_t now_ns) {
     struct checker_probe *probe = checker_probe_numbered(c, item->index);
-    struct checker_pair *pair = pair_of_item(c, list, item);
+    struct checker_pair *pair = checker_pair_of_item(c, list, item);
     if (pair == NULL || pair->state != PAIR_ASKED)
         return;
     bool is_score = c->registry->lists[list].scores != NULL;
@@ -121,7 +120,7 @@ static unsigned why_of(const struct verdict *verdict) {
 
 void checker_probe_failed(struct checker *c, uint32_t list, const struct plan_item *item,
                           const struct verdict *verdict, int64_t took_ns, int64_t now_ns) {
-    struct checker_pair *pair = pair_of_item(c, list, item);
+    struct checker_pair *pair = checker_pair_of_item(c, list, item);
     if (pair == NULL || pair->state != PAIR_ASKED)
         return;
     note_time(pair, took_ns);

@@ -32,6 +32,11 @@ void checker_probe_changed(struct checker *c, uint32_t list, uint32_t index, int
 /* ... of a question for a reason, of a probe or of a target; `txt` NULL: there is none. */
 void checker_probe_txt(struct checker *c, uint32_t list, const struct plan_item *item, const char *txt);
 
+/* A query has come to its end; `*look` is what is to be kept of it for people. To be called before what came
+ * of it is. */
+void checker_probe_saw(struct checker *c, uint32_t list, const struct plan_item *item,
+                       const struct probe_look *look);
+
 /* Whether answers wait for a self-test; it has to begin at *latest_ns or later. */
 bool checker_probe_awaits(const struct checker *c, uint32_t list, uint32_t track, enum ip_family family,
                           int64_t *latest_ns);
@@ -79,6 +84,10 @@ struct checker_pair {
     int64_t look_ns;  /* when the last look was answered */
     int64_t proof_ns; /* a self-test that begins from here on proves it */
     int64_t ended_ns;
+    struct probe_look *seen; /* owned */
+    uint8_t n_seen;
+    uint8_t seen_size;
+    bool unseen; /* more was asked than is kept */
 };
 
 struct checker_probe {
@@ -95,11 +104,13 @@ struct checker_probes {
     uint32_t first[PROBES]; /* by hash of the address: place + 1; 0: none */
     uint16_t live[PROBES];  /* places of those that have a pair that is open, or whose reason is awaited */
     uint32_t n_live;
+    uint32_t n_looks; /* kept, of all pairs */
 };
 
 /* The probe in place `i` < PROBES; NULL: there is none. */
 struct checker_probe *checker_probe_at(const struct checker *c, uint32_t i);
 struct checker_probe *checker_probe_numbered(const struct checker *c, uint32_t number);
+struct checker_probe *checker_probe_find(const struct checker *c, const struct ip *ip);
 /* Those of which something may still come, in no order: 0 <= i < checker_probes_live(). None leaves but in
  * checker_probe_turn(), and when a probe makes room. */
 static inline uint32_t checker_probes_live(const struct checker *c) {
@@ -113,6 +124,12 @@ void checker_probe_rests(struct checker *c, uint32_t i);
 static inline bool checker_pair_is_open(const struct checker_pair *pair) {
     return pair->state == PAIR_ASKED || pair->state == PAIR_UNPROVEN;
 }
+/* The pair that a question of a probe is of; NULL: it has been asked about again since, or is not asked about
+ * any more. */
+struct checker_pair *checker_pair_of_item(const struct checker *c, uint32_t list,
+                                          const struct plan_item *item);
+/* Forgets what was kept of queries. */
+void checker_pair_forget_looks(const struct checker *c, struct checker_pair *pair);
 /* Whether the registry waits for the proof of what was said about a target. */
 bool checker_pair_is_pending(const struct checker *c, uint32_t list, uint32_t index);
 /* The pair has come to its end; `why`: enum why. */

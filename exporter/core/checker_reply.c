@@ -254,12 +254,47 @@ static void check_answered(const struct answered *a, const struct verdict *verdi
         give_up(a, verdict);
 }
 
+/* ---- what probes keep ---- */
+
+static struct probe_look look_of(const struct answered *a, enum checker_outcome outcome) {
+    return (struct probe_look){
+        .server = a->c->servers[a->l->servers[a->track]].endpoint,
+        .is_txt = plan_is_txt(&a->item),
+        .is_tcp = a->item.tcp,
+        .outcome = (uint8_t)outcome,
+        .took_us =
+            a->took_ns >= 0 && a->took_ns / 1000 < UINT32_MAX ? (uint32_t)(a->took_ns / 1000) : UINT32_MAX,
+        .at_ns = a->now_ns,
+    };
+}
+
+/* `reply` NULL: none came; `verdict` NULL: it is asked again over TCP. */
+static void tell_probes(const struct answered *a, enum checker_outcome outcome, const struct reply *reply,
+                        const struct verdict *verdict) {
+    if (checker_probes_live(a->c) == 0 || a->item.purpose == PLAN_SELF_TEST)
+        return;
+    struct probe_look look = look_of(a, outcome);
+    look.form = (uint8_t)(reply != NULL ? reply->form : REPLY_SOUND);
+    look.rcode = (uint16_t)(reply != NULL ? reply->rcode : 0);
+    look.verdict = (uint8_t)(verdict != NULL ? verdict->kind : VERDICT_UNKNOWN);
+    look.reason = (uint8_t)(verdict != NULL ? verdict->reason : REASON_NONE);
+    look.detail = (uint8_t)(verdict != NULL ? verdict->detail : DETAIL_NONE);
+    if (reply != NULL && reply->form == REPLY_SOUND)
+        look.n_addresses = reply->n_addresses;
+    for (uint32_t i = 0; i < look.n_addresses && i < PROBE_LOOK_ADDRESSES; i++)
+        look.addresses[i] = reply->addresses[i];
+    checker_probe_saw(a->c, a->list, &a->item, &look);
+}
+
 /* ---- TXT ---- */
 
 static void txt_answered(const struct answered *a, const struct reply_question *question,
-                         const uint8_t *message, size_t len) {
+                         enum checker_outcome outcome, const uint8_t *message, size_t len) {
     char txt[CHECKER_TXT_SIZE];
-    bool has_txt = message != NULL && reply_read_txt(message, len, question, txt, sizeof txt);
+    bool has_txt = outcome == CHECKER_ANSWER && reply_read_txt(message, len, question, txt, sizeof txt);
+    struct probe_look look = look_of(a, outcome);
+    look.has_txt = has_txt;
+    checker_probe_saw(a->c, a->list, &a->item, &look);
     checker_probe_txt(a->c, a->list, &a->item, has_txt ? txt : NULL);
     struct registry_entry *entry =
         plan_is_of_target(&a->item) ? registry_entry_find(a->c->registry, a->list, a->item.index) : NULL;
@@ -292,8 +327,10 @@ static void a_answered(const struct answered *a, const struct reply_question *qu
         if (reply->form == REPLY_TRUNCATED && !a->item.tcp) {
             struct answered over_tcp = *a;
             over_tcp.item.tcp = true;
-            if (retry(&over_tcp, false))
+            if (retry(&over_tcp, false)) {
+                tell_probes(a, outcome, reply, NULL);
                 return;
+            }
         }
         bool is_test = a->item.purpose == PLAN_SELF_TEST;
         verdict = verdict_of_reply(a->l->list, reply, is_test ? NULL : health_lesson(a->health, a->now_ns));
@@ -301,6 +338,7 @@ static void a_answered(const struct answered *a, const struct reply_question *qu
         verdict = verdict_of_silence(outcome == CHECKER_TIMEOUT ? REASON_TIMEOUT : REASON_NETWORK);
     }
     count(a->l, &verdict, a->now_ns);
+    tell_probes(a, outcome, reply, &verdict);
     if (a->item.purpose != PLAN_SELF_TEST)
         check_answered(a, &verdict);
     else if (verdict.kind != VERDICT_UNKNOWN || !is_worth_retrying(&verdict) || !retry(a, true))
@@ -373,7 +411,7 @@ void checker_reply(struct checker *c, uint64_t cookie, enum checker_outcome outc
         l->tracks[a.track].answered_ns[a.family] = now_ns;
     }
     if (question.type == QUERY_TXT)
-        txt_answered(&a, &question, outcome == CHECKER_ANSWER ? message : NULL, len);
+        txt_answered(&a, &question, outcome, message, len);
     else
         a_answered(&a, &question, outcome, message, len);
 }

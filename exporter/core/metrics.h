@@ -24,7 +24,8 @@
 
 struct metrics_scrape; /* one rendering, private to the functions that write samples */
 
-/* One row of the catalogue. Exactly one of the functions is set. */
+/* One row of the catalogue. Exactly one of the functions is set; none in the rows of what /probe alone has.
+ */
 struct metric {
     const char *name; /* as samples spell it */
     enum promtext_type type;
@@ -42,7 +43,10 @@ struct metric {
                                                       range, and each of the block lists that count for it */
 };
 extern const struct metric metrics_table[];
-extern const unsigned metrics_count;
+extern const unsigned metrics_count;     /* of /metrics, */
+extern const unsigned metrics_all_count; /* and with those of /probe, which are the last */
+/* The row of that name; NULL: there is none. */
+const struct metric *metrics_find(const char *name);
 
 enum { METRICS_LOG_LEVELS = 4, METRICS_BOUNCE_RESULTS = 4 };
 

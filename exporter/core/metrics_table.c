@@ -167,11 +167,26 @@ const struct metric metrics_table[] = {
     {"process_start_time_seconds", PROMTEXT_GAUGE, "", "When the process began.",
      .once = metrics_process_start},
     {"process_threads", PROMTEXT_GAUGE, "", "Threads of the process.", .once = metrics_process_threads},
+
+    {"probe_success", PROMTEXT_GAUGE, "",
+     "Only on /probe: 1 if every list that was asked gave a conclusive verdict, listed or not.",
+     .once = NULL},
+    {"probe_duration_seconds", PROMTEXT_GAUGE, "", "Only on /probe: how long the probe took.", .once = NULL},
 };
 
-const unsigned metrics_count = sizeof metrics_table / sizeof *metrics_table;
 _Static_assert(sizeof metrics_table / sizeof *metrics_table <= METRICS_MOST,
                "a filter has a place for every row");
+
+enum { OF_PROBES = 2 };
+const unsigned metrics_all_count = sizeof metrics_table / sizeof *metrics_table;
+const unsigned metrics_count = sizeof metrics_table / sizeof *metrics_table - OF_PROBES;
+
+const struct metric *metrics_find(const char *name) {
+    for (unsigned i = 0; i < metrics_all_count; i++)
+        if (strcmp(metrics_table[i].name, name) == 0)
+            return &metrics_table[i];
+    return NULL;
+}
 
 static void reference_row(struct buf *out, const struct metric *m) {
     buf_addf(out, "| `%s` | %s | ", m->name, promtext_type_text(m->type));
@@ -187,6 +202,6 @@ static void reference_row(struct buf *out, const struct metric *m) {
 
 void metrics_reference(struct buf *out) {
     buf_add_text(out, "| name | type | labels | meaning |\n|---|---|---|---|\n");
-    for (unsigned i = 0; i < metrics_count; i++)
+    for (unsigned i = 0; i < metrics_all_count; i++)
         reference_row(out, &metrics_table[i]);
 }

@@ -123,6 +123,16 @@ int64_t app_web_bounces_turn(struct app_web *web, int64_t now_ns) {
     return INT64_MAX;
 }
 
+bool app_web_probes_start(struct app_web *web) {
+    return web != NULL;
+}
+void app_web_probes_stop(struct app_web *web) {}
+void app_web_probe(struct app_web *web, const struct httpd_request *request, int64_t now_ns) {}
+int64_t app_web_probes_turn(struct app_web *web, int64_t now_ns) {
+    return INT64_MAX;
+}
+void app_web_probes_use(struct app_web *web) {}
+
 /* --- Asking --- */
 
 static struct app_bounced bounced;

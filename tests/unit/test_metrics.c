@@ -103,13 +103,17 @@ static const struct {
     {"process_resident_memory_bytes", "gauge", ""},
     {"process_start_time_seconds", "gauge", ""},
     {"process_threads", "gauge", ""},
+    {"probe_success", "gauge", ""},
+    {"probe_duration_seconds", "gauge", ""},
 };
 
 static void has_the_names_types_and_labels_of_the_contract(void **state) {
-    assert_int_equal(metrics_count, sizeof contract / sizeof *contract);
-    for (unsigned i = 0; i < metrics_count; i++) {
+    assert_null(metrics_find("rbl_nothing"));
+    assert_int_equal(metrics_all_count, sizeof contract / sizeof *contract);
+    for (unsigned i = 0; i < metrics_all_count; i++) {
         const struct metric *m = &metrics_table[i];
         assert_string_equal(m->name, contract[i].name);
+        assert_ptr_equal(metrics_find(m->name), m);
         if (strcmp(promtext_type_text(m->type), contract[i].type) != 0 ||
             strcmp(m->labels, contract[i].labels) != 0)
             fail_msg("%s: %s of %s", m->name, promtext_type_text(m->type), m->labels);
@@ -117,12 +121,14 @@ static void has_the_names_types_and_labels_of_the_contract(void **state) {
 }
 
 static void gives_each_row_one_function_and_one_sentence(void **state) {
-    for (unsigned i = 0; i < metrics_count; i++) {
+    for (unsigned i = 0; i < metrics_all_count; i++) {
         const struct metric *m = &metrics_table[i];
         int functions = (m->once != NULL) + (m->per_list != NULL) + (m->per_group != NULL) +
                         (m->per_range != NULL) + (m->per_safelist != NULL);
         size_t n = strlen(m->help);
-        if (functions != 1 || n == 0 || m->help[n - 1] != '.' || strpbrk(m->help, "|\n\\\"") != NULL)
+        int wanted = strncmp(m->name, "probe_", strlen("probe_")) == 0 ? 0 : 1; /* those are of /probe */
+        if (functions != wanted || (wanted == 1) != (i < metrics_count) || n == 0 || m->help[n - 1] != '.' ||
+            strpbrk(m->help, "|\n\\\"") != NULL)
             fail_msg("%s: %d functions, help %s", m->name, functions, m->help);
     }
 }
@@ -137,7 +143,7 @@ static void prints_the_table_as_markdown(void **state) {
                 "| `rbl_range_addresses` | gauge | `group`, `range` | Addresses of the range that are "
                 "checked. |");
     expect_line(buf_text(&out), "| `process_threads` | gauge | | Threads of the process. |");
-    assert_int_equal(count_lines(buf_text(&out), "| `", false), metrics_count);
+    assert_int_equal(count_lines(buf_text(&out), "| `", false), metrics_all_count);
     buf_release(&out);
 }
 
