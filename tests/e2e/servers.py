@@ -156,10 +156,11 @@ remote-control:
 class Prometheus(harness.Process):
     """A Prometheus that scrapes `targets` (host:port) and evaluates the files `rules` every second.
 
-    `others` are more jobs, {name: targets}; a target None is this Prometheus. `options` are more keys of jobs.
+    `others` are more jobs, {name: targets}; a target None is this Prometheus. `options` are more keys of jobs; `scrapes`
+    are whole ones.
     """
 
-    def __init__(self, world, targets, rules=(), alertmanagers=(), others=None, options=None):
+    def __init__(self, world, targets, rules=(), alertmanagers=(), others=None, options=None, scrapes=()):
         self.address = harness.take_address()
         self.port = harness.free_port(self.address)
         jobs = {"rbl_exporter": targets, **(others or {})}
@@ -174,7 +175,8 @@ class Prometheus(harness.Process):
                     **(options or {}).get(name, {}),
                 }
                 for name, found in jobs.items()
-            ],
+            ]
+            + list(scrapes),
         }
         path = world.write("prometheus.yml", json.dumps(config))
         command = [
