@@ -86,8 +86,10 @@ static const char *look_up(const char *host, in_port_t port, union address *out)
     if (failed != 0)
         return failed == EAI_SYSTEM ? strerror(errno) : gai_strerror(failed);
     const struct addrinfo *best = found;
-    for (const struct addrinfo *a = found; a && best->ai_family != AF_INET; a = a->ai_next)
-        best = a->ai_family == AF_INET ? a : best;
+    while (best->ai_family != AF_INET && best->ai_next)
+        best = best->ai_next;
+    if (best->ai_family != AF_INET)
+        best = found;
     memcpy(out, best->ai_addr, best->ai_addrlen);
     freeaddrinfo(found);
     if (out->any.sa_family == AF_INET)

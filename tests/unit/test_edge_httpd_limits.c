@@ -66,6 +66,22 @@ static void an_idle_connection_may_wait_longer_than_a_request_but_not_for_ever(v
     stop(f);
 }
 
+/* Its last request and its end come at once: libmicrohttpd sees the request only. */
+static void who_has_no_more_to_say_does_not_keep_a_place(void **state) {
+    struct fixture *f = start(with_limits(LONG_MS, LONG_MS, LONG_MS));
+    for (int i = 0; i < 20; i++) {
+        const int fd = dial(f);
+        send_text(fd, "GET /nowhere " HOST "\r\n");
+        shutdown(fd, SHUT_WR);
+        struct reply r = receive(fd, false);
+        assert_int_equal(r.status, 404);
+        reply_release(&r);
+        assert_true(is_ended(fd));
+        close(fd);
+    }
+    stop(f);
+}
+
 static void a_second_request_that_drips_in_is_cut_off_too(void **state) {
     struct fixture *f = start(with_limits(SHORT_MS, LONG_MS, LONG_MS));
     const int fd = dial(f);
@@ -285,6 +301,7 @@ int main(void) {
         cmocka_unit_test(a_request_that_drips_in_is_cut_off),
         cmocka_unit_test(a_client_that_says_nothing_is_cut_off),
         cmocka_unit_test(an_idle_connection_may_wait_longer_than_a_request_but_not_for_ever),
+        cmocka_unit_test(who_has_no_more_to_say_does_not_keep_a_place),
         cmocka_unit_test(a_second_request_that_drips_in_is_cut_off_too),
         cmocka_unit_test(who_never_reads_blocks_nobody_and_is_cut_off),
         cmocka_unit_test(a_large_body_arrives_whole_at_a_slow_but_steady_reader),
