@@ -122,7 +122,10 @@ static void server_free(struct httpd *server) {
 static int no_certificate(gnutls_session_t session, const struct gnutls_cert_retr_st *info,
                           gnutls_pcert_st **certs, unsigned *n_certs, gnutls_ocsp_data_st **ocsp,
                           unsigned *n_ocsp, gnutls_privkey_t *key, unsigned *flags) {
-    (void)session, (void)info, (void)certs, (void)n_certs, (void)ocsp, (void)n_ocsp, (void)key, (void)flags;
+    (void)session, (void)info, (void)certs, (void)ocsp, (void)key;
+    *n_certs = 0;
+    *n_ocsp = 0;
+    *flags = 0;
     return -1;
 }
 

@@ -37,6 +37,7 @@ static bool fail_by_code(struct httpd_tls_error *error, enum httpd_tls_part part
 
 static bool datum_of(const char *text, size_t len, enum httpd_tls_part part, gnutls_datum_t *out,
                      struct httpd_tls_error *error) {
+    *out = (gnutls_datum_t){0};
     if (len > INT_MAX)
         return httpd_tls_fail(error, part, "too large");
     *out = (gnutls_datum_t){.data = (unsigned char *)text, .size = text ? (unsigned)len : 0};

@@ -315,8 +315,11 @@ static void ask_client(const struct httpd_tls *tls, gnutls_session_t session) {
 bool httpd_tls_begin(struct connection *c, gnutls_session_t session) {
     static const char http[] = "http/1.1";
     const gnutls_datum_t protocol = {.data = (unsigned char *)http, .size = sizeof http - 1};
+    gnutls_transport_ptr_t from;
+    gnutls_transport_ptr_t to;
     gnutls_session_set_ptr(session, c);
-    gnutls_transport_set_ptr2(session, c, (gnutls_transport_ptr_t)(intptr_t)c->fd);
+    gnutls_transport_get_ptr2(session, &from, &to);
+    gnutls_transport_set_ptr2(session, c, to);
     gnutls_transport_set_pull_function(session, pull);
     gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE, before_message);
     gnutls_handshake_set_post_client_hello_function(session, choose_suite);
