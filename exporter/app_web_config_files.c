@@ -156,11 +156,11 @@ static void tell_blind(struct app_web_config *c) {
 }
 
 void app_web_config_look(struct app_web_config *c, int64_t now_ns) {
-    if (now_ns < app_web_config_look_ns(c))
-        return;
-    (void)files_turn(c->files, now_ns);
-    if (c->pem_files != NULL)
-        (void)files_turn(c->pem_files, now_ns);
+    if (now_ns >= app_web_config_look_ns(c)) {
+        (void)files_turn(c->files, now_ns);
+        if (c->pem_files != NULL)
+            (void)files_turn(c->pem_files, now_ns);
+    }
     tell_blind(c);
 }
 

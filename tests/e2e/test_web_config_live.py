@@ -11,7 +11,7 @@ import warnings
 
 import harness
 import tls
-from exporter import Exporter, config
+from exporter import Exporter, config, run
 from harness import equal, main, scene
 from servers import Prometheus
 
@@ -32,11 +32,12 @@ def hash_of(password):
 
 
 class Secured(Exporter):
-    """The daemon with a web configuration (text), in the file web.yml; `trust` is the authority that its clients trust."""
+    """The daemon with a web configuration (text); `trust` is the authority that its clients trust, `pair` the certificate
+    and the key that they have, as paths."""
 
-    def __init__(self, world, web_config, trust=None):
-        self.trust = trust
-        path = world.write("web.yml", web_config)
+    def __init__(self, world, web_config, trust=None, pair=None, name="web.yml"):
+        self.trust, self.pair = trust, pair
+        path = world.write(name, web_config)
         super().__init__(world, NOTHING_LISTED, [f"--web.config.file={path}"], serves=False)
         harness.wait(self.answers, lambda: "the exporter answers\n" + self.log_tail(), world=world)
 
@@ -49,6 +50,8 @@ class Secured(Exporter):
     def context(self):
         context = ssl.create_default_context(cafile=self.trust)
         context.check_hostname = False  # an address is taken when the certificate is there already
+        if self.pair:
+            context.load_cert_chain(*self.pair)
         return context
 
     def connection(self):
@@ -102,6 +105,11 @@ def passwords(world):
                 status, headers, _ = exporter.fetch(path, user=user)
                 equal(status, 401, f"{path} as {user}")
                 assert headers["WWW-Authenticate"].startswith("Basic"), headers
+    with world.case("check --send takes name and password in the URL"):
+        code, out, err = run("check", f"--send=http://alice:wonderland@{exporter.endpoint}/", "192.0.2.1")
+        assert code == 3 and "192.0.2.1" in out, out + err  # the list cannot be believed here
+        code, out, err = run("check", f"--send=http://alice:wrong@{exporter.endpoint}/", "192.0.2.1")
+        assert code not in (0, 1) and "192.0.2.1" not in out and "wrong" not in err, out + err
     with world.case("a password that changes counts without a restart"):
         world.write("web.yml", users(alice="looking-glass", bob="builder"))
         exporter.wait_for_status(200, user="alice:looking-glass")
@@ -208,42 +216,54 @@ def certificates(world):
 
 @scene
 def a_real_prometheus(world):
-    authority = tls.Authority(world)
-    server = authority.sign("server")
-    client = authority.sign("prometheus", "DNS:prometheus.example.net")
-    other = authority.sign("other", "DNS:other.example.net")
-    web = (
-        f"tls_server_config:\n  cert_file: {server[0]}\n  key_file: {server[1]}\n"
-        f"  client_auth_type: VerifyClientCertIfGiven\n  client_ca_file: {authority.cert}\n"
-        f"  client_allowed_sans: [prometheus.example.net]\n" + users(prometheus="scrapes")
-    )
+    authority, foreign = tls.Authority(world), tls.Authority(world, "foreign")
+    cert, key = authority.sign("server")
+    named, other, stranger = authority.sign("named", "DNS:prometheus.example.net"), authority.sign("other"), foreign.sign("stranger")
+    web = f"tls_server_config:\n  cert_file: {cert}\n  key_file: {key}\n  client_ca_file: {authority.cert}\n  client_auth_type: "
+    by_password = Secured(world, web + "VerifyClientCertIfGiven\n" + users(prometheus="scrapes"), trust=authority.cert)
+    sans = "  client_allowed_sans: [prometheus.example.net]\n"
+    by_name = Secured(world, web + "RequireAndVerifyClientCert\n" + sans, trust=authority.cert, pair=named, name="name.yml")
 
-    exporter = Secured(world, web, trust=authority.cert)
-    trust = {"ca_file": authority.cert, "server_name": "127.0.0.1"}
-    password = {"username": "prometheus", "password": "scrapes"}
+    def job(pair=(None, None), password=None):
+        trust = {"ca_file": authority.cert, "server_name": "127.0.0.1"}
+        pair = {"cert_file": pair[0], "key_file": pair[1]} if pair[0] else {}
+        login = {"basic_auth": {"username": "prometheus", "password": password}} if password else {}
+        return {"scheme": "https", "tls_config": {**trust, **pair}, **login}
+
     jobs = {
-        "password": {"tls_config": trust, "basic_auth": password},
-        "certificate": {"tls_config": {**trust, "cert_file": client[0], "key_file": client[1]}, "basic_auth": password},
-        "stranger": {"tls_config": {**trust, "cert_file": other[0], "key_file": other[1]}, "basic_auth": password},
-        "wrong": {"tls_config": trust, "basic_auth": {**password, "password": "wrong"}},
-        "nobody": {"tls_config": trust},
+        "password": (by_password, job(password="scrapes"), 1),
+        "password and certificate": (by_password, job(other, "scrapes"), 1),
+        "wrong password": (by_password, job(password="wrong"), 0),
+        "no password": (by_password, job(), 0),
+        "strange certificate": (by_password, job(stranger, "scrapes"), 0),
+        "name": (by_name, job(named), 1),
+        "other name": (by_name, job(other), 0),
+        "no certificate": (by_name, job(), 0),
     }
-    prometheus = Prometheus(world, [], others={name: [exporter.endpoint] for name in jobs}, options={
-        name: {"scheme": "https", "scrape_timeout": "1s", **job} for name, job in jobs.items()
-    })  # fmt: skip
+    targets = {name: [exporter.endpoint] for name, (exporter, _, _) in jobs.items()}
+    prometheus = Prometheus(world, [], others=targets, options={name: keys for name, (_, keys, _) in jobs.items()})
+    expected = {name: up for name, (_, _, up) in jobs.items()}
 
     def up():
-        return {labels["job"]: value for labels, value in prometheus.query('up{job!="rbl_exporter"}')}
+        return {labels["job"]: value for labels, value in prometheus.query("up")}
 
-    with world.case("it scrapes over TLS with a password, and with a certificate; who has the wrong one does not"):
-        expected = {"password": 1, "certificate": 1, "stranger": 0, "wrong": 0, "nobody": 0}
-        harness.wait(lambda: up() == expected, lambda: f"{up()} {json.dumps(prometheus.health())}", world=world)
-        assert prometheus.query('rbl_exporter_build_info{job="password"}'), "what was scraped is there"
-    with world.case("it goes on scraping when the certificate is renewed"):
-        authority.sign("server")
-        exporter.wait_for_message("web configuration reloaded")
-        equal(exporter.status(user="prometheus:scrapes"), 200)
-        harness.wait(lambda: up().get("password") == 1, lambda: json.dumps(prometheus.health()), world=world)
+    def told():
+        return f"{up()}\n{json.dumps(prometheus.health())}\n{by_password.log_tail()}\n{by_name.log_tail()}"
+
+    with world.case("it scrapes over TLS who it may, by password and by certificate, and nobody else"):
+        harness.wait(lambda: up() == expected, told, world=world)
+        for name, scraped in expected.items():
+            equal(bool(prometheus.query(f'rbl_exporter_build_info{{job="{name}"}}')), scraped == 1, name)
+    with world.case("it goes on when the certificate of the server is renewed"):
+        authority.sign("server", "IP:127.0.0.1,DNS:renewed.example.net")
+        for exporter in (by_password, by_name):
+            harness.wait(lambda e=exporter: "renewed.example.net" in e.names_of_certificate(), told, world=world)
+        before = prometheus.query('count_over_time(up{job="password"}[1h])')[0][1]
+        harness.wait(
+            lambda: prometheus.query('count_over_time(up{job="password"}[1h])')[0][1] > before + 1 and up() == expected,
+            told,
+            world=world,
+        )
 
 
 main()
