@@ -61,6 +61,9 @@ struct list {
     const char *name;
     const char *zone;       /* as shown: a key appears as {key} */
     struct qname zone_name; /* as asked: with the key */
+    const char *use;        /* the built-in list that it starts from; NULL: none */
+    const char *key_file;   /* where the key is read from; NULL: nowhere */
+    const char *key;        /* what is in it, a secret; NULL: none was read */
     enum list_kind kind;
     enum list_tier tier;
     bool families[IP_FAMILIES];
@@ -128,5 +131,11 @@ size_t list_before(const struct list_identity *now, size_t n_now, size_t i,
                    const struct list_identity *before, size_t n_before);
 /* The name of bit `bit` of a code set: configured, or "other". */
 const char *list_code_name(const struct list *list, unsigned bit);
+
+enum { LIST_ANSWERS_SIZE = IP_RANGE_TEXT_SIZE + 16 };
+/* A pattern as the configuration writes it: 127.0.0.2, 127.0.0.[4..7], 127.0.1.0/24 or 127.0.0.&4. Several
+ * spellings may stand for one, and as keys of a table each stands once: `spelling` 0 is the usual one, the
+ * next follow. The last is that of all numbers above. */
+void list_answers_format(const struct list_answers *answers, unsigned spelling, char out[LIST_ANSWERS_SIZE]);
 
 #endif

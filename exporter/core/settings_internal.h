@@ -143,6 +143,14 @@ bool settings_parse_number(const char *text, uint64_t max, uint64_t *out);
 bool settings_parse_duration(const char *text, int64_t *out_ns);
 /* Such a text, days being its largest unit. Returns `out`. */
 const char *settings_format_duration(int64_t ns, char *out, size_t size);
+enum { SETTINGS_DATE_SIZE = 64 };
+/* A date, of days since 1970-01-01 (none before that): 2026-11-01. Returns `out`. */
+const char *settings_format_date(int64_t days, char out[SETTINGS_DATE_SIZE]);
+/* NUMBER/(s|m|h) as queries per second; false if it is none. */
+bool settings_parse_rate(const char *text, double *out);
+enum { SETTINGS_RATE_SIZE = 64 };
+/* The shortest such text that reads back as `rate` (more than 0). Returns `out`. */
+const char *settings_format_rate(double rate, char out[SETTINGS_RATE_SIZE]);
 
 schema_read settings_read_duration, settings_read_duration_or_auto, settings_read_count,
     settings_read_count_or_auto;

@@ -176,6 +176,7 @@ static void copy_builtin(struct settings_reader *r, const struct list *base, str
     *list = *base;
     list->builtin = true;
     list->name = own_text(r, base->name);
+    list->use = list->name;
     list->zone = own_text(r, base->zone);
     list->delist_url = own_text(r, base->delist_url);
     list->limits = own_text(r, base->limits);
@@ -209,8 +210,6 @@ static bool is_key(const char *text) {
 
 static void read_key(struct settings_reader *r, const struct node *file, struct list *list) {
     char error[256] = "no reason given";
-    if (file->type != NODE_SCALAR)
-        return;
     if (!r->key_reader) {
         settings_error(r, file, "the key cannot be read here");
         return;
@@ -222,13 +221,19 @@ static void read_key(struct settings_reader *r, const struct node *file, struct 
         settings_error(
             r, file, "the first line of the key file of \"%s\" is no key (up to 63 letters, digits, - and _)",
             list->name);
+    else
+        list->key = key;
 }
 
 static void settle_zone(struct settings_reader *r, const struct node *node, struct list *list) {
     const struct node *file = node_find(node, "key_file");
     const struct node *zone = node_find(node, "zone");
     bool keyed = strstr(list->zone, KEY_MARK) != NULL;
-    if (list->zone[0] == '\0')
+    if (file && file->type != NODE_SCALAR)
+        return; /* it was reported where it was met */
+    if (file)
+        list->key_file = own_text(r, file->text);
+    if (list->zone[0] == '\0' || r->problems->no_memory)
         return;
     if (!keyed) {
         bool is_zone = zone_with_key(list->zone, "", &list->zone_name);

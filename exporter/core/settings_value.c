@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/settings_internal.h"
 
+#include "core/yamltext.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -226,13 +228,18 @@ void settings_read_text(struct settings_reader *r, const struct schema_key *key,
         settings_wrong(r, key, value);
 }
 
-/* Visible ASCII only: the URL is printed into pages, logs and labels. */
+/* Visible ASCII only: the URL is printed into pages, logs and labels. What stands there for a password on
+ * /config is taken back, so that what is shown is a configuration. */
 void settings_read_url(struct settings_reader *r, const struct schema_key *key, const struct node *value,
                        void *target) {
     bool fits = value->type == NODE_SCALAR && value->len < (size_t)key->max &&
                 (strncmp(value->text, "https://", 8) == 0 || strncmp(value->text, "http://", 7) == 0);
-    for (size_t i = 0; fits && i < value->len; i++)
-        fits = value->text[i] > ' ' && value->text[i] < 0x7f && !strchr("\"<>\\", value->text[i]);
+    for (size_t i = 0; fits && i < value->len; i++) {
+        if (strncmp(value->text + i, YAMLTEXT_SECRET, sizeof YAMLTEXT_SECRET - 1) == 0)
+            i += sizeof YAMLTEXT_SECRET - 2;
+        else
+            fits = value->text[i] > ' ' && value->text[i] < 0x7f && !strchr("\"<>\\", value->text[i]);
+    }
     if (fits)
         store_text(r, key, value, target);
     else
@@ -261,8 +268,7 @@ void settings_read_nothing(struct settings_reader *r, const struct schema_key *k
     settings_expect(r, key, value, NODE_SCALAR);
 }
 
-/* NUMBER/(s|m|h) as queries per second; false if it is none. */
-static bool parse_rate(const char *text, double *out) {
+bool settings_parse_rate(const char *text, double *out) {
     size_t digits = strspn(text, "0123456789");
     size_t whole = digits;
     if (digits > 0 && text[digits] == '.')
@@ -275,12 +281,42 @@ static bool parse_rate(const char *text, double *out) {
     return true;
 }
 
+/* `rate` by a period of so many seconds, with as few decimals as it takes to read back as it is; a number has
+ * 20 characters at most. False: it takes more. */
+static bool format_rate(double rate, int seconds, char unit, char *out, size_t size) {
+    enum { DECIMALS = 18, LONGEST = 20 };
+    for (int decimals = 0; decimals <= DECIMALS; decimals++) {
+        double read;
+        int len = snprintf(out, size, "%.*f/%c", decimals, rate * seconds, unit);
+        if (len <= LONGEST + 2 && settings_parse_rate(out, &read) && read == rate)
+            return true;
+    }
+    return false;
+}
+
+const char *settings_format_rate(double rate, char out[SETTINGS_RATE_SIZE]) {
+    static const struct {
+        char unit;
+        int seconds;
+    } periods[] = {{'s', 1}, {'m', 60}, {'h', 3600}};
+    char text[SETTINGS_RATE_SIZE];
+    (void)snprintf(out, SETTINGS_RATE_SIZE, "%.12f/s", rate);
+    bool any = false;
+    for (size_t i = 0; i < sizeof periods / sizeof *periods; i++) {
+        bool good = format_rate(rate, periods[i].seconds, periods[i].unit, text, sizeof text);
+        if (good && (!any || strlen(text) < strlen(out)))
+            (void)stpcpy(out, text);
+        any = any || good;
+    }
+    return out;
+}
+
 /* The limits are for queries an hour, so that the interval between two of them fits into nanoseconds. */
 void settings_read_rate(struct settings_reader *r, const struct schema_key *key, const struct node *value,
                         void *target) {
     double rate = 0;
     if (!is_word(value, "unlimited")) {
-        if (value->type != NODE_SCALAR || !parse_rate(value->text, &rate)) {
+        if (value->type != NODE_SCALAR || !settings_parse_rate(value->text, &rate)) {
             settings_wrong(r, key, value);
             return;
         }
@@ -324,6 +360,22 @@ static bool parse_date(const char *text, int64_t *out_days) {
         return false;
     *out_days = days_of(year, month, day);
     return true;
+}
+
+/* The same way back. */
+const char *settings_format_date(int64_t days, char out[SETTINGS_DATE_SIZE]) {
+    int64_t from_march = days + 719468; /* since 0000-03-01 */
+    int64_t era = from_march / 146097;
+    int64_t day_of_era = from_march % 146097;
+    int64_t year = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
+    int64_t month = (5 * day_of_year + 2) / 153; /* 0: March */
+    int64_t day = day_of_year - (153 * month + 2) / 5 + 1;
+    year += era * 400 + (month >= 10);
+    month += month < 10 ? 3 : -9;
+    (void)snprintf(out, SETTINGS_DATE_SIZE, "%04lld-%02lld-%02lld", (long long)year, (long long)month,
+                   (long long)day);
+    return out;
 }
 
 void settings_read_date(struct settings_reader *r, const struct schema_key *key, const struct node *value,

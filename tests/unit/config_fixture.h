@@ -56,7 +56,8 @@ static int free_catalog(void **state) {
 
 /* The key of a path that says "good" is abc; one that says "bad" holds what no name can; others cannot be
  * read. */
-static const char *read_key(void *context, const char *path, struct arena *arena, char *error, size_t size) {
+static inline const char *read_key(void *context, const char *path, struct arena *arena, char *error,
+                                   size_t size) {
     if (strstr(path, "good"))
         return arena_copy(arena, "abc", 3);
     if (strstr(path, "bad"))
@@ -65,12 +66,12 @@ static const char *read_key(void *context, const char *path, struct arena *arena
     return NULL;
 }
 
-static enum status read_tree(enum status status, const struct node *root, struct settings **out) {
+static inline enum status read_tree(enum status status, const struct node *root, struct settings **out) {
     return status == STATUS_OK ? settings_read(root, catalog, read_key, NULL, &problems, out) : status;
 }
 
 /* Reads `text`; the problems stay until the next call. */
-static enum status read_text(const char *text, struct settings **out) {
+static inline enum status read_text(const char *text, struct settings **out) {
     struct arena arena;
     const struct node *root = NULL;
     problems_release(&problems);

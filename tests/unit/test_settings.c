@@ -72,6 +72,36 @@ static void writes_durations_that_read_back_alike(void **state) {
     }
 }
 
+static void writes_dates(void **state) {
+    static const struct {
+        int64_t days;
+        const char *text;
+    } rows[] = {
+        {0, "1970-01-01"},     {58, "1970-02-28"},    {59, "1970-03-01"},    {364, "1970-12-31"},
+        {789, "1972-02-29"},   {10957, "2000-01-01"}, {11016, "2000-02-29"}, {11017, "2000-03-01"},
+        {20758, "2026-11-01"}, {47540, "2100-02-28"}, {47541, "2100-03-01"}, {2932896, "9999-12-31"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char out[SETTINGS_DATE_SIZE];
+        assert_string_equal(settings_format_date(rows[i].days, out), rows[i].text);
+    }
+}
+
+static void writes_rates_that_read_back_alike(void **state) {
+    static const char *const texts[] = {"1/s",    "5/s",  "0.5/s",    "1000000/s", "1/m",      "7/m",
+                                        "0.25/m", "1/h",  "1000/h",   "1.7/h",     "3/m",      "123.456/m",
+                                        "25/s",   "59/m", "0.0123/s", "100.5/h",   "0.33333/s"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        double rate;
+        double again;
+        char out[SETTINGS_RATE_SIZE];
+        assert_true(settings_parse_rate(texts[i], &rate));
+        settings_format_rate(rate, out);
+        if (!settings_parse_rate(out, &again) || again != rate || strlen(out) > strlen(texts[i]))
+            fail_msg("\"%s\" became \"%s\"", texts[i], out);
+    }
+}
+
 static void reads_numbers_strictly(void **state) {
     static const struct {
         const char *text;
@@ -206,6 +236,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_durations_as_prometheus_writes_them),
         cmocka_unit_test(writes_durations_that_read_back_alike),
+        cmocka_unit_test(writes_dates),
+        cmocka_unit_test(writes_rates_that_read_back_alike),
         cmocka_unit_test(reads_numbers_strictly),
         cmocka_unit_test(knows_a_name),
         cmocka_unit_test(finds_the_nearest_spelling_or_none),
