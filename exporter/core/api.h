@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api: the answers of /api/v1/listings and /api/v1/addresses/IP, in JSON.
+ * api: the answers of /api/v1/listings, /api/v1/lists and /api/v1/addresses/IP, in JSON.
  *
  * POST to the latter has the lists asked (checker_probe()), whether the address is configured or not. The
  * others read what the checker knows and render at once; what an answer means is the same as on /metrics: a
@@ -40,6 +40,10 @@ struct api {
 /* Renders what is listed on block lists, as `query` (what is behind `?`) asks for it, into `out`; returns the
  * HTTP status, API_OK or API_BAD_REQUEST. Failure (memory, cap) is in buf_status(out). */
 unsigned api_listings(struct buf *out, const struct api *api, const char *query);
+
+/* Likewise what each list is, whether it can be believed, what it costs and how far it has come; disabled
+ * ones too, in the order of the configuration. */
+unsigned api_lists(struct buf *out, const struct api *api, const char *query);
 
 /* A question about one address. */
 struct api_question {

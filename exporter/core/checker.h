@@ -203,6 +203,11 @@ bool checker_ready(const struct checker *c);
 void checker_granted(struct checker *c, size_t number, int64_t now_ns);
 /* From now on queries have to be reserved, or not any more. */
 void checker_reserve(struct checker *c, bool reserves, int64_t now_ns);
+/* Whether the last self-test of a list that is asked was right; one without a query left is as right as that.
+ */
+bool checker_is_up(const struct checker *c, uint32_t list);
+/* When the next self-test of any nameserver of such a list is due; INT64_MAX: one is under way. */
+int64_t checker_next_test_ns(const struct checker *c, uint32_t list);
 /* The quota that pays for `list`. */
 struct quota *checker_quota(const struct checker *c, uint32_t list);
 /* Interval between checks that (list, group) really achieves; 0: not known yet. */

@@ -249,3 +249,20 @@ void checker_update_state(struct checker *c, uint32_t list, const struct verdict
     l->wake_ns = now_ns;
     c->watch.state(c->watch.context, list, from, state, because);
 }
+
+bool checker_is_up(const struct checker *c, uint32_t list) {
+    enum health_state state = c->lists[list].state;
+    return state == HEALTH_OK || state == HEALTH_QUOTA_EXHAUSTED;
+}
+
+int64_t checker_next_test_ns(const struct checker *c, uint32_t list) {
+    const struct checker_list *l = &c->lists[list];
+    int64_t due_ns = INT64_MAX;
+    for (uint32_t server = 0; server < l->n_servers; server++)
+        for (int family = 0; family < IP_FAMILIES; family++) {
+            const struct health *health = &l->tracks[server].health[family];
+            if (l->list->families[family] && !health->running && health->due_ns < due_ns)
+                due_ns = health->due_ns;
+        }
+    return due_ns;
+}

@@ -18,10 +18,8 @@ void metrics_list_info(struct metrics_scrape *s, uint32_t list) {
     promtext_u64(&s->text, 1);
 }
 
-/* A list without a query left is as right as its last self-test was. */
 void metrics_list_up(struct metrics_scrape *s, uint32_t list) {
-    enum health_state state = s->checker->lists[list].state;
-    number(s, list, state == HEALTH_OK || state == HEALTH_QUOTA_EXHAUSTED);
+    number(s, list, checker_is_up(s->checker, list));
 }
 
 void metrics_list_state(struct metrics_scrape *s, uint32_t list) {

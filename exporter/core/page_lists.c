@@ -26,32 +26,11 @@ struct page_lists_state page_lists_state(const struct page *p) {
 }
 
 static void add_failure(struct page *p, const struct verdict *verdict) {
-    if (verdict->kind != VERDICT_UNKNOWN)
-        return;
-    buf_add_text(p->out, why_fact(verdict->reason));
-    if (verdict->detail != DETAIL_NONE)
-        buf_addf(p->out, ": %s", verdict_detail_text[verdict->detail]);
-    if (verdict->culprit != 0) {
-        struct ip ip = ip_v4(verdict->culprit);
-        char text[IP_TEXT_SIZE];
-        ip_format(&ip, text);
-        buf_addf(p->out, " (%s)", text);
-    }
+    char text[WHY_FAILURE_SIZE];
+    buf_add_text(p->out, why_failure(verdict, text));
 }
 
 /* --- Those that cannot be believed, by state: what to do is said once --- */
-
-/* When the next self-test of any of its nameservers is due; INT64_MAX: one is under way. */
-static int64_t next_test(const struct checker_list *l) {
-    int64_t due_ns = INT64_MAX;
-    for (uint32_t server = 0; server < l->n_servers; server++)
-        for (int family = 0; family < IP_FAMILIES; family++) {
-            const struct health *health = &l->tracks[server].health[family];
-            if (l->list->families[family] && !health->running && health->due_ns < due_ns)
-                due_ns = health->due_ns;
-        }
-    return due_ns;
-}
 
 static void add_next(struct page *p, uint32_t list) {
     const struct checker_list *l = &p->checker->lists[list];
@@ -62,7 +41,7 @@ static void add_next(struct page *p, uint32_t list) {
         buf_add_char(p->out, '.');
         return;
     }
-    int64_t due_ns = next_test(l);
+    int64_t due_ns = checker_next_test_ns(p->checker, list);
     if (due_ns == INT64_MAX)
         return;
     buf_add_text(p->out, " It is tested again ");

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/why.h"
 
+#include "core/ip.h"
+
+#include <stdio.h>
+
 const char *why_text(unsigned why) {
     switch (why) {
     case WHY_BUDGET: return "budget";
@@ -38,6 +42,22 @@ static const struct {
 
 const char *why_fact(enum verdict_reason reason) {
     return reason < REASON_LABELS ? reasons[reason].fact : "";
+}
+
+const char *why_failure(const struct verdict *verdict, char out[WHY_FAILURE_SIZE]) {
+    bool has_detail = verdict->detail != DETAIL_NONE;
+    char culprit[IP_TEXT_SIZE] = "";
+    out[0] = '\0';
+    if (verdict->kind != VERDICT_UNKNOWN)
+        return out;
+    if (verdict->culprit != 0) {
+        const struct ip ip = ip_v4(verdict->culprit);
+        (void)ip_format(&ip, culprit);
+    }
+    (void)snprintf(out, WHY_FAILURE_SIZE, "%s%s%s%s%s%s", why_fact(verdict->reason), has_detail ? ": " : "",
+                   has_detail ? verdict_detail_text[verdict->detail] : "", culprit[0] != '\0' ? " (" : "",
+                   culprit, culprit[0] != '\0' ? ")" : "");
+    return out;
 }
 
 const char *why_advice(unsigned why) {

@@ -32,6 +32,10 @@ const char *why_text(unsigned why);
 /* What came in place of a verdict, to stand within a sentence: "no answer came in time"; "" for REASON_NONE.
  */
 const char *why_fact(enum verdict_reason reason);
+enum { WHY_FAILURE_SIZE = 256 };
+/* The same with what is known besides: "... : the answer's name is another (127.255.255.254)"; "" for what is
+ * no failure. Returns `out`. */
+const char *why_failure(const struct verdict *verdict, char out[WHY_FAILURE_SIZE]);
 /* What it means and what to do, a sentence or several for people; "" if there is nothing to say. */
 const char *why_advice(unsigned why);
 
