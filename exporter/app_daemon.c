@@ -211,6 +211,7 @@ static enum status generation_load(struct app *app, struct problems *problems) {
         struct app_files *old_files = app->files;
         generation_use(app, &next, now_ns);
         app->base = base;
+        app_web_configured(&app->web, base);
         app->files = files;
         app_sources_use(&app->sources, &sources);
         app_spf_use(&app->spf, &groups, now_ns);
@@ -372,7 +373,7 @@ static void log_start(const struct app *app) {
     app_plan_log(app->now.settings, app->now.targets);
     log_write(LOG_INFO, "rbl_exporter started", "version", version_text, "config",
               app_config_name(app->cli->config_file), "lists", lists, "groups", groups, "address",
-              app_web_addresses(&app->web), "metrics", app->cli->telemetry_path, NULL);
+              app_web_addresses(&app->web), "metrics", app_web_metrics_path(&app->web), NULL);
 }
 
 /* ---- what the web pages want of the store ---- */

@@ -30,6 +30,9 @@ enum route {
     ROUTE_CHECK,
     ROUTE_BOUNCES,
     ROUTE_PROBE,
+    ROUTE_CONFIG,
+    ROUTE_LISTS,
+    ROUTE_REDIRECT = APP_WEB_REDIRECT,
 };
 enum { STATUS_TEXT_CAP = 1 << 20, NAMES_MOST = 256 /* name[] in one scrape */ };
 
@@ -176,7 +179,7 @@ static void answer_metrics(struct app_web *web, const struct httpd_request *requ
         buf_addf(&text,
                  "400 what stands behind the ? is not understood: %s. Ask for single metrics as in "
                  "%s?name[]=rbl_ip_listed&name[]=rbl_list_up, with at most %d names.\n",
-                 wrong, web->options.cli->telemetry_path, NAMES_MOST);
+                 wrong, app_web_metrics_path(web), NAMES_MOST);
         app_web_answer(web, request->ticket, 400, plain, &text);
         return;
     }
@@ -209,19 +212,19 @@ static void answer_reload(struct app_web *web, const struct httpd_request *reque
 }
 
 /* POST is what changes or spends something, now and for whatever may come. */
-static bool is_foreign(const struct httpd_request *request) {
+static bool is_foreign(const struct app_web *web, const struct httpd_request *request) {
     return request->method == HTTPD_POST &&
-           !origin_is_own(request->fetch_site, request->origin, request->host);
+           !origin_is_own(request->fetch_site, request->origin, request->host, web->external.origin);
 }
 
 static void on_request(void *context, const struct httpd_request *request) {
     struct app_web *web = context;
     int64_t now_ns = loop_now_ns(web->options.loop);
-    if (is_foreign(request) && request->route != ROUTE_CHECK) { /* that one says so on its page */
+    if (is_foreign(web, request) && request->route != ROUTE_CHECK) { /* that one says so on its page */
         app_web_answer_text(
             web, request->ticket, 403,
             "a page of another site sent this: nothing was done. (Behind a proxy: it has to pass the "
-            "header Host on as it came.)\n");
+            "header Host on as it came, or --web.external-url has to name the address that users see.)\n");
         return;
     }
     if (request->method == HTTPD_POST) /* who has changed something sees it */
@@ -243,7 +246,18 @@ static void on_request(void *context, const struct httpd_request *request) {
     case ROUTE_CHECK: app_web_check(web, request, now_ns); return;
     case ROUTE_BOUNCES: app_web_bounce(web, request, now_ns); return;
     case ROUTE_PROBE: app_web_probe(web, request, now_ns); return;
+    case ROUTE_CONFIG: app_web_settings(web, request); return;
+    case ROUTE_LISTS: app_web_api_lists(web, request, now_ns); return;
+    case ROUTE_REDIRECT: app_web_redirect(web, request); return;
     }
+}
+
+static bool start_parts(struct app_web *web, char *error, size_t size) {
+    if (app_web_shared_start(&web->shared, web->options.cli->max_requests) && app_web_wait_start(web) &&
+        app_web_bounces_start(web) && app_web_probes_start(web))
+        return true;
+    (void)snprintf(error, size, "out of memory");
+    return false;
 }
 
 bool app_web_start(struct app_web *web, const struct app_web_options *options, char *error, size_t size) {
@@ -259,27 +273,25 @@ bool app_web_start(struct app_web *web, const struct app_web_options *options, c
         {.path = "/check", .get = true, .post = true, .route = ROUTE_CHECK},
         {.path = "/api/v1/bounces", .post = true, .route = ROUTE_BOUNCES, .body_most = APP_WEB_BOUNCE_BYTES},
         {.path = "/probe", .get = true, .route = ROUTE_PROBE, .answer_seconds = PROBE_SECONDS},
+        {.path = "/config", .get = true, .route = ROUTE_CONFIG},
+        {.path = "/api/v1/lists", .get = true, .route = ROUTE_LISTS},
     };
-    for (int i = 0; i < APP_WEB_ROUTES; i++)
-        web->routes[i] = routes[i];
+    app_web_reloaded(web, true, options->start_wall_ns);
+    if (!app_web_prefix_start(web, routes, error, size) || !start_parts(web, error, size)) {
+        httpd_security_unref(options->security);
+        return false;
+    }
     const struct httpd_options server = {
         .listen_addresses = options->cli->listen_addresses,
         .n_listen_addresses = options->cli->n_listen_addresses,
         .systemd_socket = options->cli->systemd_socket,
         .security = options->security,
         .routes = web->routes,
-        .n_routes = APP_WEB_ROUTES,
+        .n_routes = web->n_routes,
         .handler = on_request,
         .context = web,
         .max_requests = options->cli->max_requests,
     };
-    app_web_reloaded(web, true, options->start_wall_ns);
-    if (!app_web_shared_start(&web->shared, options->cli->max_requests) || !app_web_wait_start(web) ||
-        !app_web_bounces_start(web) || !app_web_probes_start(web)) {
-        (void)snprintf(error, size, "out of memory");
-        httpd_security_unref(options->security);
-        return false;
-    }
     web->server = httpd_new(options->loop, &server, error, size);
     return web->server != NULL;
 }
@@ -291,6 +303,8 @@ void app_web_stop(struct app_web *web) {
     app_web_bounces_stop(web);
     app_web_probes_stop(web);
     app_web_shared_stop(&web->shared);
+    app_web_prefix_stop(web);
+    app_web_configured(web, NULL);
 }
 
 void app_web_use(struct app_web *web, struct checker *checker) {

@@ -9,10 +9,12 @@
 
 #include "core/api.h"
 #include "core/checker.h"
+#include "core/external_url.h"
 #include "core/history.h"
 #include "core/metrics.h"
 #include "core/promtext.h"
 #include "core/problem.h"
+#include "core/settings.h"
 
 #include "edge/cli.h"
 #include "edge/httpd.h"
@@ -45,7 +47,11 @@ struct app_web_options {
     int64_t start_wall_ns;
 };
 
-enum { APP_WEB_ROUTES = 10 };
+enum {
+    APP_WEB_ROUTES = 12,
+    APP_WEB_REDIRECTS = 2,      /* to the prefix, if there is one */
+    APP_WEB_REDIRECT = 1 << 10, /* the number of their route */
+};
 /* How long a question about an address waits for its history before it is answered without. */
 #define APP_WEB_HISTORY_NS (INT64_C(5) * 1000000000)
 /* How long who has an address checked waits for the lists: a listing takes two to three seconds to prove. */
@@ -91,10 +97,16 @@ struct app_web_wait {
 
 struct app_web {
     struct app_web_options options;
-    struct httpd_route routes[APP_WEB_ROUTES];
+    struct external_url external;
+    char home[EXTERNAL_URL_SIZE + 1]; /* where users find the status page */
+    struct httpd_route routes[APP_WEB_ROUTES + APP_WEB_REDIRECTS];
+    size_t n_routes;
+    char *paths[APP_WEB_ROUTES]; /* owned; of the routes in their order, behind the prefix */
     struct httpd *server;
     struct checker *checker;
     struct app_web_shared shared;
+    const struct settings *base;      /* borrowed: the configuration in force, as it is in its file */
+    struct httpd_body *settings_text; /* owned; NULL: nobody has asked for it yet */
     bool reload_ok;
     int64_t reload_wall_ns;
     struct app_web_wait *waits;
@@ -109,6 +121,10 @@ bool app_web_start(struct app_web *web, const struct app_web_options *options, c
 void app_web_stop(struct app_web *web);
 /* The checker to show from now on. */
 void app_web_use(struct app_web *web, struct checker *checker);
+/* The configuration in force from now on, as it is in its file; it is borrowed. */
+void app_web_configured(struct app_web *web, const struct settings *base);
+/* Where metrics are, the prefix included. */
+const char *app_web_metrics_path(const struct app_web *web);
 /* What is asked of whoever comes from now on: as httpd_secure(). */
 void app_web_secure(struct app_web *web, struct httpd_security *security);
 /* Remembers how the last reload ended; the first configuration counts as one. */

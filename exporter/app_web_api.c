@@ -25,6 +25,14 @@ void app_web_api_listings(const struct app_web *web, const struct httpd_request 
     app_web_answer(web, request->ticket, status, json_type, &body);
 }
 
+void app_web_api_lists(const struct app_web *web, const struct httpd_request *request, int64_t now_ns) {
+    const struct api api = api_now(web, now_ns);
+    struct buf body;
+    buf_init(&body, APP_WEB_BODY_CAP);
+    unsigned status = api_lists(&body, &api, request->query);
+    app_web_answer(web, request->ticket, status, json_type, &body);
+}
+
 /* ---- addresses ---- */
 
 static void answer_asked(const struct app_web *web, const struct app_web_wait *wait,

@@ -60,11 +60,13 @@ static bool is_form(const char *content_type) {
 }
 
 /* 200, or the status with which a POST is refused and why. */
-static unsigned judge_post(const struct httpd_request *request, const char **error) {
-    if (!origin_is_own(request->fetch_site, request->origin, request->host)) {
+static unsigned judge_post(const struct app_web *web, const struct httpd_request *request,
+                           const char **error) {
+    if (!origin_is_own(request->fetch_site, request->origin, request->host, web->external.origin)) {
         *error =
             "A page of another site sent this, so that no list was asked: what lists allow is not for others "
-            "to spend. Use the box here. (Behind a proxy: it has to pass the header Host on as it came.)";
+            "to spend. Use the box here. (Behind a proxy: it has to pass the header Host on as it came, or "
+            "--web.external-url has to name the address that users see.)";
         return 403;
     }
     if (!is_form(request->content_type)) {
@@ -165,7 +167,7 @@ void app_web_check(struct app_web *web, const struct httpd_request *request, int
     bool is_post = request->method == HTTPD_POST;
     struct page_check page = {.has_ip = false};
     const char *error = "";
-    unsigned status = is_post ? judge_post(request, &error) : 200;
+    unsigned status = is_post ? judge_post(web, request, &error) : 200;
     if (status != 200)
         refuse(web, request->ticket, status, &page, error);
     else if (!page_check_read(web->checker, is_post ? request->body : request->query, is_post, &page))

@@ -38,6 +38,20 @@ int64_t app_web_wall_offset(int64_t now_ns);
 /* What every page says of the program. */
 struct page_process app_web_page_process(const struct app_web *web);
 
+/* --- app_web_prefix.c: where the pages are --- */
+
+/* Makes the routes of the APP_WEB_ROUTES that are given without the prefix. False with a sentence in `error`.
+ */
+bool app_web_prefix_start(struct app_web *web, const struct httpd_route *routes, char *error, size_t size)
+    MUST_CHECK;
+/* Call it when the server has gone. */
+void app_web_prefix_stop(struct app_web *web);
+void app_web_redirect(const struct app_web *web, const struct httpd_request *request);
+
+/* --- app_web_settings.c: /config --- */
+
+void app_web_settings(struct app_web *web, const struct httpd_request *request);
+
 /* Renders what is to be shown; failure is in buf_status(out). */
 void app_web_render(const struct app_web *web, const struct app_web_show *show, struct buf *out,
                     int64_t now_ns);
@@ -82,6 +96,7 @@ int64_t app_web_wait_turn(struct app_web *web, int64_t now_ns);
 /* --- app_web_api.c: the API --- */
 
 void app_web_api_listings(const struct app_web *web, const struct httpd_request *request, int64_t now_ns);
+void app_web_api_lists(const struct app_web *web, const struct httpd_request *request, int64_t now_ns);
 void app_web_api_address(struct app_web *web, const struct httpd_request *request, int64_t now_ns);
 void app_web_api_answer(const struct app_web *web, const struct app_web_wait *wait,
                         const struct api_history *history);

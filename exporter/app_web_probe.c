@@ -180,7 +180,7 @@ static const char foreign[] = "a page of another site sent this, so that no list
 /* The status with which the request is refused, with why in `refusal`; 200: it is not. */
 static unsigned judge(const struct app_web *web, const struct httpd_request *request, struct buf *refusal,
                       struct probe_question *question, int64_t *allowed_ns) {
-    if (!origin_is_own(request->fetch_site, request->origin, request->host)) {
+    if (!origin_is_own(request->fetch_site, request->origin, request->host, web->external.origin)) {
         buf_add_text(refusal, foreign);
         return 403;
     }

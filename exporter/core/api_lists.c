@@ -152,7 +152,7 @@ static void add_counters(struct json *j, const struct checker_counters *counters
     json_close(j);
 }
 
-/* In an exhausted or half spent window queries come back; of one without any there is nothing to wait for. */
+/* Where nothing is spent, nothing comes back. */
 static void add_quota(struct lists *l, uint32_t list) {
     struct quota *quota = l->settings->lists[list].enabled ? checker_quota(l->checker, list) : NULL;
     int share = l->settings->lists[list].budget.share;

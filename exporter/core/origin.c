@@ -41,20 +41,38 @@ static struct span without_port(struct span authority, const char *port) {
     return authority;
 }
 
-bool origin_is_own(const char *fetch_site, const char *origin, const char *host) {
+/* An origin's authority without the default port of its scheme, and that port. False: its scheme is another.
+ */
+static bool split(struct span origin, struct span *authority, const char **port) {
+    *port = ":80";
+    if (!take_scheme(&origin, "http://")) {
+        *port = ":443";
+        if (!take_scheme(&origin, "https://"))
+            return false;
+    }
+    *authority = without_port(origin, *port);
+    return true;
+}
+
+static bool is_same(struct span a, struct span b) {
+    return b.len > 0 && a.len == b.len && strncasecmp(a.text, b.text, b.len) == 0;
+}
+
+bool origin_is_own(const char *fetch_site, const char *origin, const char *host, const char *external) {
     struct span site = value_of(fetch_site);
     struct span from = value_of(origin);
+    struct span authority;
+    struct span outside;
+    const char *port;
+    const char *outside_port;
     if (site.len > 0 && !is(site, "same-origin") && !is(site, "none"))
         return false;
     if (from.len == 0)
         return true;
-    const char *port = ":80";
-    if (!take_scheme(&from, "http://")) {
-        port = ":443";
-        if (!take_scheme(&from, "https://"))
-            return false;
-    }
-    from = without_port(from, port);
-    struct span here = without_port(value_of(host), port);
-    return here.len > 0 && from.len == here.len && strncasecmp(from.text, here.text, here.len) == 0;
+    if (!split(from, &authority, &port))
+        return false;
+    if (split(value_of(external), &outside, &outside_port) && strcmp(port, outside_port) == 0 &&
+        is_same(authority, outside))
+        return true;
+    return is_same(authority, without_port(value_of(host), port));
 }

@@ -17,7 +17,9 @@
 
 /* Whether a request that spends something may be answered: the headers Sec-Fetch-Site ("same-origin" or
  * "none"), Origin (the scheme http or https, and the value of Host, each with the scheme's default port or
- * without) and Host, as they came; "" for one that is not there. Origin "null" is foreign. */
-bool origin_is_own(const char *fetch_site, const char *origin, const char *host);
+ * without) and Host, as they came; "" for one that is not there. Origin "null" is foreign. `external` is the
+ * origin under which a proxy shows the exporter, which is its own whatever Host says: "https://host" or
+ * "https://host:port"; "" if there is none. */
+bool origin_is_own(const char *fetch_site, const char *origin, const char *host, const char *external);
 
 #endif

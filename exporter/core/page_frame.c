@@ -58,6 +58,8 @@ void page_end(struct page *p) {
     buf_add_text(p->out, " &middot; <a href=\"./\">status</a> &middot; <a href=\".");
     page_text(p, p->process->telemetry_path);
     buf_add_text(p->out, "\">metrics</a> &middot; <a href=\"api/v1/listings\">listings as JSON</a> &middot; "
+                         "<a href=\"api/v1/lists\">lists as JSON</a> &middot; "
+                         "<a href=\"config\">configuration</a> &middot; "
                          "<a href=\"-/healthy\">healthy</a> &middot; <a href=\"-/ready\">ready</a></p>\n"
                          "</footer>\n</body>\n</html>\n");
 }

@@ -5,6 +5,8 @@
  */
 #include "edge/cli.h"
 
+#include "core/external_url.h"
+
 #include <assert.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -145,8 +147,8 @@ static const struct command *find_command(const char *name) {
 
 /* Where the web server has something else. */
 static const char *const endpoints[] = {
-    "/",      "/-/healthy",       "/-/ready",      "/-/reload",       "/config",
-    "/probe", "/api/v1/listings", "/api/v1/lists", "/api/v1/bounces",
+    "/",      "/-/healthy", "/-/ready",         "/-/reload",     "/config",
+    "/probe", "/check",     "/api/v1/listings", "/api/v1/lists", "/api/v1/bounces",
 };
 static const char endpoint_addresses[] = "/api/v1/addresses/";
 
@@ -208,6 +210,19 @@ static enum status set_telemetry_path(struct cli *cli, const char *value) {
     return STATUS_OK;
 }
 
+/* What a URL (else a prefix) says of where the pages are. */
+static enum status check_place(const char *name, const char *value, bool is_url) {
+    assert(value);
+    struct external_url place;
+    char why[EXTERNAL_URL_WHY];
+    bool of_prefix;
+    if (external_url_read(is_url ? value : NULL, is_url ? NULL : value, &place, &of_prefix, why))
+        return STATUS_OK;
+    if (strchr(value, '@')) /* a password may be in it */
+        return fail("--%s: %s", name, why);
+    return fail("--%s=%s: %s", name, value, why);
+}
+
 static enum status add_list_name(struct cli *cli, const char *value) {
     if (cli->n_list_names == CLI_LIST_NAMES)
         return fail("--list=%s: there are more than %d of them", value, CLI_LIST_NAMES);
@@ -244,8 +259,8 @@ static enum status set_flag(struct cli *cli, const struct flag *flag, const char
     case FLAG_LISTEN: return add_listen_address(cli, value);
     case FLAG_SYSTEMD_SOCKET: cli->systemd_socket = on; return STATUS_OK;
     case FLAG_WEB_CONFIG: cli->web_config_file = value; return STATUS_OK;
-    case FLAG_EXTERNAL_URL: cli->external_url = value; return STATUS_OK;
-    case FLAG_ROUTE_PREFIX: cli->route_prefix = value; return STATUS_OK;
+    case FLAG_EXTERNAL_URL: cli->external_url = value; return check_place(flag->name, value, true);
+    case FLAG_ROUTE_PREFIX: cli->route_prefix = value; return check_place(flag->name, value, false);
     case FLAG_TELEMETRY_PATH: return set_telemetry_path(cli, value);
     case FLAG_MAX_REQUESTS: return set_max_requests(cli, value);
     case FLAG_STORAGE: cli->storage_path = value; return STATUS_OK;

@@ -88,6 +88,7 @@ struct httpd_response {
     bool vary_accept;            /* the representation depends on Accept */
     const char *security_policy; /* Content-Security-Policy, static text; NULL: one that allows nothing */
     const char *retry_after;     /* of a 429 or 503: seconds, static text; NULL: one */
+    const char *location;        /* of a redirect: Location, which lives as long as the server; NULL: none */
 };
 
 /* Called on the loop thread, once per request; it must lead to exactly one httpd_answer(), now or later. */

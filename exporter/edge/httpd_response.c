@@ -165,6 +165,10 @@ enum MHD_Result httpd_send_answer(struct connection *c, struct MHD_Connection *m
         MHD_destroy_response(response);
         return MHD_NO;
     }
+    if (response && answer.location && !add(response, MHD_HTTP_HEADER_LOCATION, answer.location)) {
+        MHD_destroy_response(response);
+        return MHD_NO;
+    }
     const bool later =
         answer.status == MHD_HTTP_SERVICE_UNAVAILABLE || answer.status == MHD_HTTP_TOO_MANY_REQUESTS;
     if (response && later &&

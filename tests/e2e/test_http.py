@@ -92,7 +92,7 @@ def endpoints(world):
             assert text not in page.text.lower(), f"{text} is on the page"
     with world.case("other paths are not found"):
         paths = ["/metric", "/metrics/", "//metrics", "/METRICS", "/metrics%00", "/metrics%00x", "/%6detrics", "/.."]
-        paths += ["/../metrics", "/./metrics", "/-", "/-/", "/-/health", "/config", "/index.html", "/x" * 2000]
+        paths += ["/../metrics", "/./metrics", "/-", "/-/", "/-/health", "/configs", "/index.html", "/x" * 2000]
         paths += ["/metrics;x", "/metrics%3Fx", "/\xff\xfe", "/api/v1/query", "/-/quit", "/debug/pprof"]
         for path in paths:
             equal(exporter.get(path).status, 404, path[:80])

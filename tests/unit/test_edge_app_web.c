@@ -133,6 +133,18 @@ int64_t app_web_probes_turn(struct app_web *web, int64_t now_ns) {
 }
 void app_web_probes_use(struct app_web *web) {}
 
+void app_web_api_lists(const struct app_web *web, const struct httpd_request *request, int64_t now_ns) {}
+bool app_web_prefix_start(struct app_web *web, const struct httpd_route *routes, char *error, size_t size) {
+    return web != NULL;
+}
+void app_web_prefix_stop(struct app_web *web) {}
+const char *app_web_metrics_path(const struct app_web *web) {
+    return "/metrics";
+}
+void app_web_redirect(const struct app_web *web, const struct httpd_request *request) {}
+void app_web_settings(struct app_web *web, const struct httpd_request *request) {}
+void app_web_configured(struct app_web *web, const struct settings *base) {}
+
 /* --- Asking --- */
 
 static struct app_bounced bounced;
