@@ -26,7 +26,7 @@ struct reader {
 /* What a client has sent, so that it can do nothing but be read. */
 static void add_shown(struct buf *out, const char *text) {
     buf_add_char(out, '\'');
-    for (int i = 0; text[i] != '\0' && i < SHOWN_MOST; i++)
+    for (int i = 0; i < SHOWN_MOST && text[i] != '\0'; i++)
         buf_add_char(out, text[i] >= ' ' && text[i] <= '~' ? text[i] : '?');
     buf_add_char(out, '\'');
 }
