@@ -139,6 +139,30 @@ static void a_chain_with_a_gap_is_refused(void **state) {
     stop(f);
 }
 
+/* Go takes what the system trusts when no authority is named: that is nobody whom this test knows. */
+static void without_an_authority_of_its_own_it_trusts_those_of_the_system(void **state) {
+    struct web_tls rules = usual;
+    struct httpd_tls_error error;
+    const struct httpd_tls_pem pem = {.cert = server.cert,
+                                      .cert_len = strlen(server.cert),
+                                      .key = server.key,
+                                      .key_len = strlen(server.key)};
+    rules.client_auth = WEB_VERIFY_CLIENT_CERT_IF_GIVEN;
+    struct httpd_tls *tls = httpd_tls_new(&rules, &pem, &error);
+    httpd_tls_unref(tls);
+    if (!tls) { /* nor has the system any */
+        assert_int_equal(error.part, HTTPD_TLS_CLIENT_CA);
+        assert_non_null(strstr(error.text, "ca-certificates"));
+        return;
+    }
+    struct fixture *f = start_tls(&rules, &server, NULL);
+    gnutls_alert_description_t alert;
+    assert_int_equal(visit_as(f, NULL, RIGHT, &alert), 0);
+    assert_int_equal(alert, GNUTLS_A_UNKNOWN_CA);
+    assert_int_equal(visit_as(f, NULL, NOBODY, &alert), 200);
+    stop(f);
+}
+
 /* --- Names --- */
 
 #define DNS "scraper.example.net"
@@ -311,6 +335,7 @@ int main(void) {
         cmocka_unit_test(each_type_lets_in_whom_it_says),
         cmocka_unit_test(of_several_authorities_each_counts),
         cmocka_unit_test(a_chain_with_a_gap_is_refused),
+        cmocka_unit_test(without_an_authority_of_its_own_it_trusts_those_of_the_system),
         cmocka_unit_test(one_name_has_to_be_equal_to_an_allowed_one),
         cmocka_unit_test(names_count_for_every_type_that_asks),
         cmocka_unit_test(a_certificate_without_names_has_none_that_is_allowed),
