@@ -169,6 +169,7 @@ struct connection {
     struct httpd_tls *tls; /* reference; NULL: plain HTTP */
     uint32_t tls_offered;  /* of the suites of `tls`, a bit for each that the client can do */
     bool tls_heard;        /* its first bytes have come */
+    size_t tls_unheard;    /* bytes received since the last of a request */
     struct request request;
 };
 

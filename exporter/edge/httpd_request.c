@@ -251,6 +251,7 @@ enum MHD_Result httpd_request_serve(void *context, struct MHD_Connection *mhd, c
     if (!c)
         return MHD_NO;
     struct request *r = &c->request;
+    c->tls_unheard = 0;
     switch (r->stage) {
     case HTTPD_STAGE_LINE:
         if (r->refusal == HTTPD_FINE)

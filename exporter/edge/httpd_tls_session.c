@@ -20,7 +20,12 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { EXTENSION_SUPPORTED_VERSIONS = 43, RANDOM_BYTES = 32, SAN_BYTES = 1024 };
+enum {
+    EXTENSION_SUPPORTED_VERSIONS = 43,
+    RANDOM_BYTES = 32,
+    SAN_BYTES = 1024,
+    UNHEARD_BYTES = 64 * 1024, /* from a client, without anything of a request among them */
+};
 
 /* Tells the client and whoever reads our log, and returns `code`, which ends the handshake. The client may
  * have sent more than has been read, so what follows is swallowed for a moment, like the rest of a refused
@@ -53,17 +58,29 @@ static void answer_plain_http(struct connection *c) {
     c->upload_unread = true;
 }
 
-/* gnutls_pull_func: reading as GnuTLS does it itself, but for a look at the first bytes. */
+/* GnuTLS keeps a handshake message until it is complete, and believes a client that announces 16 MiB. */
+static bool is_too_much(struct connection *c, size_t got) {
+    c->tls_unheard += got;
+    if (c->tls_unheard <= UNHEARD_BYTES)
+        return false;
+    httpd_say(c->server, "TLS connection ended", "handshake messages that are too large");
+    return true;
+}
+
+/* gnutls_pull_func: reading as GnuTLS does it itself, but for a look at the first bytes and at how many there
+ * are. */
 static ssize_t pull(gnutls_transport_ptr_t context, void *data, size_t size) {
     struct connection *c = context;
     const ssize_t got = recv(c->fd, data, size, 0);
-    if (got > 0 && !c->tls_heard) {
-        c->tls_heard = true;
-        if (is_plain_http(data, (size_t)got)) {
-            answer_plain_http(c);
-            errno = ECONNRESET;
-            return -1;
-        }
+    if (got <= 0)
+        return got;
+    const bool is_plain = !c->tls_heard && is_plain_http(data, (size_t)got);
+    c->tls_heard = true;
+    if (is_plain)
+        answer_plain_http(c);
+    if (is_plain || is_too_much(c, (size_t)got)) {
+        errno = ECONNRESET;
+        return -1;
     }
     return got;
 }
@@ -98,7 +115,7 @@ static size_t take_number(struct reader *r, size_t size) {
 static struct reader take_vector(struct reader *r, size_t size) {
     const size_t len = take_number(r, size);
     const uint8_t *bytes = take(r, len);
-    return (struct reader){.at = bytes, .left = bytes ? len : 0};
+    return (struct reader){.at = bytes ? bytes : r->at, .left = bytes ? len : 0};
 }
 
 static uint32_t offered_suites(const struct httpd_tls *tls, struct reader list) {

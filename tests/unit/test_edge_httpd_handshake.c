@@ -347,6 +347,24 @@ static void rubbish_is_hung_up_on(void **state) {
     stop(f);
 }
 
+/* Not kept until the rest has come: it never does here. */
+static void a_message_that_is_too_large_is_hung_up_on(void **state) {
+    static const char start_of_hello[] = "\x16\x03\x01\x40\0\x01\xff\xff\xff"; /* 16 MiB are to follow */
+    struct fixture *f = start_tls(&usual, &ecdsa, NULL);
+    const int fd = dial(f);
+    char record[5 + 0x4000] = {0};
+    for (int i = 0; i < 6; i++) {
+        memcpy(record, start_of_hello, i == 0 ? sizeof start_of_hello - 1 : 5);
+        if (!send_bytes(fd, record, sizeof record))
+            break;
+        memset(record, 0, sizeof record);
+    }
+    assert_true(is_ended(fd));
+    close(fd);
+    assert_int_equal(visit(f, NULL, NULL, NULL), 200);
+    stop(f);
+}
+
 static void a_handshake_that_drips_in_is_cut_off(void **state) {
     static const char hello[] = "\x16\x03\x01\x40\x00\x01\x00\x3f\xfc\x03\x03";
     struct httpd_options options = with_limits(SHORT_MS, LONG_MS, LONG_MS);
@@ -383,6 +401,7 @@ int main(void) {
         cmocka_unit_test(no_tickets_are_given_out),
         cmocka_unit_test(plain_http_is_told_so),
         cmocka_unit_test(rubbish_is_hung_up_on),
+        cmocka_unit_test(a_message_that_is_too_large_is_hung_up_on),
         cmocka_unit_test(a_handshake_that_drips_in_is_cut_off),
     };
     log_setup(LOG_ERROR, LOG_LOGFMT);
