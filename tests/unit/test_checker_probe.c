@@ -8,6 +8,7 @@
 #include "wire.h"
 
 #include "core/checker_probe.h"
+#include "core/checker_probe_internal.h"
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -194,6 +195,7 @@ static void an_answer_for_a_probe_that_was_forgotten_is_nobodys(void **state) {
     for (uint32_t i = 0; i < PROBES; i++) {
         struct ip ip = ip_v4(0xc6336400 + i);
         assert_true(checker_probe_read(w.c, 0, &ip, now, &result) && result.open);
+        assert_int_equal(checker_probe_find(w.c, &ip)->pairs[0].looks, 0);
     }
     assert_int_equal(checker_probe(w.c, &first, NULL, now), STATUS_FULL);
     world_release(&w);
@@ -223,6 +225,58 @@ static void the_oldest_makes_room_when_its_minute_is_over(void **state) {
         struct ip ip = ip_v4(0xc6336400 + i);
         assert_true(checker_probe_read(w.c, 0, &ip, now, &result) == (i > 0));
     }
+    world_release(&w);
+}
+
+/* Those that have made room are gone from among others of the same hash, and their places are new ones'. */
+static void finds_the_others_when_some_have_made_room(void **state) {
+    struct world w;
+    int64_t now = 2 * SECOND;
+    world_init(&w, 1);
+    settle(&w, false, SECOND);
+    for (uint32_t i = 0; i < PROBES; i++) {
+        struct ip ip = ip_v4(0xc6336400 + i);
+        assert_int_equal(checker_probe(w.c, &ip, NULL, now), STATUS_OK);
+    }
+    settle(&w, false, now);
+    for (uint32_t i = 0; i < PROBES; i++) { /* the last is the first to go */
+        struct ip ip = ip_v4(0xc6336400 + i);
+        checker_probe_find(w.c, &ip)->pairs[0].ended_ns = now + (PROBES - i) * (SECOND / 1000);
+    }
+    now += PROBE_KEPT_NS + PROBES / 2 * (SECOND / 1000);
+    for (uint32_t i = 0; i < PROBES / 2; i++) {
+        struct ip ip = ip_v4(0x08080000 + i);
+        assert_int_equal(checker_probe(w.c, &ip, NULL, now), STATUS_OK);
+    }
+    for (uint32_t i = 0; i < PROBES; i++) {
+        struct ip ip = ip_v4(0xc6336400 + i);
+        struct ip other = ip_v4(0x08080000 + i);
+        assert_true((checker_probe_find(w.c, &ip) != NULL) == (i < PROBES / 2));
+        assert_true((checker_probe_find(w.c, &other) != NULL) == (i < PROBES / 2));
+    }
+    assert_int_equal(checker_probes_live(w.c), PROBES / 2);
+    settle(&w, false, now);
+    (void)checker_turn(w.c, now);
+    assert_int_equal(checker_probes_live(w.c), 0);
+    world_release(&w);
+}
+
+/* The program stood still between the answer and its next turn. */
+static void makes_room_before_it_has_come_to_rest(void **state) {
+    struct world w;
+    struct checker_ask ask;
+    struct ip ip = fixture_ip("203.0.113.9");
+    world_init(&w, 1);
+    settle(&w, false, SECOND);
+    assert_int_equal(checker_probe(w.c, &ip, NULL, 2 * SECOND), STATUS_OK);
+    assert_true(next(&w, 2 * SECOND, &ask));
+    answer(&w, &ask, false, 2 * SECOND);
+    assert_int_equal(checker_probes_live(w.c), 1);
+    assert_int_equal(checker_probe(w.c, &ip, NULL, 3 * SECOND + PROBE_KEPT_NS), STATUS_OK);
+    assert_int_equal(checker_probes_live(w.c), 1);
+    assert_true(read(&w, "203.0.113.9", 3 * SECOND + PROBE_KEPT_NS).open);
+    settle(&w, false, 3 * SECOND + PROBE_KEPT_NS);
+    assert_int_equal(checker_probes_live(w.c), 0);
     world_release(&w);
 }
 
@@ -670,6 +724,8 @@ int main(void) {
         cmocka_unit_test(an_answer_that_comes_when_its_time_is_over_changes_nothing),
         cmocka_unit_test(an_answer_for_a_probe_that_was_forgotten_is_nobodys),
         cmocka_unit_test(the_oldest_makes_room_when_its_minute_is_over),
+        cmocka_unit_test(finds_the_others_when_some_have_made_room),
+        cmocka_unit_test(makes_room_before_it_has_come_to_rest),
         cmocka_unit_test(begins_or_says_that_there_is_no_memory),
         cmocka_unit_test(a_reload_carries_all_or_fails),
         cmocka_unit_test(pays_for_what_it_asks),

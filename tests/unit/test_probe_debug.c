@@ -291,7 +291,17 @@ static void keeps_what_is_of_the_probe_alone(void **state) {
     told(w, BLOCK, "192.0.2.1", REGISTRY_LISTED, WHY_NONE);
     checker_probe_saw(w->checker, BLOCK, &of_target, &look);
     assert_int_equal(n_kept(w, BLOCK, "192.0.2.1", &more), 1);
-    /* Asked anew, all of it is forgotten. */
+    /* Asked again, it is forgotten, ... */
+    w->now_ns += PROBE_NS;
+    (void)checker_turn(w->checker, w->now_ns); /* the other lists end */
+    w->now_ns += PROBE_KEPT_NS - 1;
+    probe(w, "192.0.2.1");
+    assert_true(checker_pair_is_open(pair_of(w, BLOCK, "192.0.2.1")));
+    assert_int_equal(n_kept(w, BLOCK, "192.0.2.1", &more), 0);
+    assert_int_equal(w->checker->probes->n_looks, 0);
+    checker_probe_saw(w->checker, BLOCK, &of_target, &look);
+    assert_int_equal(n_kept(w, BLOCK, "192.0.2.1", &more), 1);
+    /* ... and with the whole probe. */
     w->now_ns += PROBE_KEPT_NS + PROBE_NS;
     (void)checker_turn(w->checker, w->now_ns);
     w->now_ns += PROBE_KEPT_NS;
