@@ -49,7 +49,7 @@ PROTECTION := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-p
 PROTECTION_LINK := -fsanitize=$(SANITIZE)
 export ASAN_OPTIONS := detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:allocator_may_return_null=1
 export UBSAN_OPTIONS := print_stacktrace=1
-export TSAN_OPTIONS := suppressions=$(CURDIR)/tests/tsan.supp:second_deadlock_stack=1
+export TSAN_OPTIONS := second_deadlock_stack=1
 else
 PROTECTION = -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 \
              $(if $(filter x86_64-% i%86-%,$(MACHINE)),-fcf-protection)

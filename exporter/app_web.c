@@ -15,6 +15,7 @@
 #include "edge/process.h"
 #include "edge/version.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,7 @@ enum { STATUS_TEXT_CAP = 1 << 20, NAMES_MOST = 256 /* name[] in one scrape */ };
 
 /* Over the time that a probe may take: it answers, and the server has not given up. */
 enum { PROBE_SECONDS = PROBE_MOST_SECONDS + 5 };
+static_assert((int)CLI_LISTEN_MAX <= (int)HTTPD_MAX_LISTENERS, "what may be given can be opened");
 
 static const char plain[] = "text/plain; charset=utf-8";
 
