@@ -26,14 +26,14 @@ class Authority:
         self.cert, self.key = world.path(name + ".pem"), world.path(name + ".key")
         self_signed(self.cert, self.key, "DNS:authority.example.net", f"/CN={name}")
 
-    def sign(self, name, names="IP:127.0.0.1"):
+    def sign(self, name, names="IP:127.0.0.1", purpose=None):
         """The paths of a certificate for `names` and of its key; those of an earlier one by that name are replaced, the
-        certificate first."""
+        certificate first. `purpose`: serverAuth or clientAuth, None: for all."""
         cert, key, request, extensions = (self.world.path(name + end) for end in (".pem", ".key", ".csr", ".ext"))
         curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
         _openssl("req", "-new", *curve, "-keyout", key + ".new", "-out", request, "-subj", f"/CN={name}")
         with open(extensions, "w", encoding="utf-8") as file:
-            file.write(f"subjectAltName={names}\n")
+            file.write(f"subjectAltName={names}\n" + (f"extendedKeyUsage={purpose}\n" if purpose else ""))
         signer = ["-CA", self.cert, "-CAkey", self.key, "-CAcreateserial", "-days", "2", "-extfile", extensions]
         _openssl("x509", "-req", "-in", request, "-out", cert + ".new", *signer)
         os.replace(cert + ".new", cert)
