@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Commands that ask a running exporter: `check` and `bounce` with --send, and the one at the default address."""
 
+import concurrent.futures
 import http.server
 import json
 import os
@@ -21,6 +22,7 @@ LISTED, CLEAN, STRANGE, STRANGE_LISTED = "192.0.2.1", "192.0.2.2", "203.0.113.7"
 GROUPS = [{"name": "singles", "addresses": [LISTED, CLEAN]}]
 NONE_LISTED, SOME_LISTED, REFUSED, UNKNOWN = 0, 1, 2, 3
 OK, USAGE, DATA, NO_INPUT, LATER = 0, 64, 65, 66, 75
+ADDRESSES_A_MINUTE = 1024  # that an exporter checks
 FAST = {"rate": "unlimited"}
 BOUNCE = f"554 5.7.1 Client host [{LISTED}] blocked using {ZONE}=127.0.0.2"
 
@@ -108,7 +110,11 @@ def check_of_many_addresses(world):
         assert out.startswith("203.0.113.0/26: 64 addresses, 1 listed, 63 not listed, 0 unknown\n"), out
         assert f"  {STRANGE_LISTED}  bl    LISTED" in out, out
         assert len({seen.ip for seen in server.queries() if (seen.ip or "").startswith("203.0.113.")}) == 64
-    with world.case("check: who comes next has to wait, and is told so"):
+    with world.case("check: who comes when a minute's addresses are spent has to wait, and is told so"):
+        others = [f"11.0.{i // 256}.{i % 256}" for i in range(ADDRESSES_A_MINUTE - 64)]
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            statuses = list(pool.map(lambda ip: exporter.get(f"/probe?target={ip}").status, others))
+        equal(set(statuses), {200})
         command = [BINARY, "check", f"--send=http://{exporter.endpoint}", CLEAN, "203.0.113.99"]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
         line = process.stderr.readline().decode()
