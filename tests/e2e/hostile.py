@@ -134,13 +134,17 @@ class GoodClient:
         self.thread.start()
 
     def get(self, path, address=None):
+        """As a program does that wants an answer: again, if it was cut off or told that it is not the moment."""
         for left in reversed(range(TRIES)):
             try:
-                return self.get_once(path, address or self.address)
-            except ConnectionResetError:
-                self.n_again += 1
+                response = self.get_once(path, address or self.address)
+                if response.status != 503 or left == 0:
+                    return response
+            except ConnectionError:
                 if left == 0:
                     raise
+            self.n_again += 1
+            time.sleep(0.2)
 
     def get_once(self, path, address):
         begin = time.monotonic()
@@ -149,7 +153,8 @@ class GoodClient:
             tcp.sendall(f"GET {path} HTTP/1.1\r\nHost: good\r\nConnection: close\r\n\r\n".encode())
             while chunk := tcp.recv(65536):
                 received += chunk
-        assert received, f"{path}: no response"
+        if not received:
+            raise ConnectionError(f"{path}: no response")
         self.durations.append(time.monotonic() - begin)
         return Response(received)
 
