@@ -13,6 +13,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+enum { TRYING_AHEAD = 4 /* a quarter of the time that a password may wait */ };
+
 static const int64_t SECOND = 1000000000;
 
 static enum httpd_refusal refusal_of(enum httpd_verdict verdict) {
@@ -93,17 +95,32 @@ static struct httpd_client client_of(struct MHD_Connection *mhd) {
     return client;
 }
 
+/* Its phase changes with it: whoever takes its place away finds it suspended, or not. For a while it counts
+ * as younger than all who wait for nothing of ours: else a flood from ever new addresses, which displaces the
+ * oldest, would be faster than a hash. */
+static enum httpd_verdict wait_for_trial(struct connection *c, const struct httpd_claim *claim,
+                                         const struct httpd_client *client) {
+    struct httpd *server = c->server;
+    enum httpd_verdict verdict = HTTPD_VERDICT_FULL;
+    pthread_mutex_lock(&server->lock);
+    if (c->phase != HTTPD_CUT)
+        verdict = httpd_hasher_try(server->hasher, claim, client, &c->request.waiter);
+    if (verdict == HTTPD_VERDICT_OPEN) {
+        c->phase = HTTPD_TRYING;
+        c->since_ns = clock_now_ns() + server->answer_ns / TRYING_AHEAD;
+    }
+    pthread_mutex_unlock(&server->lock);
+    return verdict;
+}
+
 enum httpd_refusal httpd_guard_try(struct connection *c, struct MHD_Connection *mhd) {
     struct request *r = &c->request;
     struct httpd_claim claim;
     enum httpd_refusal refusal = read_claim(c, r->authorization, &claim);
     if (refusal == HTTPD_FINE) {
         const struct httpd_client client = client_of(mhd);
-        httpd_connection_enter(c, HTTPD_ASKING);
         r->waiter = (struct httpd_waiter){.mhd = mhd, .deadline_ns = clock_now_ns() + c->server->answer_ns};
-        const enum httpd_verdict verdict = httpd_hasher_try(c->server->hasher, &claim, &client, &r->waiter);
-        if (verdict != HTTPD_VERDICT_OPEN)
-            httpd_connection_enter(c, HTTPD_READING);
+        const enum httpd_verdict verdict = wait_for_trial(c, &claim, &client);
         r->login = verdict == HTTPD_VERDICT_OPEN ? HTTPD_LOGIN_TRIED : HTTPD_LOGIN_DONE;
         refusal = refusal_of(verdict);
     }

@@ -93,6 +93,9 @@ enum httpd_verdict httpd_hasher_try(struct httpd_hasher *hasher, const struct ht
 /* The verdict, after the connection has been resumed. */
 enum httpd_verdict httpd_hasher_verdict(struct httpd_hasher *hasher, const struct httpd_waiter *waiter)
     MUST_CHECK;
+/* Resumes this one, which waits for nothing any more: HTTPD_VERDICT_FULL. Without effect if it has been
+ * resumed, and then nothing of `waiter` is looked at. */
+void httpd_hasher_leave(struct httpd_hasher *hasher, struct httpd_waiter *waiter);
 /* Resumes what has waited too long. */
 void httpd_hasher_expire(struct httpd_hasher *hasher, int64_t now_ns);
 /* Resumes all that waits, and from now on nothing is tried. */

@@ -283,6 +283,26 @@ enum httpd_verdict httpd_hasher_verdict(struct httpd_hasher *h, const struct htt
 
 /* --- Too late, and the end --- */
 
+static bool leave(struct trial *t, struct httpd_waiter *waiter) {
+    struct httpd_waiter **at = &t->waiters;
+    while (*at && *at != waiter)
+        at = &(*at)->next;
+    if (!*at)
+        return false;
+    *at = waiter->next;
+    settle(waiter, HTTPD_VERDICT_FULL);
+    return true;
+}
+
+/* A trial for nobody goes when others are too late. */
+void httpd_hasher_leave(struct httpd_hasher *h, struct httpd_waiter *waiter) {
+    pthread_mutex_lock(&h->lock);
+    bool found = h->at_work && leave(h->at_work, waiter);
+    for (unsigned i = 0; !found && i < h->n_trials; i++)
+        found = leave(h->line[i], waiter);
+    pthread_mutex_unlock(&h->lock);
+}
+
 static void expire_waiters(struct trial *t, int64_t now_ns) {
     struct httpd_waiter **at = &t->waiters;
     while (*at) {

@@ -76,6 +76,7 @@ enum httpd_phase {
     HTTPD_FIRST,    /* connected, no request line yet */
     HTTPD_IDLE,     /* answered, nothing of a next request yet */
     HTTPD_READING,  /* some of a request has come */
+    HTTPD_TRYING,   /* suspended until its password has been tried */
     HTTPD_ASKING,   /* suspended until the loop answers */
     HTTPD_SENDING,  /* a response is under way */
     HTTPD_CUT,      /* shut down; libmicrohttpd will notice */
@@ -162,7 +163,8 @@ struct connection {
     int fd;
     struct httpd_peer *peer; /* whose connections it counts among; NULL: it has no place any more */
     enum httpd_phase phase;
-    int64_t since_ns;      /* when the phase began; in HTTPD_SENDING, when progress was last seen */
+    int64_t since_ns;      /* when the phase began; in HTTPD_SENDING, when progress was last seen; in
+                              HTTPD_TRYING somewhat later */
     uint64_t traffic;      /* bytes received (HTTPD_IDLE) or acknowledged (HTTPD_SENDING) at that time... */
     bool measured;         /* ...if this is set */
     bool upload_unread;    /* answered before all had come: a body, or the rest of a handshake */
@@ -369,7 +371,8 @@ void httpd_connection_notify(void *context, struct MHD_Connection *mhd, void **s
 void httpd_connection_add(struct connection *c);
 /* Takes it out of the list again and frees it: libmicrohttpd did not want it. Lock held. */
 void httpd_connection_forget(struct connection *c);
-/* Ends a connection that libmicrohttpd has begun with: it will notice and close it. Lock held. */
+/* Ends a connection that libmicrohttpd has begun with, and that is not HTTPD_ASKING: it will notice and close
+ * it. Lock held. */
 void httpd_connection_cut(struct connection *c);
 /* The connection goes on to `phase`. */
 void httpd_connection_enter(struct connection *c, enum httpd_phase phase);

@@ -4,11 +4,13 @@
  *
  * To hold a connection costs a stranger nothing, so a limit alone would let anybody lock everybody out for as
  * long as he likes. When no place is free, a newcomer gets that of the connection which has waited longest
- * (for a first or next request, or the rest of one) at the address that holds most, if the newcomer's does
- * not hold more. So with ten thousand idle connections from as many addresses a client always gets in,
- * whoever holds many loses first, and whoever holds more than all others displaces only his own. If nobody
- * waits, one that reads its response goes, from an address that holds at least two more than the newcomer's.
- * What the loop works on is never cut off; there are at most max_requests of those.
+ * (for a first or next request, the rest of one, or its password to be tried) at the address that holds most,
+ * if the newcomer's does not hold more. So with ten thousand idle connections from as many addresses a client
+ * always gets in, whoever holds many loses first, and whoever holds more than all others displaces only his
+ * own. If nobody waits, one that reads its response goes, from an address that holds at least two more than
+ * the newcomer's. What the loop works on is never cut off; there are at most max_requests of those. Passwords
+ * are no such work: any number of connections can wait for one hash, and eight addresses would hold all
+ * places by that. Those who wait for one get a head start over the others (httpd_guard.c).
  *
  * The table of addresses is walked: 512 entries of 16 bytes, a microsecond. Rejected: libmicrohttpd's limits,
  * which know no eviction and count single IPv6 addresses, of which a stranger has 2^64.
@@ -52,7 +54,8 @@ static struct httpd_peer *find(struct httpd *server, const struct httpd_peer *wa
 /* --- Who goes --- */
 
 static bool waits(const struct connection *c) {
-    return c->phase == HTTPD_FIRST || c->phase == HTTPD_IDLE || c->phase == HTTPD_READING;
+    return c->phase == HTTPD_FIRST || c->phase == HTTPD_IDLE || c->phase == HTTPD_READING ||
+           c->phase == HTTPD_TRYING;
 }
 
 /* The one that has been longest at it, of an address that holds the most, and at least `least`. */

@@ -246,6 +246,7 @@ static bool takes_too_long(struct connection *c, int64_t now_ns) {
     case HTTPD_IDLE: return idle_too_long(c, now_ns);
     case HTTPD_SENDING: return reads_too_slowly(c, now_ns);
     case HTTPD_ACCEPTED:
+    case HTTPD_TRYING:
     case HTTPD_ASKING:
     case HTTPD_CUT:
     case HTTPD_LINGER: break;
@@ -272,15 +273,18 @@ static void end_lingering(struct httpd *server, struct connection *c) {
     free(c);
 }
 
-/* libmicrohttpd notices and closes. What a slow reader has not taken by then would stay in the kernel for
- * minutes, so that connection is reset. */
+/* libmicrohttpd notices and closes, once it is not suspended. What a slow reader has not taken by then would
+ * stay in the kernel for minutes, so that connection is reset. */
 void httpd_connection_cut(struct connection *c) {
     const struct linger reset = {.l_onoff = 1, .l_linger = 0};
+    const bool tries = c->phase == HTTPD_TRYING;
     if (c->phase == HTTPD_SENDING)
         setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     c->phase = HTTPD_CUT;
     httpd_place_leave(c);
     shutdown(c->fd, SHUT_RDWR);
+    if (tries)
+        httpd_hasher_leave(c->server->hasher, &c->request.waiter);
 }
 
 /* Returns how many clients were cut off in the middle of something. */
@@ -348,7 +352,7 @@ void *httpd_reaper_run(void *context) {
 
 static bool answer_under_way(const struct httpd *server) {
     for (const struct connection *c = server->connections; c; c = c->next) {
-        if (c->phase == HTTPD_ASKING || c->phase == HTTPD_SENDING)
+        if (c->phase == HTTPD_TRYING || c->phase == HTTPD_ASKING || c->phase == HTTPD_SENDING)
             return true;
     }
     return false;

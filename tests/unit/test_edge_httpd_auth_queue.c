@@ -6,6 +6,8 @@
 /* LINK: -Wl,--wrap=crypt_r */
 #include "auth_fixture.h"
 
+#include <sys/resource.h>
+
 /* As in edge/httpd_guard.h, which is not for others to include. */
 enum { IN_ALL = 64, PER_CLIENT = 4 };
 
@@ -163,6 +165,77 @@ static void a_newcomer_gets_the_place_of_who_has_most(void **state) {
     stop(f);
 }
 
+/* All clients are in this process, and so are their servers. */
+static int allow_descriptors(void **state) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return -1;
+    limit.rlim_cur = limit.rlim_max < 4096 ? limit.rlim_max : 4096;
+    return setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* Any number may wait for one hash: who does so holds a connection, and loses it to newcomers like others.
+ * More of them than may be cut off and not yet closed: so those that were cut off are closed while the hash
+ * is at work. */
+static void who_waits_for_a_password_locks_nobody_out(void **state) {
+    enum { NEWCOMERS = 200 };
+    int fds[HTTPD_MAX_CONNECTIONS];
+    int newcomers[NEWCOMERS];
+    char source[32];
+    struct fixture *f = start(guarded());
+    atomic_store(&hold, true);
+    for (unsigned i = 0; i < HTTPD_MAX_CONNECTIONS; i++) {
+        snprintf(source, sizeof source, "127.0.4.%u", 1 + i / HTTPD_MAX_PER_ADDRESS);
+        fds[i] = knock(f, source, "alice:the same");
+        if (i + 1 < HTTPD_MAX_CONNECTIONS)
+            settle_down(f);
+    }
+    for (unsigned i = 0; i < NEWCOMERS; i++) {
+        snprintf(source, sizeof source, "127.0.5.%u", 1 + i);
+        newcomers[i] = dial_from(f, source);
+        assert_true(send_text(newcomers[i], "GET / " HOST "\r\n"));
+        struct reply r = receive(newcomers[i], false);
+        assert_int_equal(r.status, 401);
+        reply_release(&r);
+    }
+    for (unsigned i = 0; i < NEWCOMERS; i++) {
+        char trash;
+        assert_int_equal(recv(newcomers[i], &trash, 1, MSG_DONTWAIT), -1); /* none has displaced another */
+        close(newcomers[i]);
+    }
+    assert_int_equal(atomic_load(&n_hashed), 0);
+    atomic_store(&hold, false);
+    unsigned n_answered = 0;
+    for (unsigned i = 0; i < HTTPD_MAX_CONNECTIONS; i++)
+        n_answered += status_of(fds[i]) == 401 ? 1 : 0;
+    assert_int_equal(n_answered, HTTPD_MAX_CONNECTIONS - NEWCOMERS);
+    stop(f);
+}
+
+/* A flood of newcomers is faster than a hash, and displaces the oldest. */
+static void who_waits_for_a_password_outlasts_a_flood_from_ever_new_addresses(void **state) {
+    enum { NEWCOMERS = HTTPD_MAX_CONNECTIONS + 100 };
+    int newcomers[NEWCOMERS];
+    char source[32];
+    struct fixture *f = start(guarded());
+    atomic_store(&hold, true);
+    const int waiting = knock(f, "127.0.6.1", RIGHT);
+    wait_for_count(&n_tried, 1);
+    for (unsigned i = 0; i < NEWCOMERS; i++) {
+        snprintf(source, sizeof source, "127.0.%u.%u", 7 + i / 250, 1 + i % 250);
+        newcomers[i] = dial_from(f, source);
+        assert_true(send_text(newcomers[i], "GET / " HOST "\r\n"));
+        struct reply r = receive(newcomers[i], false);
+        assert_int_equal(r.status, 401);
+        reply_release(&r);
+    }
+    atomic_store(&hold, false);
+    assert_int_equal(status_of(waiting), 200);
+    for (unsigned i = 0; i < NEWCOMERS; i++)
+        close(newcomers[i]);
+    stop(f);
+}
+
 /* --- Too late --- */
 
 static void who_waits_too_long_is_told_and_what_was_begun_is_remembered(void **state) {
@@ -264,6 +337,9 @@ int main(void) {
         cmocka_unit_test_setup(the_same_password_is_tried_once_for_all_who_wait, reset_counts),
         cmocka_unit_test_setup(when_all_places_are_taken_the_next_is_told, reset_counts),
         cmocka_unit_test_setup(a_newcomer_gets_the_place_of_who_has_most, reset_counts),
+        cmocka_unit_test_setup(who_waits_for_a_password_locks_nobody_out, reset_counts),
+        cmocka_unit_test_setup(who_waits_for_a_password_outlasts_a_flood_from_ever_new_addresses,
+                               reset_counts),
         cmocka_unit_test_setup(who_waits_too_long_is_told_and_what_was_begun_is_remembered, reset_counts),
         cmocka_unit_test_setup(a_client_may_leave_while_it_waits, reset_counts),
         cmocka_unit_test_setup(stopping_waits_for_no_hash, reset_counts),
@@ -271,5 +347,5 @@ int main(void) {
         cmocka_unit_test_setup(a_storm_of_clients_is_answered, reset_counts),
     };
     log_setup(LOG_ERROR, LOG_LOGFMT);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, allow_descriptors, NULL);
 }
