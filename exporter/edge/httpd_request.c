@@ -32,13 +32,17 @@ static bool knows_method(const char *method) {
     return false;
 }
 
-/* "http://host/path", as it is sent to a proxy, has to be understood by servers (RFC 9112, 3.2.2). */
+/* "https://host/path", as it is sent to a proxy, has to be understood by servers (RFC 9112, 3.2.2). */
 static const char *origin_form(const char *path) {
-    static const char scheme[] = "http://";
-    if (strncasecmp(path, scheme, sizeof scheme - 1) != 0)
-        return path;
-    const char *slash = strchr(path + sizeof scheme - 1, '/');
-    return slash ? slash : "/";
+    static const char *const schemes[] = {"http://", "https://"};
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+        const size_t len = strlen(schemes[i]);
+        if (strncasecmp(path, schemes[i], len) != 0)
+            continue;
+        const char *slash = strchr(path + len, '/');
+        return slash ? slash : "/";
+    }
+    return path;
 }
 
 static const char *allow_text(bool get, bool post) {
