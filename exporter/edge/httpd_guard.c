@@ -9,9 +9,7 @@
 #include "edge/clock.h"
 
 #include <limits.h>
-#include <netinet/in.h>
 #include <string.h>
-#include <sys/socket.h>
 
 enum { TRYING_AHEAD = 4 /* a quarter of the time that a password may wait */ };
 
@@ -82,29 +80,24 @@ enum httpd_refusal httpd_guard_judge(struct connection *c, const struct httpd_he
     return h->authorization ? judge_password(c, h->authorization) : HTTPD_UNAUTHORIZED;
 }
 
-static struct httpd_client client_of(struct MHD_Connection *mhd) {
-    struct httpd_client client = {{0}};
-    const struct sockaddr *address =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
-    if (address && address->sa_family == AF_INET) {
-        memcpy(client.bytes + 12, &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
-    } else if (address && address->sa_family == AF_INET6) {
-        const struct in6_addr *v6 = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
-        memcpy(client.bytes, v6, IN6_IS_ADDR_V4MAPPED(v6) ? 16 : 8);
-    }
+/* By whatever socket it has come: as its connections are counted. */
+static struct httpd_client client_of(const struct httpd_peer *peer) {
+    struct httpd_client client = {{(uint8_t)peer->family}};
+    memcpy(client.bytes + 1, peer->address, sizeof peer->address);
     return client;
 }
 
 /* Its phase changes with it: whoever takes its place away finds it suspended, or not. For a while it counts
  * as younger than all who wait for nothing of ours: else a flood from ever new addresses, which displaces the
  * oldest, would be faster than a hash. */
-static enum httpd_verdict wait_for_trial(struct connection *c, const struct httpd_claim *claim,
-                                         const struct httpd_client *client) {
+static enum httpd_verdict wait_for_trial(struct connection *c, const struct httpd_claim *claim) {
     struct httpd *server = c->server;
     enum httpd_verdict verdict = HTTPD_VERDICT_FULL;
     pthread_mutex_lock(&server->lock);
-    if (c->phase != HTTPD_CUT)
-        verdict = httpd_hasher_try(server->hasher, claim, client, &c->request.waiter);
+    if (c->peer) { /* it has not been cut off */
+        const struct httpd_client client = client_of(c->peer);
+        verdict = httpd_hasher_try(server->hasher, claim, &client, &c->request.waiter);
+    }
     if (verdict == HTTPD_VERDICT_OPEN) {
         c->phase = HTTPD_TRYING;
         c->since_ns = clock_now_ns() + server->answer_ns / TRYING_AHEAD;
@@ -118,9 +111,8 @@ enum httpd_refusal httpd_guard_try(struct connection *c, struct MHD_Connection *
     struct httpd_claim claim;
     enum httpd_refusal refusal = read_claim(c, r->authorization, &claim);
     if (refusal == HTTPD_FINE) {
-        const struct httpd_client client = client_of(mhd);
         r->waiter = (struct httpd_waiter){.mhd = mhd, .deadline_ns = clock_now_ns() + c->server->answer_ns};
-        const enum httpd_verdict verdict = wait_for_trial(c, &claim, &client);
+        const enum httpd_verdict verdict = wait_for_trial(c, &claim);
         r->login = verdict == HTTPD_VERDICT_OPEN ? HTTPD_LOGIN_TRIED : HTTPD_LOGIN_DONE;
         refusal = refusal_of(verdict);
     }

@@ -27,7 +27,7 @@
 
 enum {
     HTTPD_TRIALS = 64,           /* waiting at once */
-    HTTPD_TRIALS_PER_CLIENT = 4, /* of one address (IPv6: of one /64) */
+    HTTPD_TRIALS_PER_CLIENT = 4, /* of one address (IPv6: of one /64; all unix sockets: one) */
     HTTPD_HASH_BYTES = 60,       /* of a bcrypt hash: $2b$10$, 22 characters of salt, 31 of the hash itself */
     HTTPD_PASSWORD_BYTES = 72,   /* that bcrypt looks at: what follows may be anything */
 };
@@ -73,9 +73,10 @@ struct httpd_waiter {
     enum httpd_verdict verdict; /* OPEN while it is suspended */
 };
 
-/* Where a client comes from, as far as turns go: an IPv4 address, an IPv6 network of 64 bits, or zeros. */
+/* Where a client comes from, as far as turns go: its family, and an IPv4 address or an IPv6 network of 64
+ * bits, or zeros. */
 struct httpd_client {
-    uint8_t bytes[16];
+    uint8_t bytes[9];
 };
 
 struct httpd_hasher;

@@ -135,9 +135,12 @@ void httpd_questions_expire(struct httpd *server, int64_t now_ns) {
     }
 }
 
-static enum httpd_refusal why_not(const struct httpd *server) {
+static enum httpd_refusal why_not(const struct connection *c) {
+    const struct httpd *server = c->server;
     if (server->stopping)
         return HTTPD_STOPPING;
+    if (c->phase == HTTPD_CUT)
+        return HTTPD_BUSY; /* another has its place already */
     return server->n_questions < server->options.max_requests ? HTTPD_FINE : HTTPD_BUSY;
 }
 
@@ -150,7 +153,7 @@ enum httpd_refusal httpd_ask(struct connection *c, struct MHD_Connection *mhd) {
     q->refs = 2;
     q->deadline_ns = clock_now_ns() + c->request.answer_ns;
     pthread_mutex_lock(&server->lock);
-    const enum httpd_refusal refusal = why_not(server);
+    const enum httpd_refusal refusal = why_not(c);
     if (refusal == HTTPD_FINE) {
         c->request.question = q;
         c->phase = HTTPD_ASKING;

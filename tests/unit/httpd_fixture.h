@@ -238,8 +238,8 @@ static inline void wait_for_count(const atomic_uint *count, unsigned wanted) {
 
 /* --- Clients --- */
 
-static inline int dial_from(const struct fixture *f, const char *source) {
-    const char *port = strrchr(httpd_address(f->server), ':') + 1;
+/* To a port of 127.0.0.1. */
+static inline int dial_port(const char *port, const char *source) {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
     struct sockaddr_in from = {.sin_family = AF_INET};
     inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
@@ -252,6 +252,10 @@ static inline int dial_from(const struct fixture *f, const char *source) {
     assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof from), 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
     return fd;
+}
+
+static inline int dial_from(const struct fixture *f, const char *source) {
+    return dial_port(strrchr(httpd_address(f->server), ':') + 1, source);
 }
 
 static inline int dial(const struct fixture *f) {

@@ -92,6 +92,35 @@ static void a_client_has_a_few_places_and_is_told_when_they_are_taken(void **sta
     stop(f);
 }
 
+/* An IPv4 address looks like another on a socket for both families. */
+static void a_client_has_as_many_places_by_all_sockets_together(void **state) {
+    static const char *const addresses[] = {"127.0.0.1:0", ":0"};
+    struct httpd_options options = guarded();
+    options.listen_addresses = addresses;
+    options.n_listen_addresses = 2;
+    int at_work;
+    int fds[PER_CLIENT];
+    char token[64];
+    char request[256];
+    struct fixture *f = start_held(options, &at_work);
+    for (int i = 0; i < PER_CLIENT; i++) {
+        char login[32];
+        snprintf(login, sizeof login, "alice:%d", i);
+        fds[i] = knock(f, "127.0.0.2", login);
+        settle_down(f);
+    }
+    encode("alice:one more", strlen("alice:one more"), token);
+    snprintf(request, sizeof request, "GET / " HOST "Authorization: Basic %s\r\n\r\n", token);
+    const int other = dial_port(strrchr(httpd_addresses(f->server), ':') + 1, "127.0.0.2");
+    assert_true(send_text(other, request));
+    assert_int_equal(status_of(other), 429);
+    atomic_store(&hold, false);
+    assert_int_equal(status_of(at_work), 401);
+    for (int i = 0; i < PER_CLIENT; i++)
+        assert_int_equal(status_of(fds[i]), 401);
+    stop(f);
+}
+
 static void the_same_password_is_tried_once_for_all_who_wait(void **state) {
     enum { N = 20 };
     int at_work;
@@ -334,6 +363,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(clients_take_turns, reset_counts),
         cmocka_unit_test_setup(a_client_has_a_few_places_and_is_told_when_they_are_taken, reset_counts),
+        cmocka_unit_test_setup(a_client_has_as_many_places_by_all_sockets_together, reset_counts),
         cmocka_unit_test_setup(the_same_password_is_tried_once_for_all_who_wait, reset_counts),
         cmocka_unit_test_setup(when_all_places_are_taken_the_next_is_told, reset_counts),
         cmocka_unit_test_setup(a_newcomer_gets_the_place_of_who_has_most, reset_counts),
