@@ -7,10 +7,12 @@
  * (for a first or next request, the rest of one, or its password to be tried) at the address that holds most,
  * if the newcomer's does not hold more. So with ten thousand idle connections from as many addresses a client
  * always gets in, whoever holds many loses first, and whoever holds more than all others displaces only his
- * own. If nobody waits, one that reads its response goes, from an address that holds at least two more than
- * the newcomer's. What the loop works on is never cut off; there are at most max_requests of those. Passwords
- * are no such work: any number of connections can wait for one hash, and eight addresses would hold all
- * places by that. Those who wait for one get a head start over the others (httpd_guard.c).
+ * own. If nobody waits, one that reads its response goes, from an address that holds more than the
+ * newcomer's: to read slowly costs a stranger little more, and he has thousands of addresses of IPv6.
+ *
+ * What the loop works on is never cut off; there are at most max_requests of those. Passwords are no such
+ * work: any number of connections can wait for one hash, and eight addresses would hold all places by that.
+ * Those who wait for one get a head start over the others (httpd_guard.c).
  *
  * The table of addresses is walked: 512 entries of 16 bytes, a microsecond. Rejected: libmicrohttpd's limits,
  * which know no eviction and count single IPv6 addresses, of which a stranger has 2^64.
@@ -71,17 +73,18 @@ static struct connection *find_spared(const struct httpd *server, bool waiting, 
     return best;
 }
 
-static bool make_room(struct httpd *server, unsigned newcomer_holds) {
-    struct connection *spared = find_spared(server, true, newcomer_holds);
+/* At an address that holds at least so many: one that waits, or else one that reads. */
+static bool make_room(struct httpd *server, unsigned least_waiting, unsigned least_reading) {
+    struct connection *spared = find_spared(server, true, least_waiting);
     if (!spared)
-        spared = find_spared(server, false, newcomer_holds + 2);
+        spared = find_spared(server, false, least_reading);
     if (spared)
         httpd_connection_cut(spared);
     return spared != NULL;
 }
 
 bool httpd_place_clear(struct httpd *server) {
-    return make_room(server, 0);
+    return make_room(server, 0, 2);
 }
 
 enum httpd_place httpd_place_take(struct connection *c, const struct sockaddr_storage *from) {
@@ -91,7 +94,7 @@ enum httpd_place httpd_place_take(struct connection *c, const struct sockaddr_st
     const unsigned held = peer ? peer->n : 0;
     if (held >= HTTPD_MAX_PER_ADDRESS && wanted.family != HTTPD_LOCAL)
         return HTTPD_PLACE_ADDRESS_FULL;
-    if (server->n_places >= HTTPD_MAX_CONNECTIONS && !make_room(server, held))
+    if (server->n_places >= HTTPD_MAX_CONNECTIONS && !make_room(server, held, held + 1))
         return HTTPD_PLACE_ALL_FULL;
     peer = find(server, &wanted); /* one more may be free now */
     if (peer->n == 0)

@@ -140,16 +140,17 @@ static void what_is_being_worked_on_is_never_cut_off(void **state) {
     stop(f);
 }
 
-static void readers_go_last_and_only_those_of_who_holds_more(void **state) {
+/* All places are taken by slow readers, so many of each address: one of them goes for a newcomer. */
+static void check_readers(unsigned per_address) {
     struct fixture *f = start(patient);
     int fds[HTTPD_MAX_CONNECTIONS];
     for (unsigned i = 0; i < HTTPD_MAX_CONNECTIONS; i++) {
-        fds[i] = dial_number(f, i / HTTPD_MAX_PER_ADDRESS);
+        fds[i] = dial_number(f, i / per_address);
         send_text(fds[i], "GET /huge " HOST "\r\n");
         char first;
         assert_int_equal(recv(fds[i], &first, 1, 0), 1);
     }
-    const int newcomer = dial_number(f, ADDRESSES);
+    const int newcomer = dial_number(f, HTTPD_MAX_CONNECTIONS);
     assert_answered(newcomer);
     unsigned n_cut = 0;
     for (unsigned i = 0; i < HTTPD_MAX_CONNECTIONS; i++) {
@@ -160,6 +161,14 @@ static void readers_go_last_and_only_those_of_who_holds_more(void **state) {
     close(newcomer);
     close_all(fds, HTTPD_MAX_CONNECTIONS);
     stop(f);
+}
+
+static void readers_of_few_addresses_lock_nobody_out(void **state) {
+    check_readers(HTTPD_MAX_PER_ADDRESS);
+}
+
+static void readers_of_as_many_addresses_as_there_are_places_lock_nobody_out(void **state) {
+    check_readers(1);
 }
 
 static void a_flood_from_ever_new_addresses_locks_nobody_out(void **state) {
@@ -335,7 +344,8 @@ int main(void) {
         cmocka_unit_test(who_holds_most_loses_first),
         cmocka_unit_test(who_holds_more_than_all_others_displaces_only_his_own),
         cmocka_unit_test(what_is_being_worked_on_is_never_cut_off),
-        cmocka_unit_test(readers_go_last_and_only_those_of_who_holds_more),
+        cmocka_unit_test(readers_of_few_addresses_lock_nobody_out),
+        cmocka_unit_test(readers_of_as_many_addresses_as_there_are_places_lock_nobody_out),
         cmocka_unit_test(a_flood_from_ever_new_addresses_locks_nobody_out),
         cmocka_unit_test(clients_of_both_families_count_by_their_own_address),
         cmocka_unit_test(local_clients_share_only_the_limit_of_all),
