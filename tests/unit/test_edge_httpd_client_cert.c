@@ -139,6 +139,20 @@ static void a_chain_with_a_gap_is_refused(void **state) {
     stop(f);
 }
 
+/* As Go has it: an authority vouches for nobody any more when its own time is over. */
+static void an_expired_authority_vouches_for_nobody(void **state) {
+    struct identity old = make_identity("old", (struct wish){.key = GNUTLS_PK_ECDSA, .is_expired = true});
+    struct identity client = make_identity("client", client_of(&old, CLIENT_PURPOSE));
+    struct web_tls rules = usual;
+    rules.client_auth = WEB_REQUIRE_AND_VERIFY_CLIENT_CERT;
+    struct fixture *f = start_tls(&rules, &server, old.cert);
+    for (size_t i = 0; i < sizeof versions / sizeof versions[0]; i++)
+        assert_int_equal(visit(f, versions[i], &client, NULL), 0);
+    stop(f);
+    identity_release(&client);
+    identity_release(&old);
+}
+
 /* Go takes what the system trusts when no authority is named: that is nobody whom this test knows. */
 static void without_an_authority_of_its_own_it_trusts_those_of_the_system(void **state) {
     struct web_tls rules = usual;
@@ -335,6 +349,7 @@ int main(void) {
         cmocka_unit_test(each_type_lets_in_whom_it_says),
         cmocka_unit_test(of_several_authorities_each_counts),
         cmocka_unit_test(a_chain_with_a_gap_is_refused),
+        cmocka_unit_test(an_expired_authority_vouches_for_nobody),
         cmocka_unit_test(without_an_authority_of_its_own_it_trusts_those_of_the_system),
         cmocka_unit_test(one_name_has_to_be_equal_to_an_allowed_one),
         cmocka_unit_test(names_count_for_every_type_that_asks),
