@@ -160,25 +160,46 @@ static bool offer_ranges(struct offer *o, const struct plan_gate *gate, struct p
     return !sweep_first && gate->sweep && offer_sweep(o, item);
 }
 
+static bool offer_lanes(struct offer *o, enum plan_lane first, enum plan_lane last, struct plan_item *item) {
+    bool found = false;
+    for (int lane = (int)first; !found && lane <= (int)last; lane++)
+        found = offer_lane(o, (enum plan_lane)lane, item);
+    return found;
+}
+
+/* What has its own pace: self-tests, watched addresses, and the sweep where it has waited long enough. */
+static bool offer_paced(struct offer *o, const struct plan_gate *gate, struct plan_item *item) {
+    if (offer_lanes(o, LANE_TEST, LANE_RETRY_TEST, item))
+        return true;
+    /* Where the rate is less than the quota gives, the sweep's bucket is always full. */
+    if (o->p->since_ranges >= SWEEP_SHARE - 1 &&
+        (o->p->probed_last || quota_kept_waiting(o->p->quota, BUDGET_SWEEP, o->now_ns)) &&
+        offer_ranges(o, gate, item))
+        return true;
+    return offer_lane(o, LANE_RETRY_WATCHED, item) || offer_ring(o, item);
+}
+
+/* A quota may have hours of queries for probes, and who asks for probes may want all that the rate allows: of
+ * every two queries that both want, one is left to what has its own pace. */
+static bool offer_check(struct offer *o, const struct plan_gate *gate, struct plan_item *item) {
+    if (offer_lanes(o, LANE_TEST_URGENT, LANE_LOOK, item))
+        return true;
+    if (o->p->probed_last && offer_paced(o, gate, item))
+        return true;
+    return offer_lanes(o, LANE_PROBE_TEST, LANE_PROBE, item) || offer_paced(o, gate, item) ||
+           offer_lane(o, LANE_TXT, item) || offer_ranges(o, gate, item);
+}
+
 bool plan_next(struct plan *p, const struct plan_gate *gate, int64_t now_ns, struct plan_item *item,
                int64_t *wake_ns) {
     struct offer o = {p, now_ns, gate->full, rate_ready_ns(&p->rate, now_ns), INT64_MAX};
     static const enum plan_lane test_lanes[] = {LANE_TEST_URGENT, LANE_PROBE_TEST, LANE_TEST,
                                                 LANE_RETRY_TEST};
     bool found = false;
-    if (!gate->checks) {
-        for (size_t i = 0; !found && i < sizeof test_lanes / sizeof *test_lanes; i++)
-            found = offer_lane(&o, test_lanes[i], item);
-    } else {
-        for (int lane = 0; !found && lane <= LANE_RETRY_TEST; lane++)
-            found = offer_lane(&o, (enum plan_lane)lane, item);
-        /* Where the rate is less than the quota gives, the sweep's bucket is always full. */
-        if (!found && p->since_ranges >= SWEEP_SHARE - 1 &&
-            quota_kept_waiting(p->quota, BUDGET_SWEEP, now_ns))
-            found = offer_ranges(&o, gate, item);
-        found = found || offer_lane(&o, LANE_RETRY_WATCHED, item) || offer_ring(&o, item) ||
-                offer_lane(&o, LANE_TXT, item) || offer_ranges(&o, gate, item);
-    }
+    for (size_t i = 0; !gate->checks && !found && i < sizeof test_lanes / sizeof *test_lanes; i++)
+        found = offer_lane(&o, test_lanes[i], item);
+    if (gate->checks)
+        found = offer_check(&o, gate, item);
     *wake_ns = o.wake_ns;
     return found;
 }
@@ -233,8 +254,10 @@ void plan_take(struct plan *p, const struct plan_item *item, int64_t now_ns) {
     leave(p, item, true, now_ns);
     if (item->class == BUDGET_SWEEP)
         p->since_ranges = 0;
-    else if (item->class == BUDGET_WATCHED)
+    else if (item->class == BUDGET_WATCHED || item->class == BUDGET_PROBE)
         p->since_ranges++;
+    if (item->class != BUDGET_URGENT)
+        p->probed_last = item->class == BUDGET_PROBE;
     rate_take(&p->rate, now_ns);
     quota_take(p->quota, (enum budget_class)item->class, now_ns);
 }

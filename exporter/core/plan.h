@@ -14,9 +14,10 @@
  * the caller takes it (it is being sent) or skips it (it needs no query). Order: self-tests and confirmations
  * asked for by a flip, looks that somebody waits for, probes with their self-tests, scheduled self-tests,
  * watched addresses, then re-checks and the sweep by turns; the classes of core/budget see to it that none
- * starves. If it cannot keep up, a ring or sweep takes longer than its interval and never asks twice as fast
- * later. A reload starts the sweep's walk again, and the caller skips what was already checked since the
- * sweep began.
+ * starves of the quota. Nor does any of the rate, which may be less than the quota would give for hours: what
+ * has its own pace gets every other query beside probes, and the sweep every fifth. If it cannot keep up, a
+ * ring or sweep takes longer than its interval and never asks twice as fast later. A reload starts the
+ * sweep's walk again, and the caller skips what was already checked since the sweep began.
  *
  * A sweep may have two laps (plan_set_laps()): first the addresses that matter most, then the rest. The first
  * lap is what has the sweep interval: when it is due again it goes before the rest, which goes on later where
@@ -139,9 +140,10 @@ struct plan {
     uint32_t *members; /* of several rings, owned; one alone borrows those of the set */
     struct plan_sweep sweep;
     int64_t recheck_interval_ns;
-    bool sweep_turn;                       /* of re-checks and sweep, the sweep is next */
-    uint32_t since_ranges;                 /* watched addresses asked since the last re-check or sweep */
-    uint64_t deferred;                     /* checks that were due and had to wait for the quota */
+    bool sweep_turn;       /* of re-checks and sweep, the sweep is next */
+    uint32_t since_ranges; /* watched and probed addresses asked since the last re-check or sweep */
+    bool probed_last;      /* of what was not urgent, the last was a probe's: others are next */
+    uint64_t deferred;     /* checks that were due and had to wait for the quota */
     uint64_t deferred_marks[PLAN_SOURCES]; /* identify the last of each source, so that each counts once */
 };
 

@@ -53,8 +53,9 @@ static void take(struct world *w, int64_t now, enum plan_purpose purpose, enum b
     plan_take(&w->plan, item, now);
 }
 
-/* Probes come after what is urgent and before what is scheduled; confirmations of theirs have their pause. */
-static void a_probe_comes_after_a_look_and_before_scheduled_work(void **state) {
+/* Probes come after what is urgent, and by turns with what is scheduled, which begins with the second query;
+ * confirmations of theirs have their pause. */
+static void a_probe_comes_after_a_look_and_by_turns_with_scheduled_work(void **state) {
     (void)state;
     struct world w;
     struct plan_item item;
@@ -69,10 +70,10 @@ static void a_probe_comes_after_a_look_and_before_scheduled_work(void **state) {
     assert_int_equal(plan_add_test(&w.plan, IP_V4, 0, 1, BUDGET_PROBE, 0), STATUS_OK);
     take(&w, 2, PLAN_LOOK, BUDGET_URGENT, &item);
     take(&w, 2, PLAN_SELF_TEST, BUDGET_PROBE, &item);
+    take(&w, 2, PLAN_SELF_TEST, BUDGET_SELF_TEST, &item);
     take(&w, 2, PLAN_PROBE, BUDGET_PROBE, &item);
     assert_int_equal(item.ring, 1);
     take(&w, 2, PLAN_PROBE_TXT, BUDGET_PROBE, &item);
-    take(&w, 2, PLAN_SELF_TEST, BUDGET_SELF_TEST, &item);
     take(&w, PLAN_CONFIRM_PAUSE_NS - 1, PLAN_SWEEP, BUDGET_SWEEP, &item);
     take(&w, PLAN_CONFIRM_PAUSE_NS, PLAN_PROBE, BUDGET_PROBE, &item);
     assert_int_equal(item.server, 3);
@@ -110,6 +111,7 @@ static void a_probe_has_one_question_that_waits(void **state) {
     assert_int_equal(plan_add_look(&w.plan, 7, BUDGET_PROBE, 0), STATUS_OK);
     assert_int_equal(w.plan.lanes[LANE_PROBE].n, 1);
     take(&w, 0, PLAN_LOOK, BUDGET_URGENT, &item);
+    take(&w, SECOND, PLAN_WATCHED, BUDGET_WATCHED, &item); /* it is their turn */
     take(&w, SECOND, PLAN_PROBE, BUDGET_PROBE, &item);
     assert_int_equal(item.ring, 3);
     while (plan_next(&w.plan, &open_gate, 2 * SECOND, &item, &wake)) {
@@ -181,7 +183,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_look_goes_before_scheduled_work_and_one_stands_for_all_of_the_address),
         cmocka_unit_test(no_more_looks_wait_than_can_be_worked_off),
-        cmocka_unit_test(a_probe_comes_after_a_look_and_before_scheduled_work),
+        cmocka_unit_test(a_probe_comes_after_a_look_and_by_turns_with_scheduled_work),
         cmocka_unit_test(a_probe_has_one_question_that_waits),
         cmocka_unit_test(a_self_test_goes_over_to_who_wants_it_too),
         cmocka_unit_test(a_self_test_that_waits_can_be_hurried),
