@@ -33,7 +33,11 @@ bool app_web_prefix_start(struct app_web *web, const struct httpd_route *routes,
         (void)snprintf(error, size, "--web.%s: %s", of_prefix ? "route-prefix" : "external-url", why);
         return false;
     }
-    (void)snprintf(web->home, sizeof web->home, "%s/", web->external.path);
+    const struct external_url *external = &web->external;
+    /* Users who see the pages at the root come through a proxy: whoever asks here for "/" does not, and would
+     * be led in circles. */
+    (void)snprintf(web->home, sizeof web->home, "%s/",
+                   external->path[0] != '\0' ? external->path : external->prefix);
     for (int i = 0; i < APP_WEB_ROUTES; i++) {
         web->paths[i] = behind(web->external.prefix, routes[i].path);
         if (web->paths[i] == NULL) {

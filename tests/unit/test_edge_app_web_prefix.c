@@ -103,6 +103,19 @@ static void pages_are_under_the_prefix_and_who_is_outside_is_led_there(void **st
     app_web_prefix_stop(&web);
 }
 
+static void nobody_is_led_in_circles_where_a_proxy_shows_the_pages_at_its_root(void **state) {
+    (void)state;
+    const struct httpd_request request = {.route = APP_WEB_REDIRECT};
+    cli.external_url = "https://here/";
+    cli.route_prefix = "/in";
+    start();
+    assert_string_equal(web.routes[APP_WEB_ROUTES].path, "/");
+    app_web_redirect(&web, &request);
+    assert_int_equal(seen.last.status, 302);
+    assert_string_equal(seen.last.location, "/in/");
+    app_web_prefix_stop(&web);
+}
+
 static void says_which_flag_cannot_be_used_and_where_memory_ends(void **state) {
     (void)state;
     char error[256] = "";
@@ -162,6 +175,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(pages_are_where_they_are_without_a_prefix, setup),
         cmocka_unit_test_setup(pages_are_under_the_prefix_and_who_is_outside_is_led_there, setup),
+        cmocka_unit_test_setup(nobody_is_led_in_circles_where_a_proxy_shows_the_pages_at_its_root, setup),
         cmocka_unit_test_setup(says_which_flag_cannot_be_used_and_where_memory_ends, setup),
         cmocka_unit_test_setup(writes_a_configuration_once, setup),
         cmocka_unit_test_setup(has_no_configuration_to_show_without_memory_and_tries_again, setup),
