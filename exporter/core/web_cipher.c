@@ -46,6 +46,13 @@ const struct web_cipher *web_cipher_find(const char *name) {
     return NULL;
 }
 
+/* Those of InsecureCipherSuites: RC4, 3DES, and SHA-256 behind CBC. */
+static bool is_insecure(const struct web_cipher *cipher) {
+    return !cipher->tls13 && (strcmp(cipher->cipher, "ARCFOUR-128") == 0 ||
+                              strcmp(cipher->cipher, "3DES-CBC") == 0 || strcmp(cipher->mac, "SHA256") == 0);
+}
+
 bool web_cipher_known(const char *name) {
-    return web_cipher_find(name) != NULL;
+    const struct web_cipher *cipher = web_cipher_find(name);
+    return cipher != NULL && !is_insecure(cipher);
 }

@@ -22,6 +22,8 @@ struct web_cipher {
 
 /* Names are compared exactly, as Go does. NULL: there is none of that name. */
 const struct web_cipher *web_cipher_find(const char *name);
+/* Whether a configuration may name it: those that exporter-toolkit takes, which are Go's CipherSuites. Of
+ * InsecureCipherSuites some are not served at all, and who named one would not be told. */
 bool web_cipher_known(const char *name);
 
 #endif

@@ -116,7 +116,7 @@ OURS = [
     ("all suites", PAIR + "  cipher_suites:\n" + "".join(f"  - {name}\n" for name in ALL_SUITES), GOOD, FINE),
     ("no suites", PAIR + "  cipher_suites: []\n", GOOD, FINE),
     ("an invented suite", PAIR + "  cipher_suites:\n  - TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA2048\n", BAD, [(5, 5, "unknown cipher suite")]),
-    ("a suite that is not safe", PAIR + "  cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]\n", BAD, FINE, "who names it has an old client"),
+    ("suites that are known to be broken", PAIR + "  cipher_suites:\n  - TLS_RSA_WITH_RC4_128_SHA\n  - TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256\n  - TLS_RSA_WITH_AES_128_CBC_SHA\n", BAD, [(5, 5, "unknown cipher suite"), (6, 5, "unknown cipher suite")]),
     ("a suite that is no list", PAIR + "  cipher_suites: TLS_AES_128_GCM_SHA256\n", BAD, [(4, 18, "expects a list")]),
     ("whose order counts", PAIR + "  prefer_server_cipher_suites: false\n", GOOD, FINE),
     ("an order that is no boolean", PAIR + "  prefer_server_cipher_suites: 1\n", BAD, [(4, 32, "expects true or false")]),
