@@ -85,7 +85,7 @@ static void tell_right(const struct app_web_config *c) {
               "file", c->path, NULL);
 }
 
-/* From now on nobody is served. */
+/* From now on nobody is served. Without memory that is tried again, and what was waited for is not. */
 static struct httpd_security *refuse(struct app_web_config *c, int64_t now_ns) {
     struct httpd_tls *tls = c->tls != NULL ? httpd_tls_ref(c->tls) : NULL;
     struct httpd_security *security = httpd_security_refusing(tls);
@@ -97,6 +97,7 @@ static struct httpd_security *refuse(struct app_web_config *c, int64_t now_ns) {
     log_write(LOG_ERROR, "the web configuration cannot be used: all requests are refused until it is mended",
               "file", c->path, NULL);
     c->is_refusing = true;
+    c->refuse_ns = INT64_MAX;
     return security;
 }
 
@@ -127,12 +128,12 @@ static struct httpd_security *judge_anew(struct app_web_config *c, int64_t now_n
     }
     if (judgement != WEB_RIGHT && is_waited_for(c, judgement, now_ns, problems))
         return NULL;
-    c->refuse_ns = INT64_MAX;
     app_problems_log(c->path, problems);
     if (judgement != WEB_RIGHT)
         return refuse(c, now_ns);
     tell_right(c);
     c->is_refusing = false;
+    c->refuse_ns = INT64_MAX;
     return security;
 }
 

@@ -165,6 +165,32 @@ static void keeps_what_is_in_force_for_want_of_memory_and_tries_again(void **sta
     assert_in_range(n, 20, 999);
 }
 
+static void waits_for_no_other_half_again_because_memory_was_missing(void **state) {
+    struct world *w = *state;
+    long n = 1;
+    for (; n < 1000; n++) {
+        write_file(w, "web-config.yml", TLS);
+        write_pair(w, 1);
+        open_good(w);
+        write_file(w, "c.pem", "cert 2");
+        assert_false(pass(w, SECOND));
+        assert_false(pass(w, APP_WEB_CONFIG_GRACE_NS - 1));
+        n_allocations = 0;
+        fail_at = n;
+        (void)pass(w, 1);
+        bool reached = n_allocations >= n;
+        fail_at = 0;
+        for (int tries = 0; tries < 3 && !w->security->refusing; tries++)
+            (void)pass(w, SECOND);
+        if (!w->security->refusing)
+            fail_msg("not refused after allocation %ld had failed", n);
+        end(w);
+        if (!reached)
+            break;
+    }
+    assert_in_range(n, 3, 999);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(goes_over_to_what_changes),
@@ -175,6 +201,7 @@ int main(void) {
         TEST(waits_for_no_certificate_that_a_new_configuration_names),
         TEST(turns_tls_neither_on_nor_off_while_it_runs),
         TEST(keeps_what_is_in_force_for_want_of_memory_and_tries_again),
+        TEST(waits_for_no_other_half_again_because_memory_was_missing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
