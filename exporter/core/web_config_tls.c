@@ -10,6 +10,7 @@
  */
 #include "core/web_config_internal.h"
 
+#include "core/settings_internal.h"
 #include "core/web_cipher.h"
 
 #include <stdio.h>
@@ -34,12 +35,24 @@ static void note_place(struct web_pem *pem, const struct node *value) {
     pem->column = value->column;
 }
 
+/* Whether what should name a file is the text of one, perhaps a key: paths are shown where they are of no
+ * use, and that must not be. */
+static bool is_pem(const char *text) {
+    return settings_has_control(text) || strstr(text, "-----BEGIN");
+}
+
 /* An empty text counts as none, as with exporter-toolkit. */
 static void read_file(struct web_reader *r, const struct node *value, struct web_pem *pem) {
     bool below = r->folder[0] != '\0' && strcmp(r->folder, ".") != 0;
     const char *path = web_text(r, value);
     if (!path || path[0] == '\0')
         return;
+    if (is_pem(path)) {
+        const char *name = value->key->text;
+        web_error(r, value, "\"%s\" expects the name of a file; a text itself is given as \"%.*s\"", name,
+                  (int)(strlen(name) - strlen("_file")), name);
+        return;
+    }
     note_place(pem, value);
     pem->file = path[0] == '/' || !below ? path : arena_printf(&r->config->arena, "%s/%s", r->folder, path);
     if (!pem->file)

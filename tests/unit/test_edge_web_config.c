@@ -88,6 +88,9 @@ static const struct bad {
     {"tls_server_config: {client_auth_type: NoClientCert}", "1:1", "has no key", 2},
     {"tls_server_config: {cert_file: [a], key_file: b}", "1:32", "\"cert_file\" expects a text, found a list", 0},
     {TLS(", cert: x"), "1:56", "\"cert\" and \"cert_file\" exclude each other", 0},
+    {"tls_server_config:\n  cert_file: a\n  key_file: |\n    -----BEGIN\n    x\n", "3:13", "\"key_file\" expects the name of a file; a text itself is given as \"key\"", 0},
+    {"tls_server_config: {cert_file: '-----BEGIN CERTIFICATE----- x', key_file: k}", "1:32", "a text itself is given as \"cert\"", 0},
+    {"tls_server_config: {client_ca_file: \"a\\nb\", " PAIR "}", "1:37", "a text itself is given as \"client_ca\"", 0},
     {"tls_server_config: {key: x, " PAIR "}", "1:47", "\"key\" and \"key_file\" exclude each other", 0},
     {TLS(CA ", client_ca: x" VERIFY), "1:80", "\"client_ca\" and \"client_ca_file\" exclude each other", 0},
     {TLS(VERIFY), "1:74", "\"RequireAndVerifyClientCert\" needs \"client_ca_file\"", 0},
@@ -184,6 +187,8 @@ static void never_shows_a_secret(void **state) {
         "basic_auth_users: {alice: $2y$10$s3cret}",
         "tls_server_config: s3cret",
         TLS(", key: s3cret"),
+        "tls_server_config: {cert_file: a, key_file: \"-----BEGIN PRIVATE KEY-----\\ns3cret\\n\"}",
+        "tls_server_config: {cert_file: a, key_file: '-----BEGIN PRIVATE KEY----- s3cret'}",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct web_config *config = NULL;
