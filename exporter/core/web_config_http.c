@@ -113,6 +113,10 @@ static const char *fault_of_name(const struct node *name) {
 static void read_user(struct web_reader *r, const struct node *entry, struct web_user *out) {
     char shown[SETTINGS_SHOWN_SIZE];
     const char *fault = fault_of_name(entry->key);
+    if (strncmp(entry->key->text, "$2", 2) == 0) { /* not to be shown */
+        web_error(r, entry->key, "a hash stands where a user name is expected: the name comes first");
+        return;
+    }
     settings_show(entry->key, shown);
     if (fault)
         web_error(r, entry->key, "the user name %s %s", shown, fault);
