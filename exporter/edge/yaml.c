@@ -110,14 +110,14 @@ static struct node *make_node(struct loader *l, const yaml_event_t *event, enum 
     return node;
 }
 
+/* What stands behind the sign is not shown: it may be a password that should have been quoted. */
 static void refuse_decoration(struct loader *l, const struct node *node, const void *anchor,
                               const void *tag) {
+    static const char why[] = "%s are not supported; a text that begins with %c has to be quoted";
     if (anchor)
-        problems_error(l->problems, node->line, node->column, "anchors (&%s) are not supported",
-                       (const char *)anchor);
+        problems_error(l->problems, node->line, node->column, why, "anchors (&)", '&');
     if (tag)
-        problems_error(l->problems, node->line, node->column, "tags (%s) are not supported",
-                       (const char *)tag);
+        problems_error(l->problems, node->line, node->column, why, "tags (!)", '!');
 }
 
 static bool is_merge_key(const struct node *node) {
@@ -258,7 +258,8 @@ static void on_event(struct loader *l, const yaml_event_t *event) {
     case YAML_DOCUMENT_END_EVENT: break;
     case YAML_DOCUMENT_START_EVENT: on_document(l, event); break;
     case YAML_ALIAS_EVENT:
-        give_up(l, &event->start_mark, "aliases (*%s) are not supported", event->data.alias.anchor);
+        give_up(l, &event->start_mark,
+                "aliases (*) are not supported; a text that begins with * has to be quoted");
         break;
     case YAML_SCALAR_EVENT: on_scalar(l, event); break;
     case YAML_SEQUENCE_START_EVENT: on_open(l, event, NODE_SEQUENCE); break;

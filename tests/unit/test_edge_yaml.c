@@ -136,8 +136,8 @@ static const struct bad no_tree[] = {
     {TEXT("a:\n\t- b"), 2, 1, "not valid YAML"},
     {TEXT("a: b\n c: d"), 2, 3, "not valid YAML"},
     {TEXT("a: 1\n---\nb: 2"), 2, 1, "a second document begins here"},
-    {TEXT("a: 1\nb: *x"), 2, 4, "aliases (*x) are not supported"},
-    {TEXT("a: [*x]"), 1, 5, "aliases (*x) are not supported"},
+    {TEXT("a: 1\nb: *x"), 2, 4, "aliases (*) are not supported; a text that begins with * has to be quoted"},
+    {TEXT("a: [*x]"), 1, 5, "aliases (*) are not supported; a text that begins with * has to be quoted"},
     {TEXT("<<: {a: b}"), 1, 1, "merge keys (<<) are not supported"},
     {TEXT("[a]: b"), 1, 1, "a key must be a word, found a list"},
     {TEXT("? {a: b}\n: c"), 1, 3, "a key must be a word, found a mapping"},
@@ -166,10 +166,10 @@ static const struct bad with_tree[] = {
     {TEXT("a: 1\nb: 2\na: 3"), 3, 1, "\"a\" is given twice; the first is on line 1"},
     {TEXT("x: {b: 1, c: 2, b: 3}"), 1, 17, "\"b\" is given twice; the first is on line 1"},
     {TEXT("a: 1\n'a': 2"), 2, 1, "\"a\" is given twice; the first is on line 1"},
-    {TEXT("a: &x 1"), 1, 4, "anchors (&x) are not supported"},
-    {TEXT("a: &x [1]"), 1, 4, "anchors (&x) are not supported"},
-    {TEXT("a: !!str 1"), 1, 4, "tags (tag:yaml.org,2002:str) are not supported"},
-    {TEXT("a: !x {b: c}"), 1, 4, "tags (!x) are not supported"},
+    {TEXT("a: &x 1"), 1, 4, "anchors (&) are not supported; a text that begins with & has to be quoted"},
+    {TEXT("a: &x [1]"), 1, 4, "anchors (&) are not supported; a text that begins with & has to be quoted"},
+    {TEXT("a: !!str 1"), 1, 4, "tags (!) are not supported; a text that begins with ! has to be quoted"},
+    {TEXT("a: !x {b: c}"), 1, 4, "tags (!) are not supported; a text that begins with ! has to be quoted"},
 };
 
 static void check_bad(const struct bad *rows, size_t n, enum status expected) {
