@@ -191,6 +191,8 @@ schema_read settings_read_cname;
  * afterwards, so that what follows can refer to a list that has errors. */
 void settings_read_list(struct settings_reader *r, const struct node *node, const struct list *base,
                         struct list *out);
+/* The password of `https://user:password@host/`: where it begins, and its length. NULL: it has none. */
+const char *settings_url_password(const char *url, size_t *len);
 
 /* --- settings_group.c: one group --- */
 schema_read settings_read_addresses, settings_read_ranges, settings_read_group_lists;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/settings_internal.h"
 
+#include "core/yamltext.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -268,6 +270,31 @@ static void check_identity(struct settings_reader *r, const struct node *node) {
         settings_error(r, node, "\"zone\" is missing in a list that does not \"use\" a built-in one");
 }
 
+const char *settings_url_password(const char *url, size_t *len) {
+    const char *scheme = strstr(url, "://");
+    const char *authority = scheme != NULL ? scheme + strlen("://") : url;
+    const char *end = authority + strcspn(authority, "/?#");
+    const char *at = memrchr(authority, '@', (size_t)(end - authority));
+    const char *colon = at != NULL ? memchr(authority, ':', (size_t)(at - authority)) : NULL;
+    if (colon == NULL)
+        return NULL;
+    *len = (size_t)(at - colon) - 1;
+    return colon + 1;
+}
+
+/* The page is a link for people: what stands in it is shown as it is, but for /config. */
+static void warn_of_password(struct settings_reader *r, const struct node *node, const struct list *list) {
+    const struct node *url = node_find(node, "delist_url");
+    size_t len = 0;
+    const char *password = settings_url_password(list->delist_url, &len);
+    bool is_mask = password && len == strlen(YAMLTEXT_SECRET) && memcmp(password, YAMLTEXT_SECRET, len) == 0;
+    if (url && len > 0 && !is_mask)
+        problems_warn(
+            r->problems, url->line, url->column,
+            "the password in \"delist_url\" is shown to everybody who sees the status page, the API "
+            "or the log");
+}
+
 void settings_read_list(struct settings_reader *r, const struct node *node, const struct list *base,
                         struct list *out) {
     init_list(r, out);
@@ -285,6 +312,7 @@ void settings_read_list(struct settings_reader *r, const struct node *node, cons
         inherit_share(r, node, base, out);
     settle_zone(r, node, out);
     check_fit(r, node, out);
+    warn_of_password(r, node, out);
     settings_default_codes(r, out);
     settings_check_overlap(r, node, out);
     if (out->confirm == 0 && !r->in_catalog)

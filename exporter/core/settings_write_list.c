@@ -123,25 +123,12 @@ static void add_zone(struct yamltext *y, const struct list *list) {
     yamltext_comment(y, "the key: " YAMLTEXT_SECRET);
 }
 
-/* The password of `https://user:password@host/`: where it begins, and its length. NULL: it has none. */
-static const char *password_of(const char *url, size_t *len) {
-    const char *scheme = strstr(url, "://");
-    const char *authority = scheme != NULL ? scheme + strlen("://") : url;
-    const char *end = authority + strcspn(authority, "/?#");
-    const char *at = memrchr(authority, '@', (size_t)(end - authority));
-    const char *colon = at != NULL ? memchr(authority, ':', (size_t)(at - authority)) : NULL;
-    if (colon == NULL)
-        return NULL;
-    *len = (size_t)(at - colon) - 1;
-    return colon + 1;
-}
-
 static void add_delist_url(struct yamltext *y, const struct list *list) {
     char text[URL_SIZE_MOST + sizeof YAMLTEXT_SECRET];
     size_t len = 0;
     if (list->delist_url[0] == '\0')
         return;
-    const char *password = password_of(list->delist_url, &len);
+    const char *password = settings_url_password(list->delist_url, &len);
     if (password == NULL) {
         yamltext_string(y, "delist_url", list->delist_url);
         return;

@@ -378,7 +378,13 @@ static void tells_no_password_of_a_url_and_takes_it_back_without(void **state) {
         const char *const wanted[] = {"!pa55", rows[i].shown};
         expect_texts(text, wanted, 2);
         struct settings *settings = settings_of(text);
+        bool is_told = has_problem("1:54", "the password in \"delist_url\" is shown to everybody", true);
+        assert_int_equal(is_told, strstr(rows[i].url, "pa55") != NULL);
         struct buf out = written(settings);
+        assert_int_equal(problems.n_warnings, is_told);
+        settings_free(settings);
+        settings = settings_of(buf_text(&out));
+        assert_int_equal(problems.n_warnings, 0); /* of what only stands for a password */
         expect_round_trip(buf_text(&out));
         buf_release(&out);
         settings_free(settings);
