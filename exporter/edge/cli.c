@@ -72,7 +72,7 @@ static const struct flag flags[] = {
      "URL under which users reach the exporter, for example through a proxy.", CLI_DAEMON, CLI_DAEMON},
     {FLAG_ROUTE_PREFIX, "web.route-prefix", "PATH",
      "Path that all pages are under. Default: the path of --web.external-url.", CLI_DAEMON, CLI_DAEMON},
-    {FLAG_MAX_REQUESTS, "web.max-requests", "40", "Maximum number of requests in work at once, at least 1.",
+    {FLAG_MAX_REQUESTS, "web.max-requests", "40", "Maximum number of requests in work at once, 1 to 10000.",
      CLI_DAEMON, CLI_DAEMON},
     {FLAG_STORAGE, "storage.path", "data/",
      "Folder for what survives a restart: listings, history, spent queries. Made if it does not exist.",
