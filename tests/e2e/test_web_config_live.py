@@ -105,6 +105,14 @@ def passwords(world):
                 status, headers, _ = exporter.fetch(path, user=user)
                 equal(status, 401, f"{path} as {user}")
                 assert headers["WWW-Authenticate"].startswith("Basic"), headers
+    with world.case("nor does anything that is posted have an effect without it"):
+        before = exporter.n_reloads()
+        for path in ("/-/reload", "/check", "/api/v1/bounces", "/api/v1/addresses/192.0.2.1"):
+            for user in ("alice:wrong", None):
+                equal(exporter.status(path, user=user, method="POST"), 401, f"{path} as {user}")
+        equal(exporter.n_reloads(), before)
+        equal(exporter.status("/-/reload", user="alice:wonderland", method="POST"), 200)
+        equal(exporter.n_reloads(), before + 1)
     with world.case("check --send takes name and password in the URL"):
         code, out, err = run("check", f"--send=http://alice:wonderland@{exporter.endpoint}/", "192.0.2.1")
         assert code == 3 and "192.0.2.1" in out, out + err  # the list cannot be believed here
