@@ -20,6 +20,7 @@ ZONE = "bl.example.net"
 GROWTH_MB = 50  # of the exporter's memory, whatever is done to it
 SINGLES = 1500  # addresses, so that /metrics is larger than what sockets take at once
 TRIES = 5  # of a good client while others take its place before it has said anything: at 5,000 a second that is soon
+SLOW_S = 1  # of a good client's answers; 0.1 are promised, and shown, but no test depends on how fast a machine is
 RESET = struct.pack("ii", 1, 0)
 
 
@@ -155,7 +156,8 @@ class GoodClient:
                 received += chunk
         if not received:
             raise ConnectionError(f"{path}: no response")
-        self.durations.append(time.monotonic() - begin)
+        if address == self.address:
+            self.durations.append(time.monotonic() - begin)
         return Response(received)
 
     def run(self):
@@ -192,6 +194,7 @@ def withstand(world, exporter, what, attack):
         try:
             harness.wait(lambda: good.error or len(good.durations) >= 6, "a good client is served", world=world)
             before, files, memory_before = good.metrics(), n_descriptors(exporter), memory(exporter)
+            n_alone, begin = len(good.durations), time.monotonic()
 
             def queries():
                 assert good.error is None, f"a good client beside it: {type(good.error).__name__}: {good.error}"
@@ -200,16 +203,23 @@ def withstand(world, exporter, what, attack):
 
             asked = before.value("rbl_list_queries_total", list="bl")
             attack(queries)
+            lag = good.metrics().value("rbl_scheduler_lag_seconds")
             harness.wait(lambda: queries() >= 4, "checks go on", world=world)
             grown = memory(exporter) - memory_before
+            lasted = time.monotonic() - begin
         finally:
             good.stop()
         assert good.error is None, f"a good client beside it: {type(good.error).__name__}: {good.error}"
         harness.equal(exporter.get("/-/healthy").status, 200)
         harness.wait(lambda: n_descriptors(exporter) <= files, lambda: f"{n_descriptors(exporter)} files", world=world)
-        durations = sorted(good.durations)
-        p99 = durations[len(durations) * 99 // 100] * 1000
-        print(f"# {what}: memory +{grown:.1f} MB; beside it {len(durations)} answers, {good.n_again} tried again, p99 {p99:.1f} ms", flush=True)
+        durations = sorted(good.durations[n_alone:])
+        p99 = durations[len(durations) * 99 // 100]
+        waited = sum(duration for duration in durations if duration > SLOW_S) / lasted
+        print(
+            f"# {what}: memory +{grown:.1f} MB; beside it {len(durations)} answers, {good.n_again} tried again, "
+            f"p99 {p99 * 1000:.1f} ms, slow ones {waited * 100:.0f} % of the time, checks {lag:.3f} s late",
+            flush=True,
+        )
         assert is_sanitized() or grown <= GROWTH_MB, f"memory has grown by {grown:.1f} MB"
 
 
