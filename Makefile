@@ -141,12 +141,13 @@ asan: ## The same tests but those of lint, dashboards and rules, with AddressSan
 
 # What has threads: the web server, the loop, the log.
 TSAN_UNIT := $(filter $(BUILD)/tests/test_edge_httpd%,$(TESTS)) $(BUILD)/tests/test_edge_loop $(BUILD)/tests/test_edge_log
+TSAN_E2E := test_http,test_slowhttptest,test_signals,test_listen,test_tls,test_auth,test_web_config_live,test_probe
 tsan: ## The tests of the web server and the loop with ThreadSanitizer, which finds races between threads
 	$(Q)sh .ci/packages $(BUILD_PACKAGES) $(TEST_PACKAGES)
 	$(Q)$(MAKE) tsan-run BUILD=$(BUILD)/tsan SANITIZE=thread CFLAGS="-O1 -g"
 tsan-run: all $(TSAN_UNIT)
 	$(Q)$(PYTHON) tests/run --build=$(BUILD) --match=test_edge_httpd,test_edge_loop,test_edge_log unit
-	$(Q)$(PYTHON) tests/run --build=$(BUILD) --match=test_http,test_slowhttptest,test_signals e2e
+	$(Q)$(PYTHON) tests/run --build=$(BUILD) --match=$(TSAN_E2E) e2e
 
 bench: ## Measures scrapes of 100,000 series beside a static server that sends the same bytes; one or two minutes
 	$(Q)sh .ci/packages $(BUILD_PACKAGES) rbldnsd python3
