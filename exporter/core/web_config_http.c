@@ -104,6 +104,15 @@ static const char *fault_of_hash(const char *hash, size_t len) {
     return NULL;
 }
 
+/* Without the line feed that a block in YAML ends with: exporter-toolkit looks at the first 60 characters
+ * only. What else stands behind those was not meant to be there. */
+static size_t hash_len(const struct node *node) {
+    size_t len = node->type == NODE_SCALAR ? node->len : 0;
+    while (len > 0 && node->text[len - 1] == '\n')
+        len--;
+    return len;
+}
+
 static const char *fault_of_name(const struct node *name) {
     if (strchr(name->text, ':'))
         return "holds a colon, with which no client can send it";
@@ -120,7 +129,7 @@ static void read_user(struct web_reader *r, const struct node *entry, struct web
     settings_show(entry->key, shown);
     if (fault)
         web_error(r, entry->key, "the user name %s %s", shown, fault);
-    fault = entry->type != NODE_SCALAR ? "it is no text" : fault_of_hash(entry->text, entry->len);
+    fault = entry->type != NODE_SCALAR ? "it is no text" : fault_of_hash(entry->text, hash_len(entry));
     if (fault)
         web_error(r, entry,
                   "the password of %s is no bcrypt hash: %s. To make one: htpasswd -nBC 10 \"\" | tr -d "
@@ -129,9 +138,9 @@ static void read_user(struct web_reader *r, const struct node *entry, struct web
     else
         *out = (struct web_user){
             .name = arena_copy(&r->config->arena, entry->key->text, entry->key->len),
-            .hash = web_text(r, entry),
+            .hash = arena_copy(&r->config->arena, entry->text, hash_len(entry)),
         };
-    if (!fault && !out->name)
+    if (!fault && (!out->name || !out->hash))
         r->problems->no_memory = true;
 }
 

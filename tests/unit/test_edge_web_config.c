@@ -296,7 +296,8 @@ static void reads_headers_users_and_a_rate(void **state) {
                                           "      img-src 'self'\n"
                                           "basic_auth_users:\n"
                                           "  alice: " HASH "\n"
-                                          "  42: $2a$04$" SALTED "\n"
+                                          "  42: |\n"
+                                          "    $2a$04$" SALTED "\n"
                                           "  '': $2b$31$" SALTED "\n"
                                           "rate_limit: {interval: 1m30.5s, burst: 20}\n");
     assert_int_equal(config->n_headers, 3);
@@ -308,6 +309,7 @@ static void reads_headers_users_and_a_rate(void **state) {
     assert_string_equal(config->users[0].name, "alice");
     assert_string_equal(config->users[0].hash, HASH);
     assert_string_equal(config->users[1].name, "42");
+    assert_string_equal(config->users[1].hash, "$2a$04$" SALTED);
     assert_string_equal(config->users[2].name, "");
     assert_int_equal(config->rate_interval_ns, INT64_C(90500000000));
     assert_int_equal(config->rate_burst, 20);
