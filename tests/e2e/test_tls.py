@@ -27,12 +27,12 @@ VERSIONS = {"TLS10": "-tls1", "TLS11": "-tls1_1", "TLS12": "-tls1_2", "TLS13": "
 class Tls(Exporter):
     """The daemon with a certificate of `authority` and what `rules` say besides."""
 
-    def __init__(self, world, authority, rules=""):
+    def __init__(self, world, authority, rules="", flags=()):
         authority.sign("server", purpose="serverAuth")
         self.trust = authority.cert
         web = "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n" + rules
         path = world.write("web.yml", web)
-        super().__init__(world, NOTHING_LISTED, [f"--web.config.file={path}"], serves=False)
+        super().__init__(world, NOTHING_LISTED, [f"--web.config.file={path}", *flags], serves=False)
         harness.wait(self.listens, lambda: "the exporter listens\n" + self.log_tail(), world=world)
 
     def listens(self):
@@ -160,11 +160,15 @@ def clients(world):
         exporter.stop()
 
     named = rules(client_auth_type="RequireAndVerifyClientCert", client_ca_file="authority.pem")
-    exporter = Tls(world, authority, named + "  client_allowed_sans: [other.example.net, 192.0.2.7]\n")
+    sans = "  client_allowed_sans: [other.example.net, 192.0.2.7]\n"
+    exporter = Tls(world, authority, named + sans, ["--log.level=debug"])
     with world.case("one name has to be among client_allowed_sans"):
         served(exporter, True, pair=right)
         nameless = authority.sign("nameless", "DNS:192.0.2.7.example.net", "clientAuth")
         equal(served(exporter, False, pair=nameless).alert, "bad certificate")
+    with world.case("why a client was turned away is on the log, for who looks for it"):
+        why = "no name in the client's certificate is among client_allowed_sans"
+        exporter.wait_for_message("TLS handshake refused", level="debug", detail=why)
 
 
 @scene
