@@ -221,7 +221,7 @@ static void tells_tickets_in_order_and_only_what_is_synced(void **state) {
     assert_true(w->syncs_when_told > syncs);
     for (size_t i = 0; i < 50; i++)
         assert_int_equal(w->tickets[i], 2 * i + 1);
-    assert_int_equal(state_queued(w->s), 0);
+    UNTIL(state_queued(w->s) == 0); /* the last one has no ticket, and may come after the others */
     disk.sync_ms = 0;
     end(w);
 }
