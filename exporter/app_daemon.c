@@ -1,33 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The daemon: a configuration and all that is made of it is a generation; a reload replaces the whole, or
- * nothing. So does a source of addresses that says something new, but for the configuration.
+ * The daemon: how it starts, what it does at each turn of the loop, and how it stops. Its configuration, and
+ * all that is made of it, is a generation (app_generation.c).
  */
 #include "app_daemon.h"
 
 #include "app_ask.h"
-#include "app_bounced.h"
 #include "app_config.h"
-#include "app_files.h"
-#include "app_question.h"
-#include "app_senders.h"
-#include "app_sources.h"
-#include "app_spf.h"
-#include "app_store.h"
+#include "app_daemon_internal.h"
 #include "app_text.h"
-#include "app_watch.h"
-#include "app_web.h"
-#include "app_web_config.h"
 
-#include "core/checker.h"
 #include "core/event.h"
-#include "core/targets.h"
 
 #include "edge/clock.h"
 #include "edge/entropy.h"
 #include "edge/log.h"
-#include "edge/loop.h"
-#include "edge/resolver.h"
 #include "edge/version.h"
 
 #include <errno.h>
@@ -38,217 +25,6 @@
 
 /* Within two seconds of SIGTERM all is over; the web server may take half a second. */
 #define CLOSE_NS (INT64_C(1200) * 1000000)
-/* Numbers of generations begin anew behind it, so that the highest bit of a cookie is never theirs. */
-enum { GENERATIONS = 1 << 15 };
-/* As long as a command that is about to end may hold the store when the program starts. */
-#define STORE_WAIT_NS (INT64_C(5) * 1000000000)
-
-struct generation {
-    struct settings *settings; /* the configuration, and what its sources add */
-    struct targets *targets;
-    struct checker *checker;
-    struct senders *senders;             /* what is known of the ranges of groups with `only_ptr` */
-    struct app_question_servers general; /* nameservers of no list */
-};
-
-struct app {
-    const struct cli *cli;
-    const struct catalog *catalog;
-    struct loop *loop;
-    struct resolver *resolver;
-    struct app_question *question;
-    struct app_store *store;
-    struct app_watch watch;
-    struct settings *base; /* the configuration as it is in its file; the generation borrows from it */
-    struct app_sources sources;
-    struct app_spf spf;
-    struct app_files *files; /* NULL: no group has any */
-    struct app_bounced bounced;
-    struct app_senders senders;
-    struct generation now;
-    uint32_t generation; /* number of the current one */
-    int64_t epoch_ns;
-    bool ready_logged;
-    struct settings *embedded; /* the default configuration: it has the ranges that Microsoft publishes */
-    struct app_web_config *web_config; /* NULL: plain HTTP, no passwords */
-    struct app_web web;
-};
-
-/* ---- generations ---- */
-
-static void generation_free(struct generation *g) {
-    checker_free(g->checker);
-    senders_free(g->senders);
-    targets_free(g->targets);
-    settings_free(g->settings);
-    *g = (struct generation){.settings = NULL};
-}
-
-static struct app_question_servers general_servers(const struct settings *s, const struct endpoint *system,
-                                                   size_t n_system) {
-    const struct endpoint *from = s->resolver.n_nameservers > 0 ? s->resolver.nameservers : system;
-    struct app_question_servers general = {.n = s->resolver.n_nameservers > 0 ? s->resolver.n_nameservers
-                                                                              : n_system};
-    for (size_t i = 0; i < general.n; i++)
-        general.endpoints[i] = from[i];
-    return general;
-}
-
-/* Builds the generation that `base` and what its sources say ask for. On failure the reason is in `problems`.
- */
-static enum status generation_build(struct app *app, const struct settings *base,
-                                    const struct sources *sources, struct problems *problems, int64_t now_ns,
-                                    struct generation *out) {
-    struct generation g = {.settings = NULL};
-    uint32_t number = (app->generation + 1) % GENERATIONS;
-    struct endpoint system[3];
-    const struct checker_watch watch = app_watch_make(&app->watch);
-    size_t n_system = app_ask_system(base, system, problems);
-    g.general = general_servers(base, system, n_system);
-    enum status status =
-        problems_failed(problems) ? STATUS_INVALID : sources_expand(sources, base, problems, &g.settings);
-    if (status == STATUS_OK)
-        status = targets_build(g.settings, &g.targets);
-    if (status == STATUS_OK)
-        status = checker_new(g.targets, system, n_system, app->epoch_ns, number, &watch, now_ns, &g.checker);
-    if (status == STATUS_RANGE)
-        problems_error(
-            problems, 0, 0,
-            "too large: a list has more than 2147483647 addresses, or there are more than %d different "
-            "nameservers; make it smaller",
-            CHECKER_SERVERS);
-    else if (status == STATUS_NO_MEMORY)
-        problems_error(problems, 0, 0, "not enough memory for this configuration");
-    if (status == STATUS_OK)
-        *out = g;
-    else
-        generation_free(&g);
-    return status;
-}
-
-/* The store is opened with the first configuration that can be read. One that cannot be used is no failure.
- */
-static enum status open_store(struct app *app) {
-    if (app->store == NULL)
-        app->store = app_store_open(app->cli->storage_path, APP_STORE_ALL, STORE_WAIT_NS);
-    return app->store != NULL ? STATUS_OK : STATUS_NO_MEMORY;
-}
-
-/* The new generation takes the place of the old one. */
-static void generation_use(struct app *app, const struct generation *next, int64_t now_ns) {
-    struct generation old = app->now;
-    app->now = *next;
-    app_bounced_use(&app->bounced, next->settings, old.settings);
-    app->generation = (app->generation + 1) % GENERATIONS;
-    app->watch = (struct app_watch){next->settings, next->targets, next->checker, app->store};
-    if (old.checker != NULL)
-        app_store_use(app->store, next->checker, next->settings->storage.history_ns, now_ns);
-    app_senders_use(&app->senders, app->store, next->senders, next->checker);
-    generation_free(&old);
-    app_web_use(&app->web, app->now.checker);
-}
-
-/* Builds the next generation, which the first time takes over from the store, later from the one that runs.
- * Nothing has changed on failure. */
-static enum status generation_next(struct app *app, const struct settings *base,
-                                   const struct sources *sources, struct problems *problems, int64_t now_ns,
-                                   struct generation *out) {
-    struct generation next = {.settings = NULL};
-    enum status status = generation_build(app, base, sources, problems, now_ns, &next);
-    if (status == STATUS_OK)
-        status = app->now.checker != NULL ? checker_carry(next.checker, app->now.checker, now_ns)
-                                          : app_store_restore(app->store, next.checker, now_ns);
-    if (status == STATUS_OK && app->now.checker != NULL)
-        status = app_store_recall(app->store, next.checker, app->now.checker, now_ns);
-    if (status == STATUS_OK)
-        status =
-            app_senders_begin(&app->senders, app->store, next.targets, next.checker, now_ns, &next.senders);
-    if (status == STATUS_OK)
-        status = app_question_use(app->question, app->resolver, next.checker, &next.general);
-    if (status == STATUS_OK) {
-        *out = next;
-        return STATUS_OK;
-    }
-    if (!problems_failed(problems))
-        problems_error(problems, 0, 0, "not enough memory for this configuration");
-    generation_free(&next);
-    return status;
-}
-
-/* Of a configuration that is not in force yet: what its groups have from outside, files read anew. */
-static enum status sources_begin(struct app *app, const struct settings *base, int64_t now_ns,
-                                 struct app_files **files, struct sources **sources) {
-    enum status status = app_sources_begin(&app->sources, base, sources);
-    if (status == STATUS_OK)
-        status = app_files_open(base, app->loop, app->files, app_files_log, NULL, now_ns, files);
-    if (status == STATUS_OK)
-        status = app_files_fill(*files, app->sources.now, *sources);
-    return status;
-}
-
-/* Loads the configuration and goes over to it, or changes nothing. */
-static enum status generation_load(struct app *app, struct problems *problems) {
-    int64_t now_ns = clock_now_ns();
-    struct settings *base = NULL;
-    struct sources *sources = NULL;
-    struct app_files *files = NULL;
-    struct app_spf_groups groups = {.items = NULL};
-    struct generation next;
-    enum status status = app_config_load(app->cli->config_file, app->catalog, problems, &base);
-    if (status == STATUS_OK)
-        status = open_store(app);
-    if (status == STATUS_OK)
-        status = sources_begin(app, base, now_ns, &files, &sources);
-    app->spf.store = app->store;
-    if (status == STATUS_OK)
-        status = app_spf_begin(&app->spf, base, sources, &groups);
-    if (status == STATUS_OK && app->now.checker == NULL)
-        status = app_bounced_recall(&app->bounced, app->store, &base->bounces, sources);
-    if (status == STATUS_OK)
-        status = generation_next(app, base, sources, problems, now_ns, &next);
-    if (status == STATUS_OK) {
-        struct settings *old = app->base;
-        struct app_files *old_files = app->files;
-        generation_use(app, &next, now_ns);
-        app->base = base;
-        app_web_configured(&app->web, base);
-        app->files = files;
-        app_sources_use(&app->sources, &sources);
-        app_spf_use(&app->spf, &groups, now_ns);
-        app_bounced_set_rules(&app->bounced, &base->bounces);
-        base = old;
-        files = old_files;
-    }
-    app_spf_groups_free(&groups);
-    app_files_free(files);
-    sources_free(sources);
-    settings_free(base);
-    return status;
-}
-
-/* Goes over to what the sources of the running configuration say now. */
-static void use_sources(struct app *app) {
-    int64_t began_ns = clock_now_ns();
-    struct generation next;
-    struct problems *problems = malloc(sizeof *problems);
-    enum status status = STATUS_NO_MEMORY;
-    if (problems != NULL) {
-        problems_init(problems);
-        status = generation_next(app, app->base, app->sources.now, problems, began_ns, &next);
-        app_problems_log(app_config_name(app->cli->config_file), problems);
-        problems_release(problems);
-        free(problems);
-    }
-    if (status == STATUS_OK)
-        generation_use(app, &next, began_ns);
-    else
-        log_write(LOG_ERROR,
-                  "what groups get from outside the configuration has changed, but cannot be used: the "
-                  "addresses stay as they were, and it is tried again in a minute",
-                  NULL);
-    int64_t ended_ns = clock_now_ns();
-    app_sources_settled(&app->sources, status == STATUS_OK, ended_ns - began_ns, ended_ns);
-}
 
 /* The program's own events. */
 static void note_event(struct app *app, enum history_kind kind) {
@@ -262,7 +38,7 @@ static bool reload(void *context, struct problems *problems) {
     struct app *app = context;
     const char *name = app_config_name(app->cli->config_file);
     app_web_config_hurry(app->web_config);
-    bool ok = generation_load(app, problems) == STATUS_OK;
+    bool ok = app_generation_load(app, problems) == STATUS_OK;
     app_problems_log(name, problems);
     if (ok) {
         app_config_age(app->now.settings, clock_wall_ns());
@@ -317,7 +93,7 @@ static int64_t on_turn(void *context, int64_t now_ns) {
     int64_t web_config_ns = turn_web_config(app, now_ns);
     int64_t files_ns = app_files_turn(app->files, &app->sources, now_ns);
     if (app_sources_are_due(&app->sources, now_ns))
-        use_sources(app);
+        app_generation_follow(app);
     app_web_probed(&app->web); /* before others may take the place of what has ended */
     int64_t web_ns = app_web_turn(&app->web, now_ns);
     int64_t bounced_ns = app_bounced_turn(&app->bounced, now_ns);
@@ -337,27 +113,21 @@ static int64_t on_turn(void *context, int64_t now_ns) {
     }
     if (more)
         return now_ns;
-    if (web_ns < wake_ns)
-        wake_ns = web_ns;
-    if (web_config_ns < wake_ns)
-        wake_ns = web_config_ns;
-    if (bounced_ns < wake_ns)
-        wake_ns = bounced_ns;
-    if (resolver_ns < wake_ns)
-        wake_ns = resolver_ns;
-    if (store_ns < wake_ns)
-        wake_ns = store_ns;
-    if (question_ns < wake_ns)
-        wake_ns = question_ns;
-    if (app->spf.wake_ns < wake_ns)
-        wake_ns = app->spf.wake_ns;
-    if (files_ns < wake_ns)
-        wake_ns = files_ns;
-    if (senders_ns < wake_ns)
-        wake_ns = senders_ns;
-    if (app_sources_wake_ns(&app->sources) < wake_ns)
-        wake_ns = app_sources_wake_ns(&app->sources);
-    return checker_ns < wake_ns ? checker_ns : wake_ns;
+    const int64_t moments[] = {web_ns,
+                               web_config_ns,
+                               bounced_ns,
+                               resolver_ns,
+                               store_ns,
+                               question_ns,
+                               files_ns,
+                               senders_ns,
+                               checker_ns,
+                               app->spf.wake_ns,
+                               app_sources_wake_ns(&app->sources)};
+    for (size_t i = 0; i < sizeof moments / sizeof *moments; i++)
+        if (moments[i] < wake_ns)
+            wake_ns = moments[i];
+    return wake_ns;
 }
 
 /* ---- running ---- */
@@ -448,7 +218,7 @@ static bool start(struct app *app, struct problems *problems) {
         return false;
     }
     app_senders_init(&app->senders, app->question);
-    enum status status = generation_load(app, problems);
+    enum status status = app_generation_load(app, problems);
     app_problems_log(name, problems);
     if (status != STATUS_OK) {
         log_write(LOG_ERROR, "the configuration cannot be used: the errors are above", "file", name, NULL);
@@ -489,7 +259,7 @@ static void stop(struct app *app) {
     app_bounced_stop(&app->bounced);
     app_senders_end(&app->senders, clock_now_ns());
     app_store_close(app->store, CLOSE_NS, clock_now_ns());
-    generation_free(&app->now);
+    app_generation_free(&app->now);
     app_spf_free(&app->spf);
     app_files_free(app->files);
     app_sources_free(&app->sources);
