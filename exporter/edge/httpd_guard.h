@@ -5,9 +5,10 @@
  * A bcrypt hash takes from 90 ms (cost 10) to minutes, and every client can make us compute one. So they are
  * computed by one thread, one at a time: never on the loop, never on the server thread. What is wanted of it
  * waits as a `trial`, its connections suspended; the addresses of clients take turns, each may have a few
- * trials waiting, and there are some tens in all. What does not fit is refused at once. Requests with the
- * same user and password share a trial. What came out of it is remembered, right ones and wrong ones apart,
- * so that a flood of wrong passwords cannot push a right one out.
+ * trials waiting, and there are some tens in all. What does not fit is refused at once. Who has been wrong
+ * lately lets others go first. Requests with the same user and password share a trial. What came out of it is
+ * remembered, right ones and wrong ones apart, so that a flood of wrong passwords cannot push a right one
+ * out.
  *
  * Passwords are kept only while their trial waits; a verdict is remembered under an HMAC of user, hash
  * and password with a key that is drawn at start. A hash that has changed is another key, so a changed

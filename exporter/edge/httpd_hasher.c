@@ -2,10 +2,14 @@
  *
  * The thread that hashes passwords, its queue, and what it remembers.
  *
- * The queue is a line of trials. The first is tried next, and when it is, the others of its client go to the
- * end of the line: so clients take turns, and whoever comes with one trial is behind one of each other client
- * at most. When the line is full, the client with the most trials in it loses its last one to a client with
- * two fewer, so that a few cannot keep others out.
+ * The queue is a line of trials. When one is tried, the others of its client go to the end of the line: so
+ * clients take turns, and whoever comes with one trial is behind one of each other client at most. Clients
+ * that have been wrong lately let others go first, every other time (always would lock out whoever was wrong
+ * once, beside a flood from ever new addresses): so whoever comes with a right password waits for three
+ * hashes at most, however many others guess.
+ *
+ * When the line is full, one that has been wrong loses its last trial to one that has not. Else the client
+ * with the most trials in it does to a client with two fewer, so that a few cannot keep others out.
  *
  * The server thread and the hasher's share this with no other state of the server, so that it can outlive it.
  * The lock may be held while calling MHD_suspend_connection and MHD_resume_connection, and by callers that
@@ -43,6 +47,8 @@ struct httpd_hasher {
     struct trial *at_work; /* not in the line any more */
     struct recent right;
     struct recent wrong;
+    struct recent mistaken; /* clients that had a wrong password lately */
+    bool all_turn;          /* the next is the first of the line, whoever that is */
 };
 
 /* --- The line; all with the lock held --- */
@@ -76,11 +82,37 @@ static unsigned trials_of(const struct httpd_hasher *h, const struct httpd_clien
     return n;
 }
 
+static void name_client(const struct httpd_client *client, uint8_t key[RECENT_KEY_BYTES]) {
+    memset(key, 0, RECENT_KEY_BYTES);
+    memcpy(key, client->bytes, sizeof client->bytes);
+}
+
+static bool is_mistaken(struct httpd_hasher *h, const struct httpd_client *client) {
+    uint8_t key[RECENT_KEY_BYTES];
+    name_client(client, key);
+    return recent_has(&h->mistaken, key);
+}
+
+static void note_mistake(struct httpd_hasher *h, const struct httpd_client *client) {
+    uint8_t key[RECENT_KEY_BYTES];
+    name_client(client, key);
+    recent_add(&h->mistaken, key);
+}
+
+/* The first of who has not been wrong, or of all. */
+static unsigned find_next(struct httpd_hasher *h) {
+    unsigned at = 0;
+    while (!h->all_turn && at < h->n_trials && is_mistaken(h, &h->line[at]->client))
+        at++;
+    h->all_turn = !h->all_turn;
+    return at < h->n_trials ? at : 0;
+}
+
 /* What is tried next, taken out of the line; the rest of its client's goes to the end, in order. */
 static struct trial *take_next(struct httpd_hasher *h) {
     if (h->n_trials == 0)
         return NULL;
-    struct trial *taken = take_out(h, 0);
+    struct trial *taken = take_out(h, find_next(h));
     unsigned at = 0;
     for (unsigned left = h->n_trials; left > 0; left--) {
         if (is_of(h->line[at], &taken->client))
@@ -111,21 +143,37 @@ static void drop(struct httpd_hasher *h, unsigned at, enum httpd_verdict verdict
     trial_free(t);
 }
 
-/* A full line: whether a client with `own` trials in it gets a place that another loses. */
-static bool make_room(struct httpd_hasher *h, unsigned own) {
-    unsigned most = 0;
-    unsigned loser = 0;
+/* The last trial of somebody who has been wrong; HTTPD_TRIALS: there is none. */
+static unsigned find_mistaken(struct httpd_hasher *h) {
+    for (unsigned at = h->n_trials; at > 0; at--) {
+        if (is_mistaken(h, &h->line[at - 1]->client))
+            return at - 1;
+    }
+    return HTTPD_TRIALS;
+}
+
+/* The last trial of whoever has the most, if that is two more than `own`; HTTPD_TRIALS: nobody has. */
+static unsigned find_greedy(const struct httpd_hasher *h, unsigned own) {
+    unsigned most = own + 1;
+    unsigned loser = HTTPD_TRIALS;
     for (unsigned i = 0; i < h->n_trials; i++) {
         const unsigned n = trials_of(h, &h->line[i]->client);
-        if (n >= most) {
+        if (n > most || (n == most && loser < HTTPD_TRIALS)) {
             most = n;
             loser = i;
         }
     }
-    if (most < own + 2)
-        return false;
-    drop(h, loser, HTTPD_VERDICT_FULL);
-    return true;
+    return loser;
+}
+
+/* A full line: whether a client with `own` trials in it gets a place that another loses. */
+static bool make_room(struct httpd_hasher *h, const struct httpd_client *client, unsigned own) {
+    unsigned loser = is_mistaken(h, client) ? HTTPD_TRIALS : find_mistaken(h);
+    if (loser == HTTPD_TRIALS)
+        loser = find_greedy(h, own);
+    if (loser < HTTPD_TRIALS)
+        drop(h, loser, HTTPD_VERDICT_FULL);
+    return loser < HTTPD_TRIALS;
 }
 
 static bool is_about(const struct trial *t, const uint8_t *key) {
@@ -164,6 +212,8 @@ static void try_next(struct httpd_hasher *h) {
     pthread_mutex_lock(&h->lock);
     h->at_work = NULL;
     recent_add(right ? &h->right : &h->wrong, t->claim.key);
+    if (!right)
+        note_mistake(h, &t->client);
     settle_all(t, right ? HTTPD_VERDICT_RIGHT : HTTPD_VERDICT_WRONG);
     trial_free(t);
 }
@@ -248,7 +298,7 @@ static enum httpd_verdict line_up(struct httpd_hasher *h, const struct httpd_cla
     struct trial *t = start(h) ? calloc(1, sizeof *t) : NULL;
     if (!t)
         return HTTPD_VERDICT_NO_MEMORY;
-    if (h->n_trials >= HTTPD_TRIALS && !make_room(h, own)) {
+    if (h->n_trials >= HTTPD_TRIALS && !make_room(h, client, own)) {
         free(t);
         return HTTPD_VERDICT_FULL;
     }

@@ -194,6 +194,90 @@ static void a_newcomer_gets_the_place_of_who_has_most(void **state) {
     stop(f);
 }
 
+/* --- Who has been wrong --- */
+
+static void be_wrong(const struct fixture *f, unsigned first, unsigned n) {
+    for (unsigned i = first; i < first + n; i++)
+        assert_int_equal(status_of(knock_as(f, i, 99)), 401);
+}
+
+/* The place in which a password was tried, from 0; past all if it never was. */
+static size_t turn_of(const char *password) {
+    size_t at = 0;
+    while (at < (size_t)atomic_load(&n_tried) && strncmp(tried[at], password, sizeof tried[at] - 1) != 0)
+        at++;
+    return at;
+}
+
+static void who_has_been_wrong_lets_others_go_first(void **state) {
+    enum { GUESSERS = 10 };
+    int at_work;
+    int fds[GUESSERS];
+    struct fixture *f = start(guarded());
+    be_wrong(f, 0, GUESSERS);
+    atomic_store(&hold, true);
+    const int before = atomic_load(&n_tried);
+    at_work = knock(f, "127.0.9.9", "alice:at work");
+    wait_for_count(&n_tried, before + 1);
+    for (unsigned i = 0; i < GUESSERS; i++)
+        fds[i] = knock_as(f, i, 0);
+    const int newcomer = knock(f, "127.0.2.1", RIGHT);
+    settle_down(f);
+    atomic_store(&hold, false);
+    assert_int_equal(status_of(newcomer), 200);
+    for (unsigned i = 0; i < GUESSERS; i++)
+        assert_int_equal(status_of(fds[i]), 401);
+    assert_int_equal(status_of(at_work), 401);
+    const char *password = strchr(RIGHT, ':') + 1;
+    assert_in_range(turn_of(password), (size_t)before + 1, (size_t)before + 2);
+    stop(f);
+}
+
+static void who_has_been_wrong_has_every_other_turn(void **state) {
+    enum { NEWCOMERS = 10 };
+    int at_work;
+    int fds[NEWCOMERS];
+    struct fixture *f = start(guarded());
+    be_wrong(f, 0, 1);
+    atomic_store(&hold, true);
+    const int before = atomic_load(&n_tried);
+    at_work = knock(f, "127.0.9.9", "alice:at work");
+    wait_for_count(&n_tried, before + 1);
+    const int wrong_before = knock_as(f, 0, 0);
+    for (unsigned i = 0; i < NEWCOMERS; i++)
+        fds[i] = knock_as(f, 1 + i, 0);
+    atomic_store(&hold, false);
+    assert_int_equal(status_of(wrong_before), 401);
+    for (unsigned i = 0; i < NEWCOMERS; i++)
+        assert_int_equal(status_of(fds[i]), 401);
+    assert_int_equal(status_of(at_work), 401);
+    assert_in_range(turn_of("0-0"), (size_t)before + 1, (size_t)before + 2);
+    stop(f);
+}
+
+static void who_has_been_wrong_loses_its_place_in_a_full_line(void **state) {
+    int at_work;
+    int fds[IN_ALL];
+    unsigned n_lost = 0;
+    struct fixture *f = start(guarded());
+    be_wrong(f, 0, IN_ALL);
+    atomic_store(&hold, true);
+    const int before = atomic_load(&n_tried);
+    at_work = knock(f, "127.0.9.9", "alice:at work");
+    wait_for_count(&n_tried, before + 1);
+    for (unsigned i = 0; i < IN_ALL; i++)
+        fds[i] = knock_as(f, i, 0);
+    const int newcomer = knock(f, "127.0.2.1", RIGHT);
+    settle_down(f);
+    atomic_store(&hold, false);
+    assert_int_equal(status_of(newcomer), 200);
+    for (unsigned i = 0; i < IN_ALL; i++)
+        n_lost += status_of(fds[i]) == 503 ? 1 : 0;
+    assert_int_equal(n_lost, 1);
+    assert_int_equal(status_of(at_work), 401);
+    stop(f);
+}
+
 /* All clients are in this process, and so are their servers. */
 static int allow_descriptors(void **state) {
     struct rlimit limit;
@@ -367,6 +451,9 @@ int main(void) {
         cmocka_unit_test_setup(the_same_password_is_tried_once_for_all_who_wait, reset_counts),
         cmocka_unit_test_setup(when_all_places_are_taken_the_next_is_told, reset_counts),
         cmocka_unit_test_setup(a_newcomer_gets_the_place_of_who_has_most, reset_counts),
+        cmocka_unit_test_setup(who_has_been_wrong_lets_others_go_first, reset_counts),
+        cmocka_unit_test_setup(who_has_been_wrong_has_every_other_turn, reset_counts),
+        cmocka_unit_test_setup(who_has_been_wrong_loses_its_place_in_a_full_line, reset_counts),
         cmocka_unit_test_setup(who_waits_for_a_password_locks_nobody_out, reset_counts),
         cmocka_unit_test_setup(who_waits_for_a_password_outlasts_a_flood_from_ever_new_addresses,
                                reset_counts),
