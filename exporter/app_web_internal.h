@@ -88,8 +88,6 @@ bool app_web_wait_has_room(const struct app_web *web);
 void app_web_wait_drop(struct app_web_wait *wait);
 /* Asks the store for that history. The request may be answered before this returns, and `wait` be gone. */
 void app_web_wait_ask(struct app_web *web, const struct app_web_wait *wait);
-/* Why the store has no answer, a sentence. */
-const char *app_web_store_error(const struct app_web *web);
 /* Answers those who have waited too long; returns when the next one has. */
 int64_t app_web_wait_turn(struct app_web *web, int64_t now_ns);
 

@@ -71,7 +71,8 @@ void app_web_wait_ask(struct app_web *web, const struct app_web_wait *wait) {
         app_web_history(web, ticket, false, NULL, 0, false);
 }
 
-const char *app_web_store_error(const struct app_web *web) {
+/* Why the store has no answer, a sentence. */
+static const char *store_error(const struct app_web *web) {
     const char *why;
     uint64_t errors;
     if (web->options.ask_history == NULL)
@@ -109,7 +110,7 @@ void app_web_history(struct app_web *web, uint64_t ticket, bool ok, const struct
                      size_t n, bool more) {
     struct app_web_wait *wait = ticket != 0 ? find_wait(web, ticket) : NULL;
     const struct api_history history = {
-        .events = events, .n = n, .more = more, .error = ok ? NULL : app_web_store_error(web)};
+        .events = events, .n = n, .more = more, .error = ok ? NULL : store_error(web)};
     if (wait == NULL || wait->has_history)
         return;
     if (wait->check == NULL) {

@@ -4,7 +4,8 @@
  *
  * A bucket of `burst` tokens, full at first, into which one falls every interval, kept as the one time at
  * which the bucket will be full again (GCRA, cf. ITU-T I.371). The rule is an argument and no part of the
- * state, so that a changed rule holds at once and takes along what is still spent of the bucket. Time is
+ * state, so that a changed rule holds at once and takes along what is still spent of the bucket. (A list's
+ * `struct rate` begins with one query, so that a restart is no burst, and has its rule for life.) Time is
  * monotonic nanoseconds, given by the caller, never falling.
  */
 #ifndef RBL_CORE_THROTTLE_H

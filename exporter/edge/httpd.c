@@ -218,10 +218,6 @@ struct httpd *httpd_new(struct loop *loop, const struct httpd_options *options, 
     return server;
 }
 
-const char *httpd_address(const struct httpd *server) {
-    return server->listeners.at[0].name;
-}
-
 const char *httpd_addresses(const struct httpd *server) {
     return server->addresses;
 }

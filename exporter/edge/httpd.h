@@ -131,9 +131,8 @@ struct httpd *httpd_new(struct loop *loop, const struct httpd_options *options, 
 /* Stops accepting, answers what waits with 503, ends the threads; takes at most half a second. Call it on the
  * loop thread. Tickets that were never answered are void from then on. NULL allowed. */
 void httpd_free(struct httpd *server);
-/* The first address bound, with the port the kernel chose: "127.0.0.1:43211", "[::]:10554", "unix:PATH". */
-const char *httpd_address(const struct httpd *server);
-/* All of them, with spaces between them. */
+/* The addresses bound, with the ports that the kernel chose and spaces between them: "127.0.0.1:43211",
+ * "[::]:10554", "unix:PATH". */
 const char *httpd_addresses(const struct httpd *server);
 /* Takes the reference; it holds for all connections and requests that begin from now on. Whether there is TLS
  * cannot change: it has to be as in the options. Loop thread. */

@@ -149,6 +149,19 @@ static struct MHD_Response *response_from_body(struct httpd_body *body, struct h
     return response;
 }
 
+/* What an answer has besides the headers of every response. */
+static bool add_of_answer(struct MHD_Response *response, const struct httpd_response *answer,
+                          const struct httpd_view *view) {
+    const bool later =
+        answer->status == MHD_HTTP_SERVICE_UNAVAILABLE || answer->status == MHD_HTTP_TOO_MANY_REQUESTS;
+    const char *vary = answer->vary_accept ? "Accept, Accept-Encoding" : "Accept-Encoding";
+    return (view->len == 0 || add(response, MHD_HTTP_HEADER_VARY, vary)) &&
+           (!view->gzip || add(response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip")) &&
+           (!answer->location || add(response, MHD_HTTP_HEADER_LOCATION, answer->location)) &&
+           (!later ||
+            add(response, MHD_HTTP_HEADER_RETRY_AFTER, answer->retry_after ? answer->retry_after : "1"));
+}
+
 enum MHD_Result httpd_send_answer(struct connection *c, struct MHD_Connection *mhd) {
     struct httpd_response answer = {0};
     const enum httpd_refusal refusal = httpd_take_answer(c, &answer);
@@ -158,21 +171,7 @@ enum MHD_Result httpd_send_answer(struct connection *c, struct MHD_Connection *m
     if (answer.body)
         view = httpd_body_view(answer.body, c->request.gzip);
     struct MHD_Response *response = response_from_body(answer.body, view);
-    const char *vary = answer.vary_accept ? "Accept, Accept-Encoding" : "Accept-Encoding";
-    if (response && view.len > 0 &&
-        (!add(response, MHD_HTTP_HEADER_VARY, vary) ||
-         (view.gzip && !add(response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip")))) {
-        MHD_destroy_response(response);
-        return MHD_NO;
-    }
-    if (response && answer.location && !add(response, MHD_HTTP_HEADER_LOCATION, answer.location)) {
-        MHD_destroy_response(response);
-        return MHD_NO;
-    }
-    const bool later =
-        answer.status == MHD_HTTP_SERVICE_UNAVAILABLE || answer.status == MHD_HTTP_TOO_MANY_REQUESTS;
-    if (response && later &&
-        !add(response, MHD_HTTP_HEADER_RETRY_AFTER, answer.retry_after ? answer.retry_after : "1")) {
+    if (response && !add_of_answer(response, &answer, &view)) {
         MHD_destroy_response(response);
         return MHD_NO;
     }

@@ -254,8 +254,20 @@ static inline int dial_port(const char *port, const char *source) {
     return fd;
 }
 
+/* The first address that is served, until the next call. */
+static inline const char *first_address(const struct fixture *f) {
+    static char address[128]; /* a path of a unix socket, or less */
+    const char *all = httpd_addresses(f->server);
+    snprintf(address, sizeof address, "%.*s", (int)strcspn(all, " "), all);
+    return address;
+}
+
+static inline const char *first_port(const struct fixture *f) {
+    return strrchr(first_address(f), ':') + 1;
+}
+
 static inline int dial_from(const struct fixture *f, const char *source) {
-    return dial_port(strrchr(httpd_address(f->server), ':') + 1, source);
+    return dial_port(first_port(f), source);
 }
 
 static inline int dial(const struct fixture *f) {

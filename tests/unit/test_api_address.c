@@ -8,33 +8,10 @@
 
 #include "core/api.h"
 
-#include "world.h"
+#include "api_fixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-/* Which allocation from now on fails; 0: none. */
-static unsigned long fails_at;
-
-void *__real_realloc(void *old, size_t size);
-
-void *__wrap_realloc(void *old, size_t size) {
-    return fails_at > 0 && --fails_at == 0 ? NULL : __real_realloc(old, size);
-}
-
-static int setup(void **state) {
-    static struct world world;
-    fails_at = 0;
-    struct settings settings = world_settings();
-    world_begin(&world, &settings);
-    *state = &world;
-    return 0;
-}
-
-static int teardown(void **state) {
-    world_end(*state);
-    return 0;
-}
 
 static const struct api_history no_history;
 

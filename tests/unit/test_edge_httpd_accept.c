@@ -190,8 +190,7 @@ static void a_flood_from_ever_new_addresses_locks_nobody_out(void **state) {
 static int dial_v6(const struct fixture *f) {
     const struct sockaddr_in6 to = {.sin6_family = AF_INET6,
                                     .sin6_addr = in6addr_loopback,
-                                    .sin6_port =
-                                        htons((uint16_t)atoi(strrchr(httpd_address(f->server), ':') + 1))};
+                                    .sin6_port = htons((uint16_t)atoi(first_port(f)))};
     const int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const struct timeval limit = {.tv_sec = PATIENCE_S};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
@@ -275,6 +274,14 @@ static void allow_again(rlim_t before) {
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
+/* Connects a socket that was made while there were descriptors: the kernel does so before it is accepted. */
+static void join_queue(const struct fixture *f, int newcomer) {
+    const struct sockaddr_in to = {.sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                   .sin_port = htons((uint16_t)atoi(first_port(f)))};
+    assert_int_equal(connect(newcomer, (const struct sockaddr *)&to, sizeof to), 0);
+}
+
 static void without_descriptors_an_idle_client_makes_room(void **state) {
     struct fixture *f = start(patient);
     int fds[3];
@@ -286,11 +293,7 @@ static void without_descriptors_an_idle_client_makes_room(void **state) {
     const struct timeval limit = {.tv_sec = PATIENCE_S};
     setsockopt(newcomer, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     const rlim_t before = leave_no_descriptors();
-    const struct sockaddr_in to = {.sin_family = AF_INET,
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                                   .sin_port =
-                                       htons((uint16_t)atoi(strrchr(httpd_address(f->server), ':') + 1))};
-    assert_int_equal(connect(newcomer, (const struct sockaddr *)&to, sizeof to), 0);
+    join_queue(f, newcomer);
     assert_answered(newcomer);
     allow_again(before);
     assert_true(is_ended(fds[0]));
@@ -309,11 +312,7 @@ static void without_descriptors_and_idle_clients_it_waits_and_does_not_spin(void
     struct fixture *f = start(patient);
     const int newcomer = socket(AF_INET, SOCK_STREAM, 0);
     const rlim_t before = leave_no_descriptors();
-    const struct sockaddr_in to = {.sin_family = AF_INET,
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                                   .sin_port =
-                                       htons((uint16_t)atoi(strrchr(httpd_address(f->server), ':') + 1))};
-    assert_int_equal(connect(newcomer, (const struct sockaddr *)&to, sizeof to), 0);
+    join_queue(f, newcomer);
     const double spent = cpu_seconds();
     usleep(1000000);
     assert_true(cpu_seconds() - spent < 0.2); /* spinning takes all that the machine has to give */
@@ -327,11 +326,7 @@ static void ends_while_it_has_no_descriptors(void **state) {
     struct fixture *f = start(patient);
     const int newcomer = socket(AF_INET, SOCK_STREAM, 0);
     const rlim_t before = leave_no_descriptors();
-    const struct sockaddr_in to = {.sin_family = AF_INET,
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                                   .sin_port =
-                                       htons((uint16_t)atoi(strrchr(httpd_address(f->server), ':') + 1))};
-    assert_int_equal(connect(newcomer, (const struct sockaddr *)&to, sizeof to), 0);
+    join_queue(f, newcomer);
     stop(f);
     allow_again(before);
     assert_true(is_ended(newcomer));

@@ -68,7 +68,7 @@ static void names_the_address_it_is_bound_to(void **state) {
                 {"twice.example:0", "127.0.0.9:"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct fixture *f = start(listening_on(&rows[i].listen, 1));
-        const char *bound = httpd_address(f->server);
+        const char *bound = first_address(f);
         if (strncmp(bound, rows[i].prefix, strlen(rows[i].prefix)) != 0 || atoi(strrchr(bound, ':') + 1) == 0)
             fail_msg("%s: %s", rows[i].listen, bound);
         stop(f);
@@ -86,7 +86,7 @@ static void serves_ipv6_where_there_is_any(void **state) {
     for (size_t i = 0; i < 2; i++) {
         struct fixture *f = start(listening_on(&addresses[i], 1));
         struct sockaddr_in6 to = any;
-        to.sin6_port = htons((uint16_t)atoi(strrchr(httpd_address(f->server), ':') + 1));
+        to.sin6_port = htons((uint16_t)atoi(first_port(f)));
         const int client = socket(AF_INET6, SOCK_STREAM, 0);
         assert_int_equal(connect(client, (const struct sockaddr *)&to, sizeof to), 0);
         send_text(client, "GET / " HOST "\r\n");
@@ -94,7 +94,7 @@ static void serves_ipv6_where_there_is_any(void **state) {
         assert_int_equal(r.status, 200);
         reply_release(&r);
         close(client);
-        assert_memory_equal(httpd_address(f->server), "[::1", 4);
+        assert_memory_equal(first_address(f), "[::1", 4);
         stop(f);
     }
 }
@@ -146,7 +146,7 @@ static void refuses_addresses_with_a_sentence(void **state) {
 
 static void an_address_in_use_is_named_with_what_to_do(void **state) {
     struct fixture *f = start(patient);
-    const char *taken = httpd_address(f->server);
+    const char *taken = first_address(f);
     const char *says = refusal(listening_on(&taken, 1));
     assert_non_null(says);
     assert_non_null(strstr(says, taken));
@@ -206,15 +206,15 @@ static void serves_on_all_addresses_at_once_and_lists_them(void **state) {
     assert_serves(f);
     assert_serves_at(at("web"));
     const char *all = httpd_addresses(f->server);
-    assert_memory_equal(all, httpd_address(f->server), strlen(httpd_address(f->server)));
+    assert_memory_equal(all, first_address(f), strlen(first_address(f)));
     const char *second = strchr(all, ' ') + 1;
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = inet_addr("127.0.0.2")};
     to.sin_port = htons((uint16_t)atoi(strchr(second, ':') + 1));
     const int fd = socket(AF_INET, SOCK_STREAM, 0);
     assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof to), 0);
     close(fd);
-    snprintf(expected, sizeof expected, "%s 127.0.0.2:%u %s", httpd_address(f->server),
-             (unsigned)ntohs(to.sin_port), at("web"));
+    snprintf(expected, sizeof expected, "%s 127.0.0.2:%u %s", first_address(f), (unsigned)ntohs(to.sin_port),
+             at("web"));
     assert_string_equal(all, expected);
     stop(f);
     assert_false(is_there(at("web")));
@@ -226,7 +226,7 @@ static void takes_a_path_as_a_url_too(void **state) {
     const char *address = url;
     struct fixture *f = start(listening_on(&address, 1));
     assert_serves_at(at("web"));
-    assert_string_equal(httpd_address(f->server), at("web"));
+    assert_string_equal(first_address(f), at("web"));
     stop(f);
 }
 
@@ -316,7 +316,7 @@ static void a_path_that_is_too_long_is_refused(void **state) {
 
 static void it_is_all_addresses_or_none(void **state) {
     struct fixture *f = start(patient);
-    const char *const addresses[] = {at("web"), "127.0.0.2:0", httpd_address(f->server)};
+    const char *const addresses[] = {at("web"), "127.0.0.2:0", first_address(f)};
     const char *says = refusal(listening_on(addresses, 3));
     assert_non_null(says);
     assert_non_null(strstr(says, addresses[2]));
