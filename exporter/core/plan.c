@@ -167,7 +167,8 @@ static bool offer_lanes(struct offer *o, enum plan_lane first, enum plan_lane la
     return found;
 }
 
-/* What has its own pace: self-tests, watched addresses, and the sweep where it has waited long enough. */
+/* What has its own pace: self-tests, watched addresses and the reasons of listings, and the sweep where it
+ * has waited long enough. */
 static bool offer_paced(struct offer *o, const struct plan_gate *gate, struct plan_item *item) {
     if (offer_lanes(o, LANE_TEST, LANE_RETRY_TEST, item))
         return true;
@@ -176,7 +177,7 @@ static bool offer_paced(struct offer *o, const struct plan_gate *gate, struct pl
         (o->p->probed_last || quota_kept_waiting(o->p->quota, BUDGET_SWEEP, o->now_ns)) &&
         offer_ranges(o, gate, item))
         return true;
-    return offer_lane(o, LANE_RETRY_WATCHED, item) || offer_ring(o, item);
+    return offer_lane(o, LANE_RETRY_WATCHED, item) || offer_ring(o, item) || offer_lane(o, LANE_TXT, item);
 }
 
 /* A quota may have hours of queries for probes, and who asks for probes may want all that the rate allows: of
@@ -187,7 +188,7 @@ static bool offer_check(struct offer *o, const struct plan_gate *gate, struct pl
     if (o->p->probed_last && offer_paced(o, gate, item))
         return true;
     return offer_lanes(o, LANE_PROBE_TEST, LANE_PROBE, item) || offer_paced(o, gate, item) ||
-           offer_lane(o, LANE_TXT, item) || offer_ranges(o, gate, item);
+           offer_ranges(o, gate, item);
 }
 
 bool plan_next(struct plan *p, const struct plan_gate *gate, int64_t now_ns, struct plan_item *item,

@@ -13,11 +13,12 @@
  * plan_next() offers the next question that is due and that rate and quota allow; it changes nothing until
  * the caller takes it (it is being sent) or skips it (it needs no query). Order: self-tests and confirmations
  * asked for by a flip, looks that somebody waits for, probes with their self-tests, scheduled self-tests,
- * watched addresses, then re-checks and the sweep by turns; the classes of core/budget see to it that none
- * starves of the quota. Nor does any of the rate, which may be less than the quota would give for hours: what
- * has its own pace gets every other query beside probes, and the sweep every fifth. If it cannot keep up, a
- * ring or sweep takes longer than its interval and never asks twice as fast later. A reload starts the
- * sweep's walk again, and the caller skips what was already checked since the sweep began.
+ * watched addresses, reasons of listings, then re-checks and the sweep by turns; the classes of core/budget
+ * see to it that none starves of the quota. Nor does any of the rate, which may be less than the quota would
+ * give for hours: what has its own pace, and reasons with it, gets every other query beside probes, and the
+ * sweep every sixth at least. If it cannot keep up, a ring or sweep takes longer than its interval and never
+ * asks twice as fast later. A reload starts the sweep's walk again, and the caller skips what was already
+ * checked since the sweep began.
  *
  * A sweep may have two laps (plan_set_laps()): first the addresses that matter most, then the rest. The first
  * lap is what has the sweep interval: when it is due again it goes before the rest, which goes on later where

@@ -89,6 +89,28 @@ static void a_probe_comes_after_a_look_and_by_turns_with_scheduled_work(void **s
     world_release(&w);
 }
 
+/* However many wait: it is asked for by what has its own pace, after watched addresses. */
+static void probes_leave_room_for_the_reason_of_a_listing(void **state) {
+    (void)state;
+    struct world w;
+    struct plan_item item;
+    world_init(&w);
+    fixture_address(&w.f, w.group, "192.0.2.1");
+    fixture_range(&w.f, w.group, "198.18.0.0/24");
+    world_start(&w);
+    for (uint32_t i = 0; i < 4; i++)
+        assert_int_equal(plan_add_probe(&w.plan, PLAN_PROBE, i, 0, IP_V4, 0), STATUS_OK);
+    assert_int_equal(plan_add_txt(&w.plan, 0, 0), STATUS_OK);
+    take(&w, 0, PLAN_PROBE, BUDGET_PROBE, &item);
+    take(&w, 0, PLAN_WATCHED, BUDGET_WATCHED, &item);
+    take(&w, 0, PLAN_PROBE, BUDGET_PROBE, &item);
+    take(&w, 0, PLAN_TXT, BUDGET_WATCHED, &item);
+    take(&w, 0, PLAN_PROBE, BUDGET_PROBE, &item);
+    take(&w, 0, PLAN_SWEEP, BUDGET_SWEEP, &item);
+    take(&w, 0, PLAN_PROBE, BUDGET_PROBE, &item);
+    world_release(&w);
+}
+
 /* Also where one has to wait, and others need not. */
 static void a_probe_has_one_question_that_waits(void **state) {
     (void)state;
@@ -184,6 +206,7 @@ int main(void) {
         cmocka_unit_test(a_look_goes_before_scheduled_work_and_one_stands_for_all_of_the_address),
         cmocka_unit_test(no_more_looks_wait_than_can_be_worked_off),
         cmocka_unit_test(a_probe_comes_after_a_look_and_by_turns_with_scheduled_work),
+        cmocka_unit_test(probes_leave_room_for_the_reason_of_a_listing),
         cmocka_unit_test(a_probe_has_one_question_that_waits),
         cmocka_unit_test(a_self_test_goes_over_to_who_wants_it_too),
         cmocka_unit_test(a_self_test_that_waits_can_be_hurried),
