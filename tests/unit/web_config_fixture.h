@@ -11,6 +11,8 @@
 #include "app_web_config_files.c"
 #include "app_web_config_judge.c"
 
+#include "allocations.h"
+
 #include "edge/httpd_internal.h"
 
 #include <stdarg.h>
@@ -28,41 +30,6 @@
 #define HASH "$2y$10$X0h1gDsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG"
 #define TLS "tls_server_config: {cert_file: c.pem, key_file: k.pem}\n"
 #define USER(name) "basic_auth_users: {" name ": " HASH "}\n"
-
-/* --- Allocations that fail --- */
-
-static long fail_at; /* which of our allocations fails; 0: none */
-static long n_allocations;
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *old, size_t size);
-char *__real_strdup(const char *text);
-char *__real_strndup(const char *text, size_t n);
-
-static inline bool must_fail(void) {
-    return ++n_allocations == fail_at;
-}
-
-void *__wrap_malloc(size_t size) {
-    return must_fail() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size) {
-    return must_fail() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *old, size_t size) {
-    return must_fail() ? NULL : __real_realloc(old, size);
-}
-
-char *__wrap_strdup(const char *text) {
-    return must_fail() ? NULL : __real_strdup(text);
-}
-
-char *__wrap_strndup(const char *text, size_t n) {
-    return must_fail() ? NULL : __real_strndup(text, n);
-}
 
 /* --- TLS, which is a number here --- */
 
