@@ -16,6 +16,7 @@
 #include "edge/clock.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,6 +142,12 @@ static void run_short(struct httpd *server, int cause) {
     pthread_mutex_unlock(&server->lock);
 }
 
+/* Without descriptors accept4() fails before it looks whether anybody waits. */
+static bool somebody_waits(int listener) {
+    struct pollfd waiting = {.fd = listener, .events = POLLIN};
+    return poll(&waiting, 1, 0) != 0;
+}
+
 static void accept_some(struct httpd *server, int listener) {
     for (int i = 0; i < AT_ONCE && wait_for_room(server); i++) {
         struct sockaddr_storage from = {.ss_family = AF_UNSPEC};
@@ -151,7 +158,9 @@ static void accept_some(struct httpd *server, int listener) {
         } else if (errno == EAGAIN) {
             return;
         } else if (!is_passing(errno)) {
-            run_short(server, errno);
+            const int cause = errno;
+            if (somebody_waits(listener))
+                run_short(server, cause);
             return;
         }
     }

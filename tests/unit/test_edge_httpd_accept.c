@@ -302,6 +302,30 @@ static void without_descriptors_an_idle_client_makes_room(void **state) {
     stop(f);
 }
 
+/* The last descriptor goes to a client, and nobody else waits for one. */
+static void the_last_descriptor_costs_nobody_a_place(void **state) {
+    struct fixture *f = start(patient);
+    int fds[3];
+    for (unsigned i = 0; i < 3; i++) {
+        fds[i] = dial_number(f, i);
+        assert_answered(fds[i]);
+    }
+    const int newcomer = socket(AF_INET, SOCK_STREAM, 0);
+    const struct timeval limit = {.tv_sec = PATIENCE_S};
+    setsockopt(newcomer, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    const int spare = dup(0);
+    const rlim_t before = leave_no_descriptors();
+    close(spare);
+    join_queue(f, newcomer);
+    assert_answered(newcomer);
+    allow_again(before);
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(is_open(fds[i]));
+    close(newcomer);
+    close_all(fds, 3);
+    stop(f);
+}
+
 static double cpu_seconds(void) {
     struct timespec used;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
@@ -345,6 +369,7 @@ int main(void) {
         cmocka_unit_test(clients_of_both_families_count_by_their_own_address),
         cmocka_unit_test(local_clients_share_only_the_limit_of_all),
         cmocka_unit_test(without_descriptors_an_idle_client_makes_room),
+        cmocka_unit_test(the_last_descriptor_costs_nobody_a_place),
         cmocka_unit_test(without_descriptors_and_idle_clients_it_waits_and_does_not_spin),
         cmocka_unit_test(ends_while_it_has_no_descriptors),
     };
