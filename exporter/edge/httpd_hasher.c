@@ -6,7 +6,8 @@
  * clients take turns, and whoever comes with one trial is behind one of each other client at most. Clients
  * that have been wrong lately let others go first, every other time (always would lock out whoever was wrong
  * once, beside a flood from ever new addresses): so whoever comes with a right password waits for three
- * hashes at most, however many others guess.
+ * hashes at most, however often others guess, once they are known for it. Those are RECENT_MOST clients: who
+ * guesses from more addresses in turns is forgotten each time, and waits in line as others do.
  *
  * When the line is full, one that has been wrong loses its last trial to one that has not. Else the client
  * with the most trials in it does to a client with two fewer, so that a few cannot keep others out.
