@@ -392,7 +392,7 @@ def play(world, speed, stays):
         for server in reversed(list(world.running)):
             try:
                 server.stop()
-            except AssertionError as error:
+            except Exception as error:
                 if code == 0:
                     code = 1
                     story.told.quote("A program did not end as it should", str(error), teller.RED)

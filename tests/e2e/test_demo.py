@@ -39,8 +39,10 @@ class Demo(harness.Process):
         command = [PYTHON, DEMO, SPEED, *arguments]
         self.terminal = terminal
         if terminal:
-            command = ["script", "--quiet", "--return", "--flush", "--command", shlex.join(command), "/dev/null"]
-        env = {"RBL_EXPORTER": BINARY, "TERM": "xterm", "TMPDIR": world.folder}
+            # `exec`: a dash that waits for the demonstration would die of the same Ctrl-C.
+            command = "exec " + shlex.join(command)
+            command = ["script", "--quiet", "--return", "--flush", "--command", command, "/dev/null"]
+        env = {"RBL_EXPORTER": BINARY, "TERM": "xterm", "TMPDIR": world.folder, "SHELL": "/bin/sh"}
         name = os.path.basename(world.fresh_folder("demo"))
         super().__init__(world, name, command, env, stdin=subprocess.PIPE if terminal else subprocess.DEVNULL)
 
