@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small DNS server, for lists that answer as no decent server would.
 
-It holds one list: a zone and what is listed there. How a query is answered is decided by `behave`, a function from
+It holds one list: a zone and what is listed there (hostiledns.py has a server of many). How a query is answered is decided by `behave`, a function from
 (server, query) to bytes, None (silence) or a list of datagrams; the functions below are the faults that the tests
 play. It keeps a record of all queries.
 """
@@ -63,40 +63,66 @@ def address_record(text):
     return record(A, ipaddress.IPv4Address(text).packed)
 
 
-class FakeDns:
-    """A list that is played: `listed` maps addresses to answers; 127.0.0.2 is listed unless taken out."""
+class Zone:
+    """A list: `listed` maps addresses to answers; 127.0.0.2 is listed unless taken out."""
 
-    def __init__(self, world, zone="bl.example.net", listed=None, behave=None):
-        self.world = world
-        self.name = f"fake DNS server of {zone}"
+    def __init__(self, zone, listed=None, behave=None):
         self.zone = zone
         self.listed = {"127.0.0.2": ["127.0.0.2"], "::ffff:127.0.0.2": ["127.0.0.2"], **(listed or {})}
         self.behave = behave or sound
         self.texts = {}
-        self.seen = []
         self.random = random.Random(zone)
+
+    def message(self, query, flags=0, rcode=NOERROR, answers=(), authority=(), number=None, question=None, more=()):
+        number = query.id if number is None else number
+        question = query.question if question is None else question
+        counts = (1, len(answers), len(authority), len(more))
+        head = struct.pack(">HHHHHH", number, QR | AA | RD | flags | rcode, *counts)
+        return head + question + b"".join(answers) + b"".join(authority) + b"".join(more)
+
+    def soa(self, owner=None):
+        names = encode_name("ns.example.net") + encode_name("hostmaster.example.net")
+        return record(SOA, names + struct.pack(">IIIII", 1, 60, 60, 60, 1), name=encode_name(owner or self.zone))
+
+    def positive(self, query, addresses):
+        return self.message(query, answers=[address_record(a) for a in addresses])
+
+    def negative(self, query, authority=True):
+        return self.message(query, rcode=NXDOMAIN, authority=[self.soa()] if authority else [])
+
+
+class FakeDns(Zone):
+    """A server that holds one list. Without `tcp` it refuses connections."""
+
+    def __init__(self, world, zone="bl.example.net", listed=None, behave=None, address=None, tcp=True):
+        super().__init__(zone, listed, behave)
+        self.world = world
+        self.name = f"fake DNS server of {zone}"
+        self.seen = []
         self.lock = threading.Lock()
-        self.address = harness.take_address()
+        self.address = address or harness.take_address()
         self.port = harness.free_port(self.address)
         self.closing = False
         self.error = None
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.udp = socket.socket(harness.family_of(self.address), socket.SOCK_DGRAM)
         self.udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         # The kernel's word for when a query came: this process may be late.
         self.udp.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self.udp.bind((self.address, self.port))
-        self.tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.tcp.bind((self.address, self.port))
-        self.tcp.listen(64)
-        self.threads = [threading.Thread(target=serve, daemon=True) for serve in (self.serve_udp, self.serve_tcp)]
+        self.tcp = socket.socket(harness.family_of(self.address), socket.SOCK_STREAM)
+        if tcp:
+            self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.tcp.bind((self.address, self.port))
+            self.tcp.listen(64)
+        serves = (self.serve_udp, self.serve_tcp) if tcp else (self.serve_udp,)
+        self.threads = [threading.Thread(target=serve, daemon=True) for serve in serves]
         for thread in self.threads:
             thread.start()
         world.add(self)
 
     @property
     def endpoint(self):
-        return f"{self.address}:{self.port}"
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 
     # What a world wants of a server
     def poll(self):
@@ -130,10 +156,13 @@ class FakeDns:
                 return
             seconds, nanoseconds = struct.unpack("qq", control[0][2])
             for answer in self.answers(message, "udp", client[1], seconds + nanoseconds / 1e9):
-                try:
-                    self.udp.sendto(answer, client)
-                except OSError:
-                    pass
+                self.deliver_udp(answer, client)
+
+    def deliver_udp(self, answer, client):
+        try:
+            self.udp.sendto(answer, client)
+        except OSError:
+            pass
 
     def serve_tcp(self):
         while not self.closing:
@@ -149,16 +178,21 @@ class FakeDns:
                 message = stream.read(struct.unpack(">H", size)[0])
                 for answer in self.answers(message, "tcp", port, time.time()):
                     try:
-                        connection.sendall(struct.pack(">H", len(answer)) + answer)
+                        if self.deliver_tcp(answer, connection) is False:
+                            return
                     except OSError:
                         return
+
+    def deliver_tcp(self, answer, connection):
+        """Sends one answer; False: and the connection ends here."""
+        connection.sendall(struct.pack(">H", len(answer)) + answer)
 
     def answers(self, message, transport, port, when):
         try:
             query = Query(message, transport, self.zone)
             with self.lock:
                 self.seen.append(Seen(when, query.ip, query.kind, transport, port, query.name))
-            answer = self.behave(self, query)
+            answer = self.answer(query)
         except Exception as error:  # the server is ours: its bugs must not look like a fault that was played
             self.error = f"{type(error).__name__}: {error}"
             return []
@@ -166,28 +200,14 @@ class FakeDns:
             return []
         return answer if isinstance(answer, list) else [answer]
 
+    def answer(self, query):
+        return self.behave(self, query)
+
     def queries(self, **fields):
         """What was asked so far, all or those with these fields."""
         with self.lock:
             seen = list(self.seen)
         return [s for s in seen if all(getattr(s, key) == value for key, value in fields.items())]
-
-    # Parts of answers
-    def message(self, query, flags=0, rcode=NOERROR, answers=(), authority=(), number=None, question=None):
-        number = query.id if number is None else number
-        question = query.question if question is None else question
-        head = struct.pack(">HHHHHH", number, QR | AA | RD | flags | rcode, 1, len(answers), len(authority), 0)
-        return head + question + b"".join(answers) + b"".join(authority)
-
-    def soa(self, owner=None):
-        names = encode_name("ns.example.net") + encode_name("hostmaster.example.net")
-        return record(SOA, names + struct.pack(">IIIII", 1, 60, 60, 60, 1), name=encode_name(owner or self.zone))
-
-    def positive(self, query, addresses):
-        return self.message(query, answers=[address_record(a) for a in addresses])
-
-    def negative(self, query, authority=True):
-        return self.message(query, rcode=NXDOMAIN, authority=[self.soa()] if authority else [])
 
 
 # ---- behaviours ----

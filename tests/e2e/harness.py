@@ -95,11 +95,15 @@ def take_address():
     return f"127.{1 + process // 254}.{1 + process % 254}.{number}"
 
 
+def family_of(address):
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
 def free_port(address):
-    """A port that is free for UDP and TCP; the address is ours alone, so it stays so."""
+    """A port that is free for UDP and TCP; the address is ours alone (but ::1, of which there is one), so it stays so."""
     while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp, socket.socket(
-            socket.AF_INET, socket.SOCK_DGRAM
+        with socket.socket(family_of(address), socket.SOCK_STREAM) as tcp, socket.socket(
+            family_of(address), socket.SOCK_DGRAM
         ) as udp:
             tcp.bind((address, 0))
             try:
