@@ -141,9 +141,11 @@ class HostileDns(FakeDns):
     def deliver_tcp(self, answer, connection):
         if not isinstance(answer, Stream):
             return super().deliver_tcp(answer, connection)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for piece in answer.pieces:
             connection.sendall(piece)
-            time.sleep(answer.pause)
+            if answer.pause:
+                time.sleep(answer.pause)
         if answer.end == "reset":
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         return None if answer.end is None else False
