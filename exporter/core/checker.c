@@ -124,8 +124,11 @@ enum status checker_new(const struct targets *targets, const struct endpoint *sy
         status = registry_new(targets, epoch_ns, now_ns, &c->registry);
     if (status == STATUS_OK)
         init_quotas(c, now_ns);
-    for (uint32_t i = 0; status == STATUS_OK && i < s->n_lists; i++)
+    assert(s->n_lists <= LIST_MAX);
+    for (uint32_t i = 0; status == STATUS_OK && i < s->n_lists; i++) {
+        c->turns[i] = i;
         status = init_list(c, i, system, n_system, now_ns);
+    }
     if (status != STATUS_OK)
         checker_free(c);
     else
@@ -371,16 +374,24 @@ static bool is_turn(const struct checker *c, uint32_t list, const struct checker
            c->slots[(uint32_t)ask->cookie].item.purpose != PLAN_SELF_TEST;
 }
 
+/* The list at `place` has had its turn. One that waits for room at its nameserver keeps its place meanwhile,
+ * whatever lists of other nameservers may send. */
+static void end_turn(struct checker *c, uint32_t place) {
+    uint32_t list = c->turns[place];
+    uint32_t n_behind = (uint32_t)c->settings->n_lists - 1 - place;
+    memmove(&c->turns[place], &c->turns[place + 1], n_behind * sizeof *c->turns);
+    c->turns[place + n_behind] = list;
+}
+
 bool checker_next(struct checker *c, uint64_t random, int64_t now_ns, struct checker_ask *ask) {
-    uint32_t n = (uint32_t)c->settings->n_lists;
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t list = (c->turn_list + i) % n;
+    for (uint32_t place = 0; place < c->settings->n_lists; place++) {
+        uint32_t list = c->turns[place];
         const struct checker_list *l = &c->lists[list];
         if (l->list == NULL || (l->wake_ns > now_ns && (l->blocked == 0 || l->blocked == c->answers)))
             continue;
         if (next_of_list(c, list, random, now_ns, ask)) {
             if (is_turn(c, list, ask))
-                c->turn_list = (list + 1) % n;
+                end_turn(c, place);
             return true;
         }
     }

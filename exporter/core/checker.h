@@ -145,8 +145,8 @@ struct checker {
     struct checker_slot *slots;
     uint32_t n_slots, slots_size, free_slot;
     uint32_t in_flight;
-    uint32_t answers;   /* replies so far, never 0: each may have made room */
-    uint32_t turn_list; /* whose turn it is */
+    uint32_t answers;         /* replies so far, never 0: each may have made room */
+    uint32_t turns[LIST_MAX]; /* lists, by index, in the order in which they have waited for a turn */
     uint32_t generation;
     bool anew; /* see checker_look_anew() */
     struct checker_watch watch;

@@ -237,6 +237,43 @@ static void lists_share_a_nameserver_fairly(void **state) {
     world_release(&w);
 }
 
+/* Three lists wait for the little room that one nameserver has, while the list between them, which has one of
+ * its own, is asked all the time: its turns are none of theirs. */
+static void turns_at_one_nameserver_are_none_of_anothers(void **state) {
+    (void)state;
+    struct world w;
+    world_init(&w, 4);
+    w.f.settings.resolver.max_in_flight = 5;
+    w.f.lists[1].n_nameservers = 1;
+    w.f.lists[1].nameservers[0] = (struct endpoint){.ip = ip_v4(0x7f000009), .port = 53};
+    fixture_range(&w.f, fixture_group(&w.f, "g"), "10.0.0.0/16");
+    world_start(&w, 1);
+    uint64_t asked[4] = {0};
+    struct checker_ask open[16];
+    size_t n = 0;
+    for (int round = 0; round < 3000; round++) {
+        int64_t now_ns = round * INT64_C(1000);
+        (void)checker_turn(w.c, now_ns);
+        while (n < 16 && next(&w, now_ns, &open[n]))
+            asked[list_of(&open[n++])]++;
+        assert_true(n > 0);
+        /* One answer at a time, the longest open first: at either nameserver one place becomes free. */
+        size_t first = 0;
+        while (first + 1 < n && (list_of(&open[first]) == 1) != (round % 2 == 1))
+            first++;
+        answer(&w, &open[first], now_ns);
+        memmove(&open[first], &open[first + 1], (--n - first) * sizeof *open);
+    }
+    print_message("# %llu %llu %llu %llu\n", (unsigned long long)asked[0], (unsigned long long)asked[1],
+                  (unsigned long long)asked[2], (unsigned long long)asked[3]);
+    for (size_t i = 0; i < 4; i++)
+        for (size_t k = 0; k < 4; k++)
+            if (i != 1 && k != 1)
+                assert_true(asked[i] < 2 * asked[k]);
+    assert_true(asked[1] > 1000);
+    world_release(&w);
+}
+
 static void a_spent_quota_does_not_vouch_for_a_list_that_was_never_tested(void **state) {
     struct world w;
     world_init(&w, 1);
@@ -368,6 +405,7 @@ int main(void) {
         cmocka_unit_test(a_cookie_is_good_for_one_answer_of_its_own_generation),
         cmocka_unit_test(ids_and_letter_case_come_from_the_random_bits),
         cmocka_unit_test(lists_share_a_nameserver_fairly),
+        cmocka_unit_test(turns_at_one_nameserver_are_none_of_anothers),
         cmocka_unit_test(a_spent_quota_does_not_vouch_for_a_list_that_was_never_tested),
         cmocka_unit_test(never_more_is_open_than_the_window_allows),
         cmocka_unit_test(more_nameservers_than_it_has_place_for_are_refused),
