@@ -72,7 +72,7 @@ REPLAYS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/replay_%,$(wildcard tes
 EDGE_TESTS := $(filter $(BUILD)/tests/test_edge_%,$(TESTS))
 CORE_TESTS := $(filter-out $(EDGE_TESTS),$(TESTS))
 
-.PHONY: all run demo test soak bench programs asan tsan tsan-run lint lint-layers lint-headers lint-purity lint-tidy lint-cppcheck \
+.PHONY: all run demo test soak soak-mixed soak-crashes soak-months bench programs asan tsan tsan-run lint lint-layers lint-headers lint-purity lint-tidy lint-cppcheck \
         lint-format format reference pages prometheusrule clean help FORCE
 .DELETE_ON_ERROR:
 
@@ -129,12 +129,22 @@ test: ## Installs the test tools, builds and runs all tests; T=text only those w
 	$(Q)$(MAKE) --keep-going programs || broken=--broken-build; \
 	$(PYTHON) tests/run --build=$(BUILD) --match='$(T)' $$broken $(KINDS)
 
-CRASHES ?= 300
-soak: ## 900 crashes of the real daemon, and 2,000 simulated months with SenderScore's budget; half an hour
+# The tests that can go on for longer, each with what makes it so. SOAK=text: only those with it in their name.
+HOURS ?= 1
+SOAK ?=
+SOAKS := mixed crashes months
+soak: ## All that takes long: a mixed load for HOURS=1, 1,000 crashes, 2,000 simulated months ... HOURS and half an hour; SOAK=text
 	$(Q)sh .ci/packages $(BUILD_PACKAGES) $(TEST_PACKAGES)
 	$(Q)$(MAKE) all $(BUILD)/tests/scenario_driver
-	$(Q)RBL_CRASHES=$(CRASHES) $(PYTHON) tests/run --build=$(BUILD) --match=test_crash --limit=3600 e2e
-	$(Q)$(PYTHON) tests/run --build=$(BUILD) --match='$(T)' --limit=3600 soak
+	$(Q)for name in $(if $(SOAK),$(foreach name,$(SOAKS),$(if $(findstring $(SOAK),$(name)),$(name))),$(SOAKS)); do \
+	    $(MAKE) soak-$$name || failed=1; done; test -z "$$failed"
+SOAK_RUN = $(PYTHON) tests/run --build=$(BUILD) --limit=86400
+soak-mixed:
+	$(Q)RBL_SOAK_HOURS=$(HOURS) RBL_EXPORTER=$(BUILD)/rbl_exporter $(PYTHON) tests/e2e/test_soak.py
+soak-crashes:
+	$(Q)RBL_CRASHES=334 $(SOAK_RUN) --match=test_crash e2e
+soak-months:
+	$(Q)$(SOAK_RUN) soak
 
 asan: ## The same tests but those of lint, dashboards and rules, with AddressSanitizer and UndefinedBehaviorSanitizer
 	$(Q)$(MAKE) test BUILD=$(BUILD)/asan SANITIZE=address,undefined CFLAGS="-O1 -g" KINDS="unit scenario e2e fuzz"

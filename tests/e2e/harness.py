@@ -204,11 +204,15 @@ class Process:
         self.world = world
         self.name = name
         self.log_path = world.path(name + ".log")
+        self.command = command
+        self.options = {"env": dict(os.environ, **(env or {})), "stdin": subprocess.DEVNULL, "cwd": world.folder, **popen}
+        self.launch()
+
+    def launch(self):
+        """Runs it; once more, when it has ended and is to be there again as it was."""
         with open(self.log_path, "ab") as log:
-            options = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log, "cwd": world.folder}
-            options.update(popen)
-            self.process = subprocess.Popen(command, env=dict(os.environ, **(env or {})), **options)
-        world.add(self)
+            self.process = subprocess.Popen(self.command, **{"stdout": log, "stderr": log, **self.options})
+        self.world.add(self)
 
     @property
     def pid(self):
