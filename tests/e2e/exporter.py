@@ -126,6 +126,8 @@ class Exporter(harness.Process):
     Each has a store of its own, unless it is given the folder of another one.
     """
 
+    program = BINARY
+
     def __init__(self, world, config_text, flags=(), ready=True, serves=True, wrapper=(), storage=None, **popen):
         self.storage = storage or world.fresh_folder("storage")
         self.config_path = world.write("exporter.yml", config_text)
@@ -134,7 +136,7 @@ class Exporter(harness.Process):
         address = f"--web.listen-address={self.host}:{self.port}"
         keep = f"--storage.path={self.storage}"
         super().__init__(
-            world, "exporter", [*wrapper, BINARY, f"--config.file={self.config_path}", address, keep, *flags], **popen
+            world, "exporter", [*wrapper, self.program, f"--config.file={self.config_path}", address, keep, *flags], **popen
         )
         if serves:
             harness.wait(self.is_healthy, lambda: "the exporter serves\n" + self.log_tail(), world=world)
