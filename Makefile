@@ -12,6 +12,8 @@ WERROR ?= -Werror
 SANITIZE ?=
 CONFIG ?=
 SPEED ?= 1
+HOURS ?= 1
+SOAK ?=
 DASHBOARDS ?= dashboards
 TEMPLATES ?= config/alertmanager/templates
 T ?=
@@ -72,7 +74,8 @@ REPLAYS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/replay_%,$(wildcard tes
 EDGE_TESTS := $(filter $(BUILD)/tests/test_edge_%,$(TESTS))
 CORE_TESTS := $(filter-out $(EDGE_TESTS),$(TESTS))
 
-.PHONY: all run demo test soak soak-mixed soak-crashes soak-months bench programs asan tsan tsan-run lint lint-layers lint-headers lint-purity lint-tidy lint-cppcheck \
+SOAKS := mixed crashes reloads months
+.PHONY: all run demo test soak $(SOAKS:%=soak-%) bench programs asan tsan tsan-run lint lint-layers lint-headers lint-purity lint-tidy lint-cppcheck \
         lint-format format reference pages prometheusrule clean help FORCE
 .DELETE_ON_ERROR:
 
@@ -129,10 +132,7 @@ test: ## Installs the test tools, builds and runs all tests; T=text only those w
 	$(Q)$(MAKE) --keep-going programs || broken=--broken-build; \
 	$(PYTHON) tests/run --build=$(BUILD) --match='$(T)' $$broken $(KINDS)
 
-# The tests that can go on for longer, each with what makes it so. SOAK=text: only those with it in their name.
-HOURS ?= 1
-SOAK ?=
-SOAKS := mixed crashes months
+# The tests that can go on for longer ($(SOAKS)), each with what makes it so.
 soak: ## All that takes long: a mixed load for HOURS=1, 1,000 crashes, 2,000 simulated months ... HOURS and half an hour; SOAK=text
 	$(Q)sh .ci/packages $(BUILD_PACKAGES) $(TEST_PACKAGES)
 	$(Q)$(MAKE) all $(BUILD)/tests/scenario_driver
@@ -143,6 +143,8 @@ soak-mixed:
 	$(Q)RBL_SOAK_HOURS=$(HOURS) RBL_EXPORTER=$(BUILD)/rbl_exporter $(PYTHON) tests/e2e/test_soak.py
 soak-crashes:
 	$(Q)RBL_CRASHES=334 $(SOAK_RUN) --match=test_crash e2e
+soak-reloads:
+	$(Q)RBL_RELOADS=1000 $(SOAK_RUN) --match=test_bad_files e2e
 soak-months:
 	$(Q)$(SOAK_RUN) soak
 

@@ -210,18 +210,12 @@ def under_the_filter(world):
         daemon.kill()
 
 
-def calls_in(path):
-    """The system calls in a summary of strace -c."""
+def summary(path):
+    """The system calls in a summary of strace -c; None until it is whole."""
     with open(path, encoding="utf-8") as file:
         rows = [line.split() for line in file]
-    return {row[-1] for row in rows if len(row) >= 5 and row[0].replace(".", "").isdigit()} - {"total"}
-
-
-def summary(path):
-    try:
-        return calls_in(path)
-    except OSError:
-        return None
+    calls = {row[-1] for row in rows if len(row) >= 4 and row[0].replace(".", "").isdigit()}
+    return calls - {"total"} if "total" in calls else None
 
 
 @scene
