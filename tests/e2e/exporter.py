@@ -127,6 +127,7 @@ class Exporter(harness.Process):
     """
 
     program = BINARY
+    credentials = ""  # a line of the header, for who has to have some
 
     def __init__(self, world, config_text, flags=(), ready=True, serves=True, wrapper=(), storage=None, **popen):
         self.storage = storage or world.fresh_folder("storage")

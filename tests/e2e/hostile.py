@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients that mean no good, and what has to hold beside them: checks go on, a good client is answered, memory is
-bounded, and afterwards everything is as it was."""
+"""Clients that mean no good, and what has to hold beside them: checks go on, a sweep keeps its rate, a good client is
+answered, memory is bounded, and afterwards everything is as it was."""
 
 import contextlib
 import os
@@ -15,24 +15,42 @@ import time
 import harness
 from exporter import Exporter, Metrics, Response, config, dns_list, is_sanitized
 from fakedns import FakeDns
+from servers import Rbldnsd
 
 ZONE = "bl.example.net"
+SWEPT_ZONE, SWEPT = "swept.example.net", "10.0.0.0/12"  # more than can be swept meanwhile
+SWEEP_RATE = 200  # queries a second; half a second of it can be made up for
+SWEEP_SHARE = 0.7  # of the rate that the sweep has undisturbed in the same run
 GROWTH_MB = 50  # of the exporter's memory, whatever is done to it
 SINGLES = 1500  # addresses, so that /metrics is larger than what sockets take at once
 TRIES = 5  # of a good client while others take its place before it has said anything: at 5,000 a second that is soon
 # A good client is promised an answer within 0.1 s, and checks are made every second; that is shown. On whatever machine,
 # only a broken program lets a good client wait most of the time for answers that take this long, or a check so long.
 SLOW_S, LATE_S = 3, 10
+ALONE_S = 1.0  # how long the sweep is watched undisturbed
 RESET = struct.pack("ii", 1, 0)
 
 
-def start(world, **keys):
+def start(world, program=Exporter, **keys):
     server = FakeDns(world, ZONE, {"192.0.2.1": ["127.0.0.2"]})
     many = [f"198.18.{i // 250}.{1 + i % 250}" for i in range(SINGLES)]
-    groups = [{"name": "few", "addresses": ["192.0.2.1"]}, {"name": "many", "addresses": many, "interval": "1h"}]
-    exporter = Exporter(world, config([dns_list("bl", ZONE)], groups, [server.endpoint]), **keys)
+    groups = [
+        {"name": "few", "addresses": ["192.0.2.1"], "lists": ["bl"]},
+        {"name": "many", "addresses": many, "interval": "1h", "lists": ["bl"]},
+        {"name": "swept", "ranges": [SWEPT], "lists": ["swept"]},
+    ]
+    # A process of its own: what this one is busy with must not look like a sweep that is held up.
+    rbldnsd = Rbldnsd(world, {SWEPT_ZONE: [("ip4set", ["127.0.0.2"])]})
+    budget = {"rate": f"{SWEEP_RATE}/s", "burst": SWEEP_RATE // 2}
+    lists = [dns_list("bl", ZONE), dns_list("swept", SWEPT_ZONE, budget=budget, nameservers=[rbldnsd.endpoint])]
+    exporter = program(world, config(lists, groups, [server.endpoint]), **keys)
     exporter.wait_for_value(1, "rbl_ip_listed", ip="192.0.2.1")
+    exporter.wait_for(lambda m: swept(m) > SWEEP_RATE, "a sweep")
     return exporter
+
+
+def swept(metrics):
+    return metrics.value("rbl_range_checked_addresses", group="swept", list="swept")
 
 
 def allow_descriptors(wanted):
@@ -153,7 +171,7 @@ class GoodClient:
         begin = time.monotonic()
         received = b""
         with self.exporter.connect(harness.LIMIT_S, address) as tcp:
-            tcp.sendall(f"GET {path} HTTP/1.1\r\nHost: good\r\nConnection: close\r\n\r\n".encode())
+            tcp.sendall(f"GET {path} HTTP/1.1\r\nHost: good\r\nConnection: close\r\n{self.exporter.credentials}\r\n".encode())
             while chunk := tcp.recv(65536):
                 received += chunk
         if not received:
@@ -188,13 +206,33 @@ def memory(exporter):
         return next(int(line.split()[1]) for line in file if line.startswith("VmRSS:")) / 1024
 
 
+class Sweep:
+    """How fast the sweep goes, from one look to the next."""
+
+    def __init__(self, good):
+        self.good = good
+        self.look()
+
+    def look(self):
+        self.count, self.time = swept(self.good.metrics()), time.monotonic()
+
+    def rate(self, least_s=0.0):
+        """Addresses a second since the last look; waits until that is so long ago."""
+        time.sleep(max(0.0, self.time + least_s - time.monotonic()))
+        count, begin = self.count, self.time
+        self.look()
+        return (self.count - count) / (self.time - begin)
+
+
 def withstand(world, exporter, what, attack):
     """A case: `attack(queries)` is done beside a good client; it should go on until `queries()`, the number of DNS
-    queries since it began, has grown enough, and leave nothing open."""
+    queries since it began, has grown enough, and leave nothing open. One that is over soon is repeated."""
     with world.case(what):
         good = GoodClient(exporter)
         try:
             harness.wait(lambda: good.error or len(good.durations) >= 6, "a good client is served", world=world)
+            sweep = Sweep(good)
+            rate_alone = sweep.rate(ALONE_S)
             before, files, memory_before = good.metrics(), n_descriptors(exporter), memory(exporter)
             n_alone, begin = len(good.durations), time.monotonic()
 
@@ -204,7 +242,9 @@ def withstand(world, exporter, what, attack):
                 return good.metrics().value("rbl_list_queries_total", list="bl") - asked
 
             asked = before.value("rbl_list_queries_total", list="bl")
-            attack(queries)
+            while (attacked := time.monotonic() - begin) < ALONE_S:
+                attack(queries)
+            rate = sweep.rate()
             lag = good.metrics().value("rbl_scheduler_lag_seconds")
             harness.wait(lambda: queries() >= 4, "checks go on", world=world)
             grown = memory(exporter) - memory_before
@@ -219,13 +259,15 @@ def withstand(world, exporter, what, attack):
         waited = sum(duration for duration in durations if duration > SLOW_S) / lasted
         print(
             f"# {what}: memory +{grown:.1f} MB; beside it {len(durations)} answers, {good.n_again} tried again, "
-            f"p99 {p99 * 1000:.1f} ms, slow ones {waited * 100:.0f} % of the time, checks {lag:.3f} s late",
+            f"p99 {p99 * 1000:.1f} ms, slow ones {waited * 100:.0f} % of the time, checks {lag:.3f} s late; in "
+            f"{attacked:.1f} s the sweep had {rate:.0f} addresses a second, {rate_alone:.0f} before",
             flush=True,
         )
         if is_sanitized():
             return
         assert grown <= GROWTH_MB, f"memory has grown by {grown:.1f} MB"
         assert waited <= 0.75, f"a good client has waited for answers of over {SLOW_S} s {waited * 100:.0f} % of the time"
+        assert rate >= SWEEP_SHARE * rate_alone, f"the sweep had {rate:.0f} addresses a second, {rate_alone:.0f} undisturbed"
         assert lag <= LATE_S, f"the check that is due longest has been waiting for {lag:.1f} s"
 
 

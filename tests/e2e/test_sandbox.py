@@ -1,30 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """The units of config/systemd: how much they expose, and that the program does all of its work in that sandbox."""
 
-import base64
 import contextlib
 import os
 import re
 import shutil
 import socket
-import ssl
 import subprocess
-import time
-import warnings
 
 import exporter as under_test
 import fakedns
 import harness
 import sandbox
-import tls
+import secure
 from exporter import Exporter, config, dns_list, is_sanitized
 from fakedns import TXT, FakeDns
 from harness import equal, main, report, scene, wait
+from secure import SecureExporter
 from servers import find_program
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)
-    import crypt
 
 FOLDER = os.path.dirname(sandbox.UNIT)
 ZONE = "bl.example.net"
@@ -90,24 +83,11 @@ def some_over_tcp(server, query):
     return (fakedns.truncated if large else fakedns.sound)(server, query)
 
 
-class Guarded(Exporter):
+class Guarded(SecureExporter):
     """The daemon with TLS and a password, as a user who may write nothing but `folder`, by way of `wrapper`."""
 
     def __init__(self, world, folder, text, wrapper, flags=(), **keys):
-        web = world.path("web.yml")
-        super().__init__(
-            world, text, [f"--web.config.file={web}", *flags], wrapper=wrapper, storage=os.path.join(folder, "data"), **keys
-        )
-
-    def connect(self, timeout=20, source=None):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.load_verify_locations(self.world.path("server.pem"))
-        return context.wrap_socket(super().connect(timeout, source))
-
-    def request(self, method, path, headers=None, body=b""):
-        token = base64.b64encode(b"alice:wonderland").decode()
-        return super().request(method, path, {"Authorization": f"Basic {token}", **(headers or {})}, body)
+        super().__init__(world, text, flags, wrapper=wrapper, storage=os.path.join(folder, "data"), **keys)
 
 
 class Stage:
@@ -120,10 +100,7 @@ class Stage:
         self.folder = world.path("own")
         os.mkdir(self.folder)
         self.senders = world.write("senders.txt", "")
-        tls.self_signed(world.path("server.pem"), world.path("server.key"))
-        salt = "$2b$04$abcdefghijklmnopqrstuu"
-        web = "tls_server_config: {cert_file: server.pem, key_file: server.key}\n"
-        world.write("web.yml", web + f"basic_auth_users: {{alice: {crypt.crypt('wonderland', salt)}}}\n")
+        secure.write_web_config(world)
         if os.geteuid() == 0:
             for path in (self.folder, world.path("server.key")):
                 os.chown(path, sandbox.NOBODY, sandbox.NOBODY)
