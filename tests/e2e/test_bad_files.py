@@ -246,7 +246,7 @@ def reloads(world):
         {"name": "files", "files": [senders]},
     ]
     lists = [dns_list("bl", zone, budget={"rate": "200/s", "burst": 20})]
-    # Never asked, but large: a configuration that is not freed shows.
+    # Never asked, but large: 20 of them that are not freed are 16 MB; what malloc keeps varies by 3.
     codes = {f"127.0.1.{n}": "x" * 58 + str(n) for n in range(1, 61)}
     lists += [{"name": f"off{n}", "zone": f"off{n}.example.net", "enabled": False, "codes": codes} for n in range(100)]
     goods = [
@@ -306,7 +306,7 @@ def reloads(world):
         grown = memory_kb(daemon) - first
         print(f"# {RELOADS} reloads: memory +{grown} KB since reload {warm}, descriptors {files} and {files_of(daemon)}", flush=True)
         if not is_sanitized():
-            assert grown <= 3072, f"{grown} KB in {RELOADS - warm} reloads"
+            assert grown <= 8192, f"{grown} KB in {RELOADS - warm} reloads"
 
 
 main()

@@ -51,13 +51,18 @@ def old_versions():
     return context
 
 
-@scene
-def handshakes(world):
-    exporter = start(world)
+def first_message():
+    """What a client of TLS says first."""
     hello = ssl.MemoryBIO()
     with contextlib.suppress(ssl.SSLWantReadError):
         ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), hello, server_hostname="x").do_handshake()
-    hello = hello.read()
+    return hello.read()
+
+
+@scene
+def handshakes_without_end(world):
+    exporter = start(world)
+    hello = first_message()
 
     def unfinished(queries):
         """Some send nothing, some a part of a first message, some all of it and nothing more, some a byte at a time."""
@@ -76,6 +81,14 @@ def handshakes(world):
         for tcp in sockets:
             tcp.close()
 
+    hostile.withstand(world, exporter, "400 handshakes that do not end, some a byte at a time", unfinished)
+
+
+@scene
+def no_handshakes(world):
+    exporter = start(world)
+    hello = first_message()
+
     def none(queries):
         raws = (b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", b"\0" * 2000, hello[:5] + b"\xff" * 5000, hello[:60] + hello, hello * 20)
         old = old_versions()
@@ -91,7 +104,6 @@ def handshakes(world):
 
         until_checked(queries, act)
 
-    hostile.withstand(world, exporter, "400 handshakes that do not end, some a byte at a time", unfinished)
     hostile.withstand(world, exporter, "what is no handshake, and those of TLS 1.0 and 1.1", none)
 
 
