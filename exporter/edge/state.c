@@ -28,6 +28,7 @@ static const struct state_pace usual_pace = {
     .prune_ns = INT64_C(3600) * 1000000000,
     .pause_ns = INT64_C(100000000),
     .history_rows = STATE_HISTORY_ROWS,
+    .checkpoint_ns = INT64_C(60) * 1000000000,
 };
 
 /* --- Up and down --- */

@@ -22,6 +22,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +118,18 @@ static void explain_errno(struct state_file *f, const char *what, const char *pa
 
 /* --- Opening --- */
 
+/* Whoever syncs a file in a new folder does not say that the folder is to be there after a power loss. A file
+ * system that cannot sync a folder is no reason not to use it. */
+static void sync_parent(const char *path) {
+    char *copy = strdup(path);
+    const int fd = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    free(copy);
+    if (fd < 0)
+        return;
+    (void)fsync(fd);
+    (void)close(fd);
+}
+
 /* Makes every folder of the path that is missing; 0 or errno. */
 static int make_folder(const char *folder) {
     char *path = strdup(folder);
@@ -129,7 +142,9 @@ static int make_folder(const char *folder) {
         const char cut = *at;
         *at = '\0';
         struct stat found;
-        if (mkdir(path, 0750) != 0 && stat(path, &found) != 0)
+        if (mkdir(path, 0750) == 0)
+            sync_parent(path);
+        else if (stat(path, &found) != 0)
             cause = errno;
         *at = cut;
         if (cut == '\0')

@@ -267,7 +267,8 @@ struct state_pace {
     int64_t prune_ns;  /* between two prunings */
     int64_t pause_ns;  /* between two steps of one */
     int64_t history_rows;
-    int64_t look_ns; /* how often an idle thread looks whether the file is still there */
+    int64_t look_ns;       /* how often an idle thread looks whether the file is still there */
+    int64_t checkpoint_ns; /* how often the WAL goes into the file */
 };
 
 struct state {

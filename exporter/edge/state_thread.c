@@ -18,7 +18,6 @@
 
 static const int64_t SECOND_NS = INT64_C(1000000000);
 #define DAY_NS (86400 * SECOND_NS)
-#define CHECKPOINT_NS (60 * SECOND_NS)
 
 /* --- At the disk --- */
 
@@ -215,7 +214,7 @@ static void checkpoint(struct state *s) {
     const int64_t now_ns = clock_now_ns();
     if (now_ns < s->checkpoint_at_ns)
         return;
-    s->checkpoint_at_ns = now_ns + CHECKPOINT_NS;
+    s->checkpoint_at_ns = now_ns + s->pace.checkpoint_ns;
     enter(s);
     /* What fails here fails at the next write as well, and is told then. */
     (void)sqlite3_wal_checkpoint_v2(s->file.db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
@@ -413,7 +412,7 @@ void *state_thread_run(void *context) {
     struct state *s = context;
     if (!s->works)
         s->retry_at_ns = clock_now_ns() + s->pace.retry_ns;
-    s->checkpoint_at_ns = clock_now_ns() + CHECKPOINT_NS;
+    s->checkpoint_at_ns = clock_now_ns() + s->pace.checkpoint_ns;
     while (wait(s))
         work(s);
     state_drain(s);

@@ -383,7 +383,8 @@ static int set_up(void **state) {
                                   .prune_ns = 3600 * 1000 * MS,
                                   .pause_ns = 1 * MS,
                                   .history_rows = STATE_HISTORY_ROWS,
-                                  .look_ns = 20 * MS};
+                                  .look_ns = 20 * MS,
+                                  .checkpoint_ns = 60000 * MS};
     alarm(120); /* a test that hangs ends */
     *state = w;
     return 0;
