@@ -123,16 +123,17 @@ def run(*arguments, limit=harness.LIMIT_S, **options):
 class Exporter(harness.Process):
     """The daemon with a configuration of the test; waits until it serves and, unless told otherwise, is ready.
 
-    Each has a store of its own, unless it is given the folder of another one.
+    Each has a store of its own, unless it is given the folder of another one, and an address of its own, unless it
+    is given that of one that has ended.
     """
 
     program = BINARY
     credentials = ""  # a line of the header, for who has to have some
 
-    def __init__(self, world, config_text, flags=(), ready=True, serves=True, wrapper=(), storage=None, **popen):
+    def __init__(self, world, config_text, flags=(), ready=True, serves=True, wrapper=(), storage=None, host=None, **popen):
         self.storage = storage or world.fresh_folder("storage")
         self.config_path = world.write("exporter.yml", config_text)
-        self.host = harness.take_address()
+        self.host = host or harness.take_address()
         self.port = harness.free_port(self.host)
         address = f"--web.listen-address={self.host}:{self.port}"
         keep = f"--storage.path={self.storage}"

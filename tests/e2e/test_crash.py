@@ -29,10 +29,13 @@ class Lives:
         self.text = text
         self.random = random.Random(seed)
         self.storage = world.fresh_folder("storage")
+        self.host = None
         self.deaths = []
 
     def begin(self):
-        return Exporter(self.world, self.text, storage=self.storage, ready=False)
+        exporter = Exporter(self.world, self.text, storage=self.storage, ready=False, host=self.host)
+        self.host = exporter.host  # there are not enough addresses for all lives of a soak
+        return exporter
 
     def end(self, exporter, longest=1.5):
         """Kills it within `longest` seconds, counted from its first answer; returns the moment."""

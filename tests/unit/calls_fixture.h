@@ -36,6 +36,9 @@ struct op {
     int told; /* the latest change that somebody had been told of when this began */
 };
 
+/* What a call does; which of them are counted. */
+enum { CALL_READS = 1, CALL_WRITES = 2, CALL_OTHER = 4, CALL_ANY = 7 };
+
 enum what { DO_NOTHING, DO_KILL, DO_FAIL, DO_FAIL_FOR_EVER, DO_HALF };
 
 static struct {
@@ -58,7 +61,8 @@ static struct {
     long at; /* the call, counted from 1, that */
     enum what what;
     int error;
-    bool only_transfers; /* counts what reads and writes alone */
+    unsigned which; /* only these are counted; 0: all */
+    unsigned met;   /* what the call did */
 } calls = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* --- Names --- */
@@ -104,12 +108,13 @@ static struct op *add_op(enum op_kind kind, int file, const char *name) {
 /* --- Faults --- */
 
 /* Counts a call; true: it fails with `errno` set. */
-static bool is_due(bool transfers, bool *half) {
-    if (calls.what == DO_NOTHING || (calls.only_transfers && !transfers))
+static bool is_due(unsigned class, bool *half) {
+    if (calls.what == DO_NOTHING || ((calls.which ? calls.which : CALL_ANY) & class) == 0)
         return false;
     const long n = ++calls.n_calls;
     if (n != calls.at && !(calls.what == DO_FAIL_FOR_EVER && n > calls.at))
         return false;
+    calls.met |= class;
     if (calls.what == DO_KILL) {
         raise(SIGKILL);
         pause();
@@ -120,10 +125,10 @@ static bool is_due(bool transfers, bool *half) {
 }
 
 /* Enters a call about the store; false: it is to fail. */
-static bool enter_call(bool transfers, bool *half) {
+static bool enter_call(unsigned class, bool *half) {
     pthread_mutex_lock(&calls.lock);
     *half = false;
-    if (!is_due(transfers, half))
+    if (!is_due(class, half))
         return true;
     const int error = errno;
     pthread_mutex_unlock(&calls.lock);
@@ -168,7 +173,7 @@ int open64(const char *path, int flags, ...) {
     bool half;
     if (!name)
         return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
-    if (!enter_call(false, &half))
+    if (!enter_call(CALL_OTHER, &half))
         return -1;
     return (int)leave_call(
         take_fd((int)syscall(SYS_openat, AT_FDCWD, path, flags, mode), name, (flags & O_CREAT) != 0));
@@ -192,7 +197,7 @@ ssize_t pwrite64(int fd, const void *data, size_t len, off64_t at) {
     bool half;
     if (!is_ours(fd))
         return syscall(SYS_pwrite64, fd, data, len, at);
-    if (!enter_call(true, &half))
+    if (!enter_call(CALL_WRITES, &half))
         return -1;
     const long n = syscall(SYS_pwrite64, fd, data, half && len > 1 ? len / 2 : len, at);
     if (n > 0 && calls.records) {
@@ -208,7 +213,7 @@ ssize_t pread64(int fd, void *to, size_t len, off64_t at) {
     bool half;
     if (!is_ours(fd))
         return syscall(SYS_pread64, fd, to, len, at);
-    if (!enter_call(true, &half))
+    if (!enter_call(CALL_READS, &half))
         return -1;
     return leave_call(syscall(SYS_pread64, fd, to, half && len > 1 ? len / 2 : len, at));
 }
@@ -217,7 +222,7 @@ int ftruncate64(int fd, off64_t size) {
     bool half;
     if (!is_ours(fd))
         return (int)syscall(SYS_ftruncate, fd, size);
-    if (!enter_call(false, &half))
+    if (!enter_call(CALL_OTHER, &half))
         return -1;
     const long rc = syscall(SYS_ftruncate, fd, size);
     if (rc == 0)
@@ -229,7 +234,7 @@ static int sync_fd(int fd, int number) {
     bool half;
     if (!is_ours(fd))
         return (int)syscall(number, fd);
-    if (!enter_call(false, &half))
+    if (!enter_call(CALL_OTHER, &half))
         return -1;
     const long rc = calls.lazy ? 0 : syscall(number, fd);
     const int file = calls.file_of[fd];
@@ -251,7 +256,7 @@ int unlink(const char *path) {
     bool half;
     if (!name)
         return (int)syscall(SYS_unlink, path);
-    if (!enter_call(false, &half))
+    if (!enter_call(CALL_OTHER, &half))
         return -1;
     const long rc = syscall(SYS_unlink, path);
     if (rc == 0) {
@@ -267,7 +272,7 @@ int rename(const char *from, const char *to) {
     bool half;
     if (!name || !new_name)
         return (int)syscall(SYS_rename, from, to);
-    if (!enter_call(false, &half))
+    if (!enter_call(CALL_OTHER, &half))
         return -1;
     const long rc = syscall(SYS_rename, from, to);
     const int at = find_name(name);
@@ -284,7 +289,7 @@ int mkdir(const char *path, mode_t mode) {
     bool half;
     if (!name || name[0] == '\0')
         return (int)syscall(SYS_mkdir, path, mode);
-    if (!enter_call(false, &half))
+    if (!enter_call(CALL_OTHER, &half))
         return -1;
     const long rc = syscall(SYS_mkdir, path, mode);
     if (rc == 0)
@@ -366,6 +371,7 @@ static inline void watch_calls(struct world *w) {
     calls.n_ops = 0;
     calls.n_names = calls.n_files = calls.told = 0;
     calls.n_calls = 0;
+    calls.met = 0;
     memset(calls.file_of, 0, sizeof calls.file_of);
     snprintf(calls.root, sizeof calls.root, "%s", w->folder);
 }
@@ -374,7 +380,7 @@ static inline void unwatch_calls(void) {
     calls.root[0] = '\0';
     calls.records = false;
     calls.what = DO_NOTHING;
-    calls.only_transfers = false;
+    calls.which = 0;
 }
 
 static inline void quiet_calls(void) {

@@ -14,7 +14,7 @@
 
 #include "calls_fixture.h"
 
-enum { KILL_STEP = 19, FAIL_STEP = 43, HALF_STEP = 61, CALLS_MOST = 5000 };
+enum { KILL_STEP = 19, FAIL_STEP = 43, HALF_STEP = 61, READ_STEP = 13, CALLS_MOST = 5000 };
 
 static long step_of(long sampled) {
     return getenv("RBL_STATE_ALL") ? 1 : sampled;
@@ -76,7 +76,7 @@ static void keeps_what_was_told_when_killed_at_any_call(void **state) {
 }
 
 /* Each life ends, whatever it met, and keeps what it said was written. */
-static void try_error(struct world *w, enum what what, int error, const char *name, long step) {
+static void try_error(struct world *w, unsigned which, int error, const char *name, long step) {
     long at = 1;
     long n_calls;
     size_t n_tried = 0;
@@ -84,7 +84,8 @@ static void try_error(struct world *w, enum what what, int error, const char *na
     do {
         atomic_int told = 0;
         remove_folder(w->path);
-        arm(w, at, what, error);
+        calls.which = which;
+        arm(w, at, DO_FAIL, error);
         live(w, &told);
         n_calls = calls.n_calls;
         expect_kept(w, told, name, at);
@@ -96,15 +97,19 @@ static void try_error(struct world *w, enum what what, int error, const char *na
 }
 
 static void survives_a_disk_that_is_full_for_a_moment(void **state) {
-    try_error(*state, DO_FAIL, ENOSPC, "ENOSPC", step_of(FAIL_STEP));
+    try_error(*state, CALL_WRITES | CALL_OTHER, ENOSPC, "ENOSPC", step_of(FAIL_STEP));
 }
 
-static void survives_an_error_of_the_disk_at_any_call(void **state) {
-    try_error(*state, DO_FAIL, EIO, "EIO", step_of(FAIL_STEP));
+static void survives_an_error_of_the_disk_at_any_change(void **state) {
+    try_error(*state, CALL_WRITES | CALL_OTHER, EIO, "EIO", step_of(FAIL_STEP));
+}
+
+static void survives_a_read_that_fails_for_a_moment(void **state) {
+    try_error(*state, CALL_READS, EIO, "EIO of a read", step_of(READ_STEP));
 }
 
 static void survives_a_file_system_that_becomes_read_only_for_a_moment(void **state) {
-    try_error(*state, DO_FAIL, EROFS, "EROFS", step_of(FAIL_STEP));
+    try_error(*state, CALL_WRITES | CALL_OTHER, EROFS, "EROFS", step_of(FAIL_STEP));
 }
 
 /* Reads and writes that were interrupted, or did half of what they were to do, are gone on with. */
@@ -116,7 +121,7 @@ static void goes_on_after_transfers_that_were_cut_short(void **state) {
         for (long at = 1; at == 1 || at <= n_calls; at += step_of(HALF_STEP)) {
             atomic_int told = 0;
             remove_folder(w->path);
-            calls.only_transfers = true;
+            calls.which = CALL_READS | CALL_WRITES;
             arm(w, at, i == 0 ? DO_HALF : DO_FAIL, EINTR);
             live(w, &told);
             n_calls = calls.n_calls;
@@ -160,7 +165,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(keeps_what_was_told_when_killed_at_any_call, set_up, tear_down),
         cmocka_unit_test_setup_teardown(survives_a_disk_that_is_full_for_a_moment, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(survives_an_error_of_the_disk_at_any_call, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(survives_an_error_of_the_disk_at_any_change, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(survives_a_read_that_fails_for_a_moment, set_up, tear_down),
         cmocka_unit_test_setup_teardown(survives_a_file_system_that_becomes_read_only_for_a_moment, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(goes_on_after_transfers_that_were_cut_short, set_up, tear_down),
