@@ -297,16 +297,20 @@ static void pause_a_little(void) {
     (void)nanosleep(&pause, NULL);
 }
 
-/* Until nobody else has it, or the wait is over. */
+/* Until nobody else has it, or the wait is over. A read that failed once looks like damage to SQLite: only
+ * what is found twice is believed. */
 static enum state_outcome wait_to_write(struct state_file *f, bool *empty) {
+    bool doubted = false;
     const int wait_ms = f->wait_ms > LEAST_WAIT_MS ? f->wait_ms : LEAST_WAIT_MS;
     const int64_t until_ns = clock_now_ns() + wait_ms * MS_NS;
     for (;;) {
         f->taken = false;
         f->busy = false;
         const enum state_outcome outcome = open_to_write(f, empty);
-        if ((!f->taken && !f->busy) || clock_now_ns() >= until_ns)
+        const bool again = outcome == STATE_DAMAGED && !doubted;
+        if (!again && ((!f->taken && !f->busy) || clock_now_ns() >= until_ns))
             return outcome;
+        doubted = doubted || again;
         state_file_close(f, false);
         pause_a_little();
     }

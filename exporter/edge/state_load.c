@@ -51,27 +51,41 @@ static void note_code(struct loading *l, const char *what, int rc) {
         note_damage(l, what, sqlite3_errstr(rc));
 }
 
+/* Whether every page is as it has to be; if not, `found` says why, or it is empty and `*rc` does. */
+static bool is_sound(struct loading *l, char found[FOUND_SIZE], int *rc) {
+    sqlite3_stmt *check;
+    found[0] = '\0';
+    *rc = state_sql(l->f, STATE_SQL_CHECK, &check);
+    if (*rc != SQLITE_OK)
+        return false;
+    *rc = sqlite3_step(check);
+    const char *text = *rc == SQLITE_ROW ? (const char *)sqlite3_column_text(check, 0) : NULL;
+    const bool sound = text && strcmp(text, "ok") == 0;
+    if (text)
+        snprintf(found, FOUND_SIZE, "%.200s", text);
+    else if (*rc == SQLITE_ROW)
+        *rc = SQLITE_NOMEM;
+    sqlite3_reset(check);
+    return sound;
+}
+
+/* Both are done twice before damage is believed: a disk that fails to read once must not cost the file. */
 static void check_file(struct loading *l) {
+    char found[FOUND_SIZE];
+    int rc;
     if (!state_schema_is_current(l->f) && !l->f->read_only) {
         const int cause = state_schema_migrate(l->f);
         if (state_is_damage(cause))
             note_code(l, "tables of this version", cause);
     }
-    if (!state_schema_is_whole(l->f))
+    if (!state_schema_is_whole(l->f) && !state_schema_is_whole(l->f))
         note_damage(l, "check of the file", "its tables are not those of this program");
-    sqlite3_stmt *check;
-    int rc = state_sql(l->f, STATE_SQL_CHECK, &check);
-    if (rc != SQLITE_OK) {
-        note_code(l, "check of the file", rc);
+    if (is_sound(l, found, &rc) || is_sound(l, found, &rc))
         return;
-    }
-    rc = sqlite3_step(check);
-    const char *text = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(check, 0) : NULL;
-    if (text && strcmp(text, "ok") != 0)
-        note_damage(l, "check of the file", text);
-    else if (!text)
-        note_code(l, "check of the file", rc == SQLITE_ROW ? SQLITE_NOMEM : rc);
-    sqlite3_reset(check);
+    if (found[0] != '\0')
+        note_damage(l, "check of the file", found);
+    else
+        note_code(l, "check of the file", rc);
 }
 
 static void read_alive(struct loading *l) {

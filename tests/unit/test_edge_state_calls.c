@@ -3,8 +3,7 @@
  * A kill, an error or half a transfer at each system call of the store, one after the other, until two lives
  * get through without meeting it.
  *
- * RBL_STATE_ALL=1 takes each (`make soak`), otherwise every few are taken, another few with each run's number
- * of calls: threads do not do the same each time.
+ * RBL_STATE_ALL=1 takes each (`make soak`), otherwise samples are taken.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -42,7 +41,7 @@ static void expect_kept(struct world *w, int told, const char *what, long at) {
     end(w);
 }
 
-/* In a process of its own; true: it ended before the call came. */
+/* In a process of its own; true: it got through without the call. */
 static bool die_at(struct world *w, long at, atomic_int *told) {
     *told = 0;
     const pid_t pid = fork();
