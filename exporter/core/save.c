@@ -15,6 +15,7 @@
 
 #define DAY_NS (INT64_C(86400) * 1000000000)
 #define OFFSET_STEP_NS (INT64_C(500) * 1000000)
+#define OFFSET_JUMP_NS (INT64_C(3600) * 1000000000)
 #define FOLD_INTERVAL_NS (INT64_C(50) * 1000000)
 enum { LOOKS_PER_RECORD = 4096, CHUNKS_PER_TURN = 8, FOLD_LEAST = 64 * 1024 };
 
@@ -440,8 +441,18 @@ void save_hurry(struct save *s) {
     s->hurry = true;
 }
 
+/* The moments in the store are by a clock that was set to another time since: after a restart, what is known
+ * would be as old as the clock went ahead, and stale. All of it is written anew. */
+static void rewrite_moments(struct save *s) {
+    for (size_t i = 0; i < s->n_lists; i++)
+        if (s->lists[i].index != UINT32_MAX)
+            s->checker->registry->lists[s->lists[i].index].marks_lost = true;
+}
+
 static void set_offset(struct save *s, int64_t offset_ns) {
     int64_t moved_ns = offset_ns - s->offset_ns;
+    if (s->offset_known && !s->budgets_only && (moved_ns > OFFSET_JUMP_NS || moved_ns < -OFFSET_JUMP_NS))
+        rewrite_moments(s);
     if (!s->offset_known || moved_ns > OFFSET_STEP_NS || moved_ns < -OFFSET_STEP_NS) {
         s->offset_ns = offset_ns;
         s->budgets_due = s->budgets_due || s->offset_known;
