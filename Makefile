@@ -74,7 +74,7 @@ REPLAYS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/replay_%,$(wildcard tes
 EDGE_TESTS := $(filter $(BUILD)/tests/test_edge_%,$(TESTS))
 CORE_TESTS := $(filter-out $(EDGE_TESTS),$(TESTS))
 
-SOAKS := mixed crashes reloads months
+SOAKS := mixed crashes kills store reloads months
 .PHONY: all run demo test soak $(SOAKS:%=soak-%) bench programs asan tsan tsan-run lint lint-layers lint-headers lint-purity lint-tidy lint-cppcheck \
         lint-format format reference pages prometheusrule clean help FORCE
 .DELETE_ON_ERROR:
@@ -143,6 +143,11 @@ soak-mixed:
 	$(Q)RBL_SOAK_HOURS=$(HOURS) RBL_EXPORTER=$(BUILD)/rbl_exporter $(PYTHON) tests/e2e/test_soak.py
 soak-crashes:
 	$(Q)RBL_CRASHES=334 $(SOAK_RUN) --match=test_crash e2e
+soak-kills:
+	$(Q)RBL_KILLS=all $(SOAK_RUN) --match=test_state_kill e2e
+STORE_SOAK := test_edge_state_bits test_edge_state_power test_edge_state_calls
+soak-store: $(STORE_SOAK:%=$(BUILD)/tests/%)
+	$(Q)RBL_STATE_ALL=1 $(SOAK_RUN) --match=test_edge_state_bits,test_edge_state_power,test_edge_state_calls unit
 soak-reloads:
 	$(Q)RBL_RELOADS=1000 $(SOAK_RUN) --match=test_bad_files e2e
 soak-months:
