@@ -75,7 +75,8 @@ EDGE_TESTS := $(filter $(BUILD)/tests/test_edge_%,$(TESTS))
 CORE_TESTS := $(filter-out $(EDGE_TESTS),$(TESTS))
 
 SOAKS := mixed crashes kills store reloads months
-.PHONY: all run demo test soak $(SOAKS:%=soak-%) bench programs asan tsan tsan-run lint lint-layers lint-headers lint-purity lint-tidy lint-cppcheck \
+.PHONY: all run demo test soak $(SOAKS:%=soak-%) mutants bench programs asan tsan tsan-run lint lint-layers lint-headers \
+        lint-purity lint-tidy lint-cppcheck \
         lint-format format reference pages prometheusrule clean help FORCE
 .DELETE_ON_ERROR:
 
@@ -165,6 +166,12 @@ tsan: ## The tests of the web server and the loop with ThreadSanitizer, which fi
 tsan-run: all $(TSAN_UNIT)
 	$(Q)$(PYTHON) tests/run --build=$(BUILD) --match=test_edge_httpd,test_edge_loop,test_edge_log unit
 	$(Q)$(PYTHON) tests/run --build=$(BUILD) --match=$(TSAN_E2E) e2e
+
+# Their objects are copied from here, so that each bug costs the compilation of one file.
+mutants: ## Plants known bugs, one at a time, and expects each to be found by a test; T=text only those with it in their name
+	$(Q)sh .ci/packages $(BUILD_PACKAGES) $(TEST_PACKAGES)
+	$(Q)$(MAKE) programs
+	$(Q)$(PYTHON) tests/mutants/run.py --build=$(BUILD) --match='$(T)'
 
 bench: ## Measures scrapes of 100,000 series beside a static server that sends the same bytes; one or two minutes
 	$(Q)sh .ci/packages $(BUILD_PACKAGES) rbldnsd python3
