@@ -399,6 +399,48 @@ static void asks_anew_what_is_known_when_somebody_wants_to_know(void **state) {
     }
 }
 
+static void refuse(struct world *w, const struct checker_ask *ask, int64_t now) {
+    uint8_t message[QUERY_MAX];
+    memcpy(message, ask->message, ask->len);
+    message[2] = 0x81;
+    message[3] = 0x85; /* RA, REFUSED */
+    checker_reply(w->c, ask->cookie, CHECKER_ANSWER, message, ask->len, 1000000, now);
+}
+
+/* Two questions are under way when the list refuses the first: what comes for the second says nothing. */
+static void an_answer_that_comes_while_the_list_is_not_ok_counts_for_nothing(void **state) {
+    (void)state;
+    struct world w;
+    struct checker_ask asks[2];
+    unsigned n = 0;
+    world_init(&w, 1);
+    struct group *group = fixture_group(&w.f, "g");
+    fixture_address(&w.f, group, "192.0.2.8");
+    fixture_address(&w.f, group, "192.0.2.9");
+    world_start(&w, 1);
+    play_at(&w, SECOND);
+    assert_int_equal(told.looks, 2);
+    int64_t now = HOUR;
+    for (; n < 2; now += SECOND) {
+        struct checker_ask ask;
+        (void)checker_turn(w.c, now);
+        assert_true(now < 2 * HOUR);
+        while (n < 2 && next(&w, now, &ask)) {
+            bool is_check = ask.message[12] == 1 && ask.message[13] >= '8';
+            if (is_check)
+                asks[n++] = ask;
+            else
+                answer(&w, &ask, now);
+        }
+    }
+    refuse(&w, &asks[0], now);
+    assert_int_equal(w.c->lists[0].state, HEALTH_REFUSED);
+    told.looks = 0;
+    answer(&w, &asks[1], now);
+    assert_int_equal(told.looks, 0);
+    world_release(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(is_ready_after_the_first_round_of_self_tests),
@@ -412,6 +454,7 @@ int main(void) {
         cmocka_unit_test(tells_how_each_check_has_ended),
         cmocka_unit_test(keeps_when_the_last_failure_was_across_a_reload),
         cmocka_unit_test(asks_anew_what_is_known_when_somebody_wants_to_know),
+        cmocka_unit_test(an_answer_that_comes_while_the_list_is_not_ok_counts_for_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
