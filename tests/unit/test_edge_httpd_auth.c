@@ -279,6 +279,16 @@ static void wrong_passwords_push_no_right_one_out(void **state) {
     stop(f);
 }
 
+/* Both users have the same hash, and both claims the same bytes one behind the other. */
+static void no_two_claims_share_what_is_remembered(void **state) {
+    struct fixture *f = start_guarded();
+    assert_int_equal(status_for(f, RIGHT), 200);
+    assert_int_equal(status_for(f, ":aliceopen sesame"), 401);
+    assert_int_equal(status_for(f, ":open sesame"), 200);
+    assert_int_equal(atomic_load(&n_hashed), 3);
+    stop(f);
+}
+
 static void a_changed_password_holds_from_the_next_request_on(void **state) {
     static const struct web_user changed[] = {
         {"alice", "$2b$05$abcdefghijklmnopqrstuuVQd15VhR/oN1H3pzUR5lME0fZO6.qRW"}}; /* other */
@@ -314,6 +324,7 @@ int main(void) {
         cmocka_unit_test_setup(unknown_users_cost_what_known_ones_do, reset_counts),
         cmocka_unit_test_setup(unknown_users_are_spread_over_the_costs, reset_counts),
         cmocka_unit_test_setup(wrong_passwords_push_no_right_one_out, reset_counts),
+        cmocka_unit_test_setup(no_two_claims_share_what_is_remembered, reset_counts),
         cmocka_unit_test_setup(a_changed_password_holds_from_the_next_request_on, reset_counts),
     };
     log_setup(LOG_ERROR, LOG_LOGFMT);

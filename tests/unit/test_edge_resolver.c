@@ -292,7 +292,8 @@ struct world {
     size_t len[COOKIES];
     bool in_send;
     int depth;
-    size_t resend; /* so many times the handler sends again when a query fails */
+    size_t resend;     /* so many times the handler sends again when a query fails ... */
+    bool resend_fails; /* ... inside the call */
     size_t next_cookie;
 };
 
@@ -331,7 +332,7 @@ static void on_outcome(void *context, uint64_t cookie, enum resolver_outcome out
         memcpy(w->message[cookie], message, len < 16 ? len : 16);
     if (outcome == RESOLVER_NETWORK && w->resend > 0) {
         w->resend--;
-        send_one(w, NOBODY, RESOLVER_UDP, ANSWER, 1000 * MS, w->next_cookie++);
+        send_one(w, w->resend_fails ? N_SERVERS : NOBODY, RESOLVER_UDP, ANSWER, 1000 * MS, w->next_cookie++);
     }
     w->depth--;
 }
@@ -521,6 +522,20 @@ static void never_recurses_when_the_handler_sends_again(void **state) {
     send_one(w, NOBODY, RESOLVER_UDP, ANSWER, 1000 * MS, 0);
     run(w, 3001, 20000); /* the handler looks at the depth */
     expect(w, 0, 3001, RESOLVER_NETWORK);
+}
+
+static void a_turn_reports_only_what_failed_before_it(void **state) {
+    struct world *w = *state;
+    w->resend = 10;
+    w->resend_fails = true;
+    w->next_cookie = 1;
+    send_one(w, N_SERVERS, RESOLVER_UDP, ANSWER, 1000 * MS, 0);
+    for (size_t turn = 1; turn <= 11; turn++) {
+        int64_t now_ns = loop_now_ns(w->loop);
+        int64_t next_ns = resolver_turn(w->resolver, now_ns);
+        assert_int_equal(w->ended, turn);
+        assert_true((next_ns <= now_ns) == (turn <= 10)); /* the next one is due at once */
+    }
 }
 
 /* --- TCP --- */
@@ -799,6 +814,7 @@ int main(void) {
         IN_A_WORLD(recovers_when_a_refused_server_comes_back),
         IN_A_WORLD(reports_what_fails_inside_send_later),
         IN_A_WORLD(never_recurses_when_the_handler_sends_again),
+        IN_A_WORLD(a_turn_reports_only_what_failed_before_it),
         IN_A_WORLD(hands_over_a_truncated_answer_and_gets_all_of_it_by_tcp),
         IN_A_WORLD(a_closed_connection_is_the_network_and_leaves_udp_alone),
         IN_A_WORLD(leaves_a_connection_that_hangs),
