@@ -161,7 +161,7 @@ def try_mutant(workshop, mutant, took):
                     why = result.why or f"{result.failed} red"
                     return True, f"killed by {name} in {time.monotonic() - start:.1f} s ({why})"
     except BadMutant as error:
-        return False, str(error).upper() if str(error).startswith("does") else str(error)
+        return False, str(error)
     return False, f"SURVIVED {' '.join(mutant.programs)}: {mutant.breaks} ({mutant.where})"
 
 

@@ -53,7 +53,7 @@ class Mutant:
         """`text` of its file with the bug in it."""
         old, new = "\n".join(self.old), "\n".join(self.new)
         if text.count(old) != 1:
-            raise BadMutant(f"does not apply: its text occurs {text.count(old)} times in {self.file} ({self.where})")
+            raise BadMutant(f"DOES NOT APPLY: its text occurs {text.count(old)} times in {self.file} ({self.where})")
         return text.replace(old, new)
 
 
