@@ -146,8 +146,9 @@ bool reply_read_txt(const uint8_t *message, size_t len, const struct reply_quest
     if (question->type != QUERY_TXT || size == 0)
         return false;
     reply_read(message, len, question, NULL, &reply);
-    if (reply.form != REPLY_SOUND || reply.rcode != REPLY_RCODE_NOERROR || reply.n_answer_records == 0 ||
-        reply_next_question(&walk, &asked) != REPLY_SOUND || /* GCOVR_EXCL_BR_LINE: it is */
+    if (reply.form != REPLY_SOUND || reply.rcode != REPLY_RCODE_NOERROR || reply.n_answer_records == 0)
+        return false;
+    if (reply_next_question(&walk, &asked) != REPLY_SOUND || /* GCOVR_EXCL_BR_LINE: it is */
         !put_records(NULL, walk, reply.n_answer_records, question))
         return false;
     struct printer p = {.out = out, .size = size};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* LINK: -Wl,--wrap=read,--wrap=fstat,--wrap=malloc */
+/* LINK: -Wl,--wrap=read,--wrap=fstat,--wrap=malloc,--wrap=yaml_parser_initialize,--wrap=yaml_parser_parse */
 /*
  * The bytes of a document: which characters it may hold, and what becomes of a file that cannot be read
  * whole, or is written to meanwhile.
@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <yaml.h>
 
 static struct arena arena;
 static struct problems problems;
@@ -51,6 +52,23 @@ void *__wrap_malloc(size_t size) {
     return size == refused ? NULL : __real_malloc(size);
 }
 
+static bool no_parser; /* there is no memory for one */
+static int parses;     /* so many events, and then there is no memory for another; 0: all */
+
+int __real_yaml_parser_initialize(yaml_parser_t *parser);
+int __real_yaml_parser_parse(yaml_parser_t *parser, yaml_event_t *event);
+
+int __wrap_yaml_parser_initialize(yaml_parser_t *parser) {
+    return no_parser ? 0 : __real_yaml_parser_initialize(parser);
+}
+
+int __wrap_yaml_parser_parse(yaml_parser_t *parser, yaml_event_t *event) {
+    if (parses == 0 || --parses > 0)
+        return __real_yaml_parser_parse(parser, event);
+    parser->error = YAML_MEMORY_ERROR;
+    return 0;
+}
+
 static int set_up(void **state) {
     arena_init(&arena);
     problems_init(&problems);
@@ -58,6 +76,8 @@ static int set_up(void **state) {
     fstat_errno = read_errno = interrupts = 0;
     fstat_size = -1;
     refused = 0;
+    no_parser = false;
+    parses = 0;
     return 0;
 }
 
@@ -205,6 +225,18 @@ static void a_file_needs_memory(void **state) {
     assert_int_equal(load("a: b\n"), STATUS_NO_MEMORY);
 }
 
+static void the_parser_needs_memory(void **state) {
+    no_parser = true;
+    assert_int_equal(load("a: b\n"), STATUS_NO_MEMORY);
+    for (int n = 1; n <= 6; n++) {
+        no_parser = false;
+        parses = n;
+        assert_int_equal(load("a: b\n"), STATUS_NO_MEMORY);
+        assert_null(root);
+        assert_int_equal(problems.n_errors, 0);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
@@ -221,6 +253,7 @@ int main(void) {
         TEST(a_file_of_which_nothing_is_told_is_not_read),
         TEST(a_file_that_is_too_large_is_not_read),
         TEST(a_file_needs_memory),
+        TEST(the_parser_needs_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
