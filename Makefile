@@ -35,7 +35,8 @@ BUILD_PACKAGES := gcc libc6-dev make pkg-config libc-ares-dev libmicrohttpd-dev 
 LINT_PACKAGES := clang-tidy clang-format cppcheck python3
 DEMO_PACKAGES := rbldnsd unbound prometheus prometheus-alertmanager python3
 TEST_PACKAGES := libcmocka-dev $(DEMO_PACKAGES) python3-prometheus-client python3-yaml curl openssl strace \
-                 chromium chromium-driver slowhttptest systemd python3-seccomp
+                 faketime chromium chromium-driver slowhttptest systemd python3-seccomp
+FUZZ_PACKAGES := clang libclang-rt-14-dev python3
 LIBRARIES := libcares libmicrohttpd gnutls libcrypt yaml-0.1 zlib sqlite3 gmime-3.0
 
 # Asked for only by recipes (`=`), so that `make help` works before anything is installed.
@@ -71,11 +72,12 @@ TEST_OBJECTS := $(call test_object,tests/unit/test_*.c)
 TESTS := $(TEST_OBJECTS:$(BUILD)/obj/tests/unit/%.o=$(BUILD)/tests/%)
 FUZZ_OBJECTS := $(call test_object,tests/fuzz/*.c)
 REPLAYS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/replay_%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZERS := $(REPLAYS:$(BUILD)/tests/replay_%=$(BUILD)/tests/fuzz_%)
 EDGE_TESTS := $(filter $(BUILD)/tests/test_edge_%,$(TESTS))
 CORE_TESTS := $(filter-out $(EDGE_TESTS),$(TESTS))
 
 SOAKS := mixed crashes kills store reloads months
-.PHONY: all run demo test soak $(SOAKS:%=soak-%) mutants coverage \
+.PHONY: all run demo test soak $(SOAKS:%=soak-%) mutants coverage fuzz fuzz-run \
         bench programs asan tsan tsan-run lint lint-layers lint-headers lint-purity lint-tidy lint-cppcheck \
         lint-format format reference pages prometheusrule clean help FORCE
 .DELETE_ON_ERROR:
@@ -183,6 +185,17 @@ coverage: ## Builds with counters, runs the tests, and prints what of the code t
 	$(Q)$(PYTHON) tests/run --build=$(BUILD)/coverage $(COVERAGE_KINDS)
 	$(Q)$(PYTHON) tests/coverage/coverage.py --missing $(BUILD)/coverage
 
+# Beside the programs that replay an input, which gcc builds as ever.
+FUZZ_TIME ?= 60
+FUZZ_SANITIZE ?= address,undefined
+fuzz: ## Fuzzes what reads bytes, FUZZ_TIME=seconds each (60); T=text only those with it in their name
+	$(Q)sh .ci/packages $(BUILD_PACKAGES) $(FUZZ_PACKAGES)
+	$(Q)$(MAKE) $(REPLAYS)
+	$(Q)$(MAKE) fuzz-run BUILD=$(BUILD)/fuzz REPLAY_FOLDER=$(BUILD)/tests CC=clang CFLAGS="-O1 -g" WERROR= \
+	    SANITIZE=fuzzer-no-link,$(FUZZ_SANITIZE)
+fuzz-run: $(FUZZERS)
+	$(Q)$(PYTHON) tests/fuzz/run.py --build=$(BUILD) --replays=$(REPLAY_FOLDER) --time=$(FUZZ_TIME) --match='$(T)'
+
 bench: ## Measures scrapes of 100,000 series beside a static server that sends the same bytes; one or two minutes
 	$(Q)sh .ci/packages $(BUILD_PACKAGES) rbldnsd python3
 	$(Q)$(MAKE) all
@@ -207,10 +220,18 @@ $(BUILD)/tests/scenario_driver: $(DRIVER) $(CORE) $(BUILD)/obj/edge/yaml.o
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $^ $(shell pkg-config --libs yaml-0.1) -lm
 
-$(REPLAYS): $(BUILD)/tests/replay_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o $(CORE)
+# Those of the edges need the edges.
+edges_of = $(if $(findstring /replay_edge_,$(1))$(findstring /fuzz_edge_,$(1)),$(EDGE))
+.SECONDEXPANSION:
+$(REPLAYS): $(BUILD)/tests/replay_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o $(CORE) $$(call edges_of,$$@)
 	@echo "  LINK  $@"
 	@mkdir -p $(@D)
-	$(Q)$(LINK) -o $@ $^
+	$(Q)$(LINK) -o $@ $^ $(if $(call edges_of,$@),$(LIBS))
+
+$(FUZZERS): $(BUILD)/tests/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(CORE) $$(call edges_of,$$@)
+	@echo "  LINK  $@"
+	@mkdir -p $(@D)
+	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(if $(call edges_of,$@),$(LIBS))
 
 # cmocka hands every test a `state` that few need, and what --wrap calls has no header.
 $(TEST_OBJECTS) $(FUZZ_OBJECTS): private WARNINGS += -Wno-unused-parameter -Wno-missing-prototypes
