@@ -94,9 +94,11 @@ static void add_part(struct walk *w, GMimePart *part) {
     GMimeStream *stream = decoded(part);
     const GByteArray *bytes = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream));
     separate(w->out);
-    if (g_mime_content_type_is_type(type, "text", "html"))
+    if (bytes->len == 0) /* then its data is NULL, to which nothing may be added */
+        ;
+    else if (g_mime_content_type_is_type(type, "text", "html"))
         html_text((const char *)bytes->data, bytes->len, w->out);
-    else if (bytes->len > 0)
+    else
         add_cut(w->out, (const char *)bytes->data, bytes->len);
     g_object_unref(stream);
 }
