@@ -47,8 +47,9 @@ static void read_catalog(void) {
     arena_release(&arena);
 }
 
+/* One more than there are: what is missing at the end is said to be behind it. */
 static size_t count_lines(const char *text, size_t len) {
-    size_t n = 1;
+    size_t n = 2;
     for (size_t i = 0; i < len; i++) /* as YAML counts: CR, LF, NEL and the separators of Unicode */
         n += text[i] == '\n' || text[i] == '\r' || text[i] == '\xc2' || text[i] == '\xe2';
     return n;
