@@ -3,7 +3,7 @@
  * Any bytes as a configuration: yaml_parse() and settings_read(), with the built-in lists. Beside what the
  * sanitizers see: what is refused has errors, each with a place in the text and a line for people; what is
  * taken keeps the bounds that the rest relies on, and is written by settings_write() as a text that is taken
- * as well, and written again the same.
+ * as well as the same settings, and written again the same.
  */
 /* FUZZ: -max_len=2048 -timeout=10 */
 #include "core/catalog.h"
@@ -108,6 +108,50 @@ static void check_settings(const struct settings *s) {
     check_groups(s);
 }
 
+static bool same_text(const char *a, const char *b) {
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static void check_same_list(const struct list *a, const struct list *b) {
+    assert(same_text(a->name, b->name) && same_text(a->zone, b->zone) && same_text(a->use, b->use));
+    assert(qname_equal(&a->zone_name, &b->zone_name) && same_text(a->key_file, b->key_file));
+    assert(a->kind == b->kind && a->tier == b->tier && a->enabled == b->enabled);
+    assert(a->budget.share == b->budget.share && a->budget.queries == b->budget.queries);
+    assert(a->budget.per_ns == b->budget.per_ns && a->budget.rate == b->budget.rate);
+    assert(a->n_codes == b->n_codes && a->n_refused == b->n_refused && a->n_ignored == b->n_ignored);
+    assert(a->n_nameservers == b->n_nameservers && a->confirm == b->confirm);
+    assert(a->interval_ns == b->interval_ns && a->self_test.interval_ns == b->self_test.interval_ns);
+    assert(memcmp(a->families, b->families, sizeof a->families) == 0);
+}
+
+static void check_same_group(const struct group *a, const struct group *b, size_t n_lists) {
+    assert(same_text(a->name, b->name) && same_text(a->spf, b->spf) && same_text(a->only_ptr, b->only_ptr));
+    assert(a->n_addresses == b->n_addresses && a->n_ranges == b->n_ranges && a->n_files == b->n_files);
+    assert(a->n_recognised == b->n_recognised && a->ranges_date_days == b->ranges_date_days);
+    assert(a->interval_ns == b->interval_ns && a->sweep_interval_ns == b->sweep_interval_ns);
+    assert(memcmp(a->lists, b->lists, n_lists * sizeof *a->lists) == 0);
+    for (size_t i = 0; i < a->n_ranges; i++)
+        assert(ip_range_compare(&a->ranges[i].range, &b->ranges[i].range) == 0);
+}
+
+/* What a text leaves out would be left out the second time too. */
+static void check_same(const struct settings *a, const struct settings *b) {
+    assert(a->resolver.timeout_ns == b->resolver.timeout_ns && a->resolver.attempts == b->resolver.attempts);
+    assert(a->resolver.n_nameservers == b->resolver.n_nameservers);
+    assert(a->resolver.max_in_flight == b->resolver.max_in_flight);
+    assert(a->defaults.interval_ns == b->defaults.interval_ns && a->defaults.confirm == b->defaults.confirm);
+    assert(a->defaults.sweep_interval_ns == b->defaults.sweep_interval_ns);
+    assert(a->defaults.stale_after_ns == b->defaults.stale_after_ns);
+    assert(a->defaults.series_limit == b->defaults.series_limit);
+    assert(a->storage.history_ns == b->storage.history_ns && a->bounces.keep_ns == b->bounces.keep_ns);
+    assert(a->bounces.limit == b->bounces.limit && a->n_budgets == b->n_budgets);
+    assert(a->n_lists == b->n_lists && a->n_groups == b->n_groups && a->n_safelists == b->n_safelists);
+    for (size_t i = 0; i < a->n_lists; i++)
+        check_same_list(&a->lists[i], &b->lists[i]);
+    for (size_t i = 0; i < a->n_groups; i++)
+        check_same_group(&a->groups[i], &b->groups[i], a->n_lists);
+}
+
 static void check_written(const struct settings *settings) {
     struct buf once;
     struct buf twice;
@@ -120,6 +164,7 @@ static void check_written(const struct settings *settings) {
         struct settings *again = read_text(once.data, once.len);
         assert(again != NULL);
         check_settings(again);
+        check_same(settings, again);
         settings_write(&twice, again);
         assert(twice.len == once.len && memcmp(once.data, twice.data, once.len) == 0);
         settings_free(again);

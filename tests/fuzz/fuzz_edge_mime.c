@@ -47,6 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     assert(status == second && status == third && text.len <= ROOM && little.len <= LITTLE);
     assert(status == STATUS_OK || text.len == 0);
     assert(text.len == again.len && (text.len == 0 || memcmp(text.data, again.data, text.len) == 0));
+    assert(little.len <= text.len && (little.len == 0 || memcmp(little.data, text.data, little.len) == 0));
     assert(memcmp(copy, data, size) == 0);
     if (text.len > 0)
         check_bounces(text.data, text.len);

@@ -105,6 +105,7 @@ static struct state *load(struct loaded *loaded, int64_t *alive_ns) {
     status = state_load(s, on_record, on_event, loaded, alive_ns);
     assert(status == STATUS_OK && loaded->n_events <= HISTORY_SHOWN);
     assert(!state_was_damaged(s) || state_errors(s) > 0);
+    assert(state_was_damaged(s) || state_errors(s) == 0 || !state_up(s));
     return s;
 }
 
