@@ -73,6 +73,10 @@ static void reads_the_parts_that_servers_write(void **state) {
         {HEAD "Content-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: "
               "quoted-printable\n\n=E9=\nx=3D",
          "\xc3\xa9x="},
+        {HEAD
+         "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/html\n\n--b\nContent-Type: "
+         "text/plain\n\ntwo\n--b--\n",
+         "two"}, /* nothing is added to the NULL that a part without content is */
         {HEAD "Content-Type: text/html\nContent-Transfer-Encoding: base64\n\nPHA+b25lPC9wPjxwPnR3bzwvcD4=",
          "one two"},
         {HEAD "Content-Type: image/png\n\nnot shown", ""},
