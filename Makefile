@@ -185,7 +185,7 @@ coverage: ## Builds with counters, runs the tests, and prints what of the code t
 	$(Q)$(PYTHON) tests/run --build=$(BUILD)/coverage $(COVERAGE_KINDS)
 	$(Q)$(PYTHON) tests/coverage/coverage.py --missing $(BUILD)/coverage
 
-# Beside the programs that replay an input, which gcc builds as ever.
+# Beside the programs that replay an input, which gcc builds as ever. FUZZ_SANITIZE=undefined is about twice as fast.
 FUZZ_TIME ?= 60
 FUZZ_SANITIZE ?= address,undefined
 fuzz: ## Fuzzes what reads bytes, FUZZ_TIME=seconds each (60); T=text only those with it in their name
@@ -223,7 +223,8 @@ $(BUILD)/tests/scenario_driver: $(DRIVER) $(CORE) $(BUILD)/obj/edge/yaml.o
 # Those of the edges need the edges.
 edges_of = $(if $(findstring /replay_edge_,$(1))$(findstring /fuzz_edge_,$(1)),$(EDGE))
 .SECONDEXPANSION:
-$(REPLAYS): $(BUILD)/tests/replay_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o $(CORE) $$(call edges_of,$$@)
+$(REPLAYS): $(BUILD)/tests/replay_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o $(CORE) \
+    $$(call edges_of,$$@)
 	@echo "  LINK  $@"
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $^ $(if $(call edges_of,$@),$(LIBS))
