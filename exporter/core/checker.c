@@ -303,6 +303,8 @@ static void send(struct checker *c, uint32_t list, uint32_t track, struct checke
     plan_take(&l->plan, item, now_ns);
     checker_probe_in_flight(c, list, item, true, now_ns);
     window_sent(&c->servers[l->servers[track]].window);
+    if (l->tracks[track].in_flight++ == 0)
+        c->servers[l->servers[track]].n_asking++;
     c->in_flight++;
     l->counters.queries++;
     if (item->attempt > 0 || item->tcp)
@@ -383,11 +385,25 @@ static void end_turn(struct checker *c, uint32_t place) {
     c->turns[place + n_behind] = list;
 }
 
-bool checker_next(struct checker *c, uint64_t random, int64_t now_ns, struct checker_ask *ask) {
+/* Whether a list has its share of the window of a nameserver that others are asked by as well. */
+static bool has_its_share(const struct checker *c, const struct checker_list *l) {
+    for (uint32_t t = 0; t < l->n_servers; t++) {
+        const struct checker_server *server = &c->servers[l->servers[t]];
+        if (server->n_asking > 1 && l->tracks[t].in_flight * (double)server->n_asking >= server->window.size)
+            return true;
+    }
+    return false;
+}
+
+/* In turn; `fair`: lists that have their share are passed over. */
+static bool next_in_turn(struct checker *c, bool fair, uint64_t random, int64_t now_ns,
+                         struct checker_ask *ask) {
     for (uint32_t place = 0; place < c->settings->n_lists; place++) {
         uint32_t list = c->turns[place];
         const struct checker_list *l = &c->lists[list];
         if (l->list == NULL || (l->wake_ns > now_ns && (l->blocked == 0 || l->blocked == c->answers)))
+            continue;
+        if (fair && has_its_share(c, l))
             continue;
         if (next_of_list(c, list, random, now_ns, ask)) {
             if (is_turn(c, list, ask))
@@ -396,6 +412,13 @@ bool checker_next(struct checker *c, uint64_t random, int64_t now_ns, struct che
         }
     }
     return false;
+}
+
+/* Turns alone would be no fair division of a window: the questions of a list whose answers are slow, or do
+ * not come, stay in it for longer, until nothing else is there. So what becomes free goes to those that hold
+ * less than their share, and to the others what is left. */
+bool checker_next(struct checker *c, uint64_t random, int64_t now_ns, struct checker_ask *ask) {
+    return next_in_turn(c, true, random, now_ns, ask) || next_in_turn(c, false, random, now_ns, ask);
 }
 
 int64_t checker_wake_ns(const struct checker *c) {

@@ -66,6 +66,7 @@ struct checker_track {
                                     believed */
     bool case_kept[IP_FAMILIES]; /* its last self-test came back as it was spelled: 0x20 may be demanded */
     bool case_lost[IP_FAMILIES]; /* of the running one: an answer came back in another spelling */
+    uint32_t in_flight;          /* questions open there */
 };
 
 struct checker_list {
@@ -96,6 +97,7 @@ struct checker_server {
     struct endpoint endpoint;
     struct window window;
     int64_t answered_ns; /* when it last answered anything; INT64_MIN: never */
+    uint32_t n_asking;   /* lists with open questions there */
 };
 
 /* What an allowance that is configured no longer had spent: it counts again if it comes back. */

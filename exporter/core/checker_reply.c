@@ -391,6 +391,9 @@ void checker_reply(struct checker *c, uint64_t cookie, enum checker_outcome outc
                    : (enum ip_family)slot->item.family;
     a.health = &l->tracks[slot->track].health[a.family];
     tell_window(&a, outcome, took_ns);
+    assert(l->tracks[a.track].in_flight > 0);
+    if (--l->tracks[a.track].in_flight == 0)
+        c->servers[l->servers[a.track]].n_asking--;
     c->in_flight--;
     if (++c->answers == 0)
         c->answers = 1;
