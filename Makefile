@@ -35,7 +35,8 @@ BUILD_PACKAGES := gcc libc6-dev make pkg-config libc-ares-dev libmicrohttpd-dev 
 LINT_PACKAGES := clang-tidy clang-format cppcheck python3
 DEMO_PACKAGES := rbldnsd unbound prometheus prometheus-alertmanager python3
 TEST_PACKAGES := libcmocka-dev $(DEMO_PACKAGES) python3-prometheus-client python3-yaml curl openssl strace \
-                 faketime chromium chromium-driver slowhttptest systemd python3-seccomp
+                 faketime chromium chromium-driver slowhttptest systemd python3-seccomp \
+                 iproute2 nftables
 FUZZ_PACKAGES := clang libclang-rt-14-dev python3
 LIBRARIES := libcares libmicrohttpd gnutls libcrypt yaml-0.1 zlib sqlite3 gmime-3.0
 

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Networks that lose packets, or have no route: nothing false, next to no check is burnt, and all goes on afterwards.
+
+All of it is played in a network namespace that this program makes for itself, so it ends with it.
+"""
+
+import ctypes
+import os
+import subprocess
+
+from exporter import Exporter, config, dns_list
+from harness import equal, main, report, scene
+from servers import Rbldnsd, find_program
+
+CLONE_NEWNET = 0x40000000
+ZONE = "bl.example.net"
+LISTED = [f"198.18.{x}.{y}" for x in range(16) for y in (0, 77, 255)]
+BURNT_MOST = 100
+OUTAGES = ("unreachable", "prohibit", "throw")
+
+
+def run(*command):
+    subprocess.run([find_program(command[0]), *command[1:]], check=True, capture_output=True, text=True)
+
+
+def why_not():
+    """Makes the namespace; the reason why there is none, or None."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    try:
+        find_program("ip"), find_program("nft")
+    except AssertionError as error:
+        return str(error)
+    if libc.unshare(CLONE_NEWNET) != 0:
+        return f"no network namespace: {os.strerror(ctypes.get_errno())}"
+    run("ip", "link", "set", "lo", "up")
+    return None
+
+
+def start(world, ranges, resolver=None):
+    rbldnsd = Rbldnsd(world, {ZONE: [("ip4set", ["127.0.0.2", *LISTED])]})
+    groups = [{"name": "ranges", "ranges": [ranges], "sweep_interval": "1h"}]
+    return rbldnsd, config([dns_list("bl", ZONE)], groups, [rbldnsd.endpoint], resolver)
+
+
+def checked(metrics):
+    return metrics.value("rbl_range_checked_addresses", list="bl")
+
+
+def failed(metrics, reason):
+    return metrics.value("rbl_list_query_failures_total", list="bl", reason=reason) or 0
+
+
+def demand_whole(exporter, n_addresses, most_missing=0):
+    """The sweep has come to its end, next to nothing was left out, and the truth is known."""
+    # What is listed counts when it has been confirmed.
+    metrics = exporter.wait_for(
+        lambda m: m.value("rbl_range_sweep_last_duration_seconds", list="bl") is not None
+        and n_addresses - checked(m) <= most_missing,
+        f"the end of the sweep, with at most {most_missing} addresses left out",
+    )
+    shown = {labels["ip"] for labels, _ in metrics.all("rbl_range_ip_listed")}
+    assert shown <= set(LISTED), f"falsely listed: {shown - set(LISTED)}"
+    equal([value for _, value in metrics.all("rbl_range_delistings_total")], [0.0])
+    return metrics
+
+
+@scene
+def no_route(world):
+    """262,144 addresses; in mid-sweep every datagram is refused by the sender's own kernel, three times."""
+    rbldnsd, text = start(world, "198.16.0.0/14")
+    exporter = Exporter(world, text)
+    for number, kind in enumerate(OUTAGES):
+        with world.case(f"without a route ({kind}) the sweep is paused, and hardly a query is spent"):
+            exporter.wait_for(lambda m: checked(m) > number * 20000 + 1000, "the sweep", limit=120)
+            before = exporter.metrics()
+            assert checked(before) < 262144, "the sweep ended before the outage: nothing was tested"
+            run("ip", "route", "add", kind, f"{rbldnsd.address}/32", "table", "local")
+            first = exporter.wait_for(lambda m: m.state("bl") != "ok", "the breaker opens")
+            n_burnt = failed(first, "network") - failed(before, "network")
+            print(f"# {kind}: {n_burnt:.0f} queries failed until the pause", flush=True)
+            window = first.value("rbl_scheduler_max_inflight_queries")
+            # What was under way, and a few self-tests until somebody looked; none of it is a check that is lost.
+            assert n_burnt <= max(BURNT_MOST, window) + 40, f"{n_burnt} queries failed, the window is {window}"
+            run("ip", "route", "del", kind, f"{rbldnsd.address}/32", "table", "local")
+            exporter.wait_for_state("ok", "bl")
+    with world.case("and goes on to its end, with no address left out"):
+        demand_whole(exporter, 262144)
+
+
+def lose(endpoint, percent):
+    """Questions to this server get lost from now on."""
+    address, port = endpoint.split(":")
+    run("nft", "add", "table", "ip", "loss")
+    run("nft", "add chain ip loss input { type filter hook input priority 0 ; }")
+    rule = f"add rule ip loss input ip daddr {address} udp dport {port} numgen random mod 100 < {percent} drop"
+    run("nft", rule)
+
+
+def play_loss(world, percent, n_bits, most_missing):
+    rbldnsd, text = start(world, f"198.18.0.0/{n_bits}", {"timeout": "150ms", "attempts": 5})
+    lose(rbldnsd.endpoint, percent)
+    exporter = Exporter(world, text, ready=False)
+    n_addresses = 1 << (32 - n_bits)
+    with world.case(f"{percent} % loss: the sweep comes to its end, and retries make up for the loss"):
+        metrics = demand_whole(exporter, n_addresses, most_missing)
+        n_lost, n_queries = failed(metrics, "timeout"), metrics.value("rbl_list_queries_total", list="bl")
+        print(f"# {percent} %: {n_lost:.0f} of {n_queries:.0f} queries lost, {n_addresses - checked(metrics):.0f} left out")
+        assert n_lost > 0, "nothing was lost: nothing was tested"
+
+
+@scene
+def loss_1(world):
+    play_loss(world, 1, 20, 1)
+
+
+@scene
+def loss_10(world):
+    play_loss(world, 10, 21, 4)
+
+
+@scene
+def loss_50(world):
+    play_loss(world, 50, 25, 20)
+
+
+reason = why_not()
+if reason is None:
+    main()
+report("faults of the network", skipped=reason)
+print("1..1")
