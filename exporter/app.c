@@ -31,11 +31,17 @@ static bool print(struct buf *text) {
     return ok;
 }
 
+static void say_no_memory(const char *file) {
+    (void)fprintf(stderr, "%s: out of memory\n", file);
+}
+
 static void print_problems(const char *file, const struct problems *problems) {
     struct buf text;
     buf_init(&text, TEXT_CAP);
     app_problems_text(&text, file, problems);
     (void)fwrite(buf_text(&text), 1, text.len, stderr);
+    if (buf_status(&text) != STATUS_OK)
+        say_no_memory(file);
     buf_release(&text);
 }
 
@@ -63,8 +69,10 @@ static int run_with_settings(const struct cli *cli, const struct catalog *catalo
     struct problems *problems = malloc(sizeof *problems);
     size_t n_warnings = 0;
     int code = EXIT_FAILED;
-    if (problems == NULL)
+    if (problems == NULL) {
+        say_no_memory(app_config_name(cli->config_file));
         return code;
+    }
     buf_init(&text, TEXT_CAP);
     problems_init(problems);
     enum status status = app_config_load(cli->config_file, catalog, problems, &base);
@@ -77,6 +85,8 @@ static int run_with_settings(const struct cli *cli, const struct catalog *catalo
         status = print_settings(cli, catalog, base, settings, n_warnings + problems->n_warnings, &text);
     if (status == STATUS_OK && print(&text))
         code = EXIT_OK;
+    if (status == STATUS_NO_MEMORY && !problems_failed(problems)) /* else it has been said */
+        say_no_memory(app_config_name(cli->config_file));
     settings_free(settings);
     settings_free(base);
     problems_release(problems);
@@ -89,13 +99,15 @@ static int run_with_settings(const struct cli *cli, const struct catalog *catalo
 static bool check_web_config(const char *file) {
     struct app_web_config *config = NULL;
     struct problems *problems = malloc(sizeof *problems);
-    if (problems == NULL)
+    if (problems == NULL) {
+        say_no_memory(file);
         return false;
+    }
     problems_init(problems);
     enum status status = app_web_config_open(file, NULL, clock_now_ns(), problems, &config);
     print_problems(file, problems);
     if (status == STATUS_NO_MEMORY)
-        (void)fprintf(stderr, "%s: out of memory\n", file);
+        say_no_memory(file);
     if (status == STATUS_OK)
         (void)printf("%s: OK, %zu warnings\n", file, problems->n_warnings);
     app_web_config_free(config);

@@ -13,6 +13,14 @@
 #define DAY_NS (INT64_C(86400) * 1000000000)
 enum { RANGES_OLD_DAYS = 180 };
 
+/* NULL, and it has been said: no memory. */
+static struct problems *new_problems(void) {
+    struct problems *problems = malloc(sizeof *problems);
+    if (problems == NULL)
+        log_write(LOG_ERROR, "out of memory", NULL);
+    return problems;
+}
+
 /* Parses a file of the binary; what it says goes on living in `arena`. */
 static enum status parse_embedded(const char *text, size_t size, struct arena *arena,
                                   struct problems *problems, const struct node **root) {
@@ -23,6 +31,7 @@ static enum status parse_embedded(const char *text, size_t size, struct arena *a
 
 static void end_embedded(const char *name, enum status status, struct arena *arena,
                          struct problems *problems) {
+    problems->no_memory = problems->no_memory || status == STATUS_NO_MEMORY;
     if (status != STATUS_OK)
         app_problems_log(name, problems);
     problems_release(problems);
@@ -34,7 +43,7 @@ struct catalog *app_catalog(void) {
     struct catalog *catalog = NULL;
     struct arena arena;
     const struct node *root = NULL;
-    struct problems *problems = malloc(sizeof *problems);
+    struct problems *problems = new_problems();
     if (problems == NULL)
         return NULL;
     enum status status = parse_embedded(embedded_lists_yml, embedded_lists_yml_size, &arena, problems, &root);
@@ -48,7 +57,7 @@ struct mirrors *app_mirrors(void) {
     struct mirrors *mirrors = NULL;
     struct arena arena;
     const struct node *root = NULL;
-    struct problems *problems = malloc(sizeof *problems);
+    struct problems *problems = new_problems();
     if (problems == NULL)
         return NULL;
     enum status status =
@@ -80,6 +89,7 @@ enum status app_config_load(const char *file, const struct catalog *catalog, str
         status = settings_read(root, catalog, read_key, NULL, problems, out);
     if (status == STATUS_OK)
         settings_check_dates(*out, clock_wall_ns() / DAY_NS, problems);
+    problems->no_memory = problems->no_memory || status == STATUS_NO_MEMORY;
     problems_sort(problems);
     arena_release(&arena);
     return status;

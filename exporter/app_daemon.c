@@ -272,8 +272,10 @@ bool app_daemon_run(const struct cli *cli, const struct catalog *catalog) {
     struct app app = {.cli = cli, .catalog = catalog, .epoch_ns = registry_epoch(clock_now_ns())};
     struct problems *problems = malloc(sizeof *problems);
     bool ok = false;
-    if (problems == NULL)
+    if (problems == NULL) {
+        log_write(LOG_ERROR, "cannot start", "error", "out of memory", NULL);
         return false;
+    }
     problems_init(problems);
     if (entropy_check() != STATUS_OK) {
         log_write(

@@ -161,6 +161,7 @@ enum status app_generation_load(struct app *app, struct problems *problems) {
         base = old;
         files = old_files;
     }
+    problems->no_memory = problems->no_memory || status == STATUS_NO_MEMORY;
     app_spf_groups_free(&groups);
     app_files_free(files);
     sources_free(sources);
