@@ -74,11 +74,12 @@ TESTS := $(TEST_OBJECTS:$(BUILD)/obj/tests/unit/%.o=$(BUILD)/tests/%)
 FUZZ_OBJECTS := $(call test_object,tests/fuzz/*.c)
 REPLAYS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/replay_%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZERS := $(REPLAYS:$(BUILD)/tests/replay_%=$(BUILD)/tests/fuzz_%)
+PRELOAD := $(BUILD)/tests/allocfail.so
 EDGE_TESTS := $(filter $(BUILD)/tests/test_edge_%,$(TESTS))
 CORE_TESTS := $(filter-out $(EDGE_TESTS),$(TESTS))
 
 SOAKS := mixed crashes kills store reloads months
-.PHONY: all run demo test soak $(SOAKS:%=soak-%) mutants coverage fuzz fuzz-run \
+.PHONY: all run demo test soak $(SOAKS:%=soak-%) memory mutants coverage fuzz fuzz-run \
         bench programs asan tsan tsan-run lint lint-layers lint-headers lint-purity lint-tidy lint-cppcheck \
         lint-format format reference pages prometheusrule clean help FORCE
 .DELETE_ON_ERROR:
@@ -157,6 +158,11 @@ soak-reloads:
 soak-months:
 	$(Q)$(SOAK_RUN) soak
 
+memory: ## Lets every single allocation of a start, a scrape, a reload and a sweep fail; most of an hour
+	$(Q)sh .ci/packages $(BUILD_PACKAGES) $(TEST_PACKAGES)
+	$(Q)$(MAKE) all $(PRELOAD)
+	$(Q)RBL_ALLOCATIONS=all $(PYTHON) tests/run --build=$(BUILD) --match=test_memory --limit=10800 e2e
+
 asan: ## The same tests but those of lint, dashboards and rules, with AddressSanitizer and UndefinedBehaviorSanitizer
 	$(Q)$(MAKE) test BUILD=$(BUILD)/asan SANITIZE=address,undefined CFLAGS="-O1 -g" KINDS="unit scenario e2e fuzz"
 
@@ -202,7 +208,7 @@ bench: ## Measures scrapes of 100,000 series beside a static server that sends t
 	$(Q)$(MAKE) all
 	$(Q)RBL_EXPORTER=$(BUILD)/rbl_exporter exec $(PYTHON) tests/bench/scrape.py
 
-programs: all $(TESTS) $(REPLAYS) $(if $(DRIVER),$(BUILD)/tests/scenario_driver)
+programs: all $(TESTS) $(REPLAYS) $(PRELOAD) $(if $(DRIVER),$(BUILD)/tests/scenario_driver)
 
 # What /* LINK: -Wl,--wrap=malloc */ near the top of a test asks for.
 link_flags = $(shell sed -n '1,20s|.*/\* LINK: \(.*\) \*/.*|\1|p' tests/unit/$(@F).c)
@@ -234,6 +240,13 @@ $(FUZZERS): $(BUILD)/tests/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(CORE) $$(c
 	@echo "  LINK  $@"
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(if $(call edges_of,$@),$(LIBS))
+
+# Preloaded into the program, whose sanitizer it must not know.
+$(PRELOAD): private WARNINGS += -Wno-missing-prototypes
+$(PRELOAD): $(BUILD)/tests/%.so: tests/e2e/preload/%.c Makefile
+	@echo "  CC    $@"
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LANGUAGE) $(CFLAGS) $(WARNINGS) -fPIC -shared -o $@ $<
 
 # cmocka hands every test a `state` that few need, and what --wrap calls has no header.
 $(TEST_OBJECTS) $(FUZZ_OBJECTS): private WARNINGS += -Wno-unused-parameter -Wno-missing-prototypes
