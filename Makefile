@@ -32,7 +32,7 @@ endif
 
 BUILD_PACKAGES := gcc libc6-dev make pkg-config libc-ares-dev libmicrohttpd-dev libyaml-dev zlib1g-dev libsqlite3-dev \
                   libgmime-3.0-dev libcurl4-gnutls-dev libgnutls28-dev libcrypt-dev
-LINT_PACKAGES := clang-tidy clang-format cppcheck python3
+LINT_PACKAGES := clang-tidy clang-format cppcheck binutils python3
 DEMO_PACKAGES := rbldnsd unbound prometheus prometheus-alertmanager python3
 TEST_PACKAGES := libcmocka-dev $(DEMO_PACKAGES) python3-prometheus-client python3-yaml curl openssl strace \
                  faketime chromium chromium-driver slowhttptest systemd python3-seccomp \

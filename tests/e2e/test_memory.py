@@ -307,7 +307,7 @@ def a_scrape(world):
 @scene
 def a_scrape_over_tls(world):
     server = server_of(world)
-    play_scrapes(world, SecureDaemon(world, settings(server), secure(world)), 16, 1)
+    play_scrapes(world, SecureDaemon(world, settings(server), secure(world)), 8, 1)
 
 
 # ---- reloads ----
