@@ -302,6 +302,7 @@ int app_bounce_run(const struct cli *cli) {
     struct app_send send;
     enum app_send_found found = APP_SEND_NONE;
     (void)signal(SIGPIPE, SIG_IGN); /* output that nobody reads cannot be written, and that is said */
+    mime_end_with(BOUNCE_EXIT_LATER);
     if (!cli->no_check)
         found = app_send_find(cli->send, APP_BOUNCE_PAGE, &send);
     switch (found) {

@@ -91,6 +91,7 @@ int app_bounce_read_run(const struct cli *cli) {
     struct buf input;
     struct buf output;
     bool message = cli->n_words > 0;
+    mime_end_with(BOUNCE_EXIT_LATER);
     if (!process_confine(CONFINED_MEMORY, CONFINED_SECONDS))
         return BOUNCE_EXIT_LATER;
     buf_init(&input, MIME_BYTES);

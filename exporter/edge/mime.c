@@ -4,9 +4,13 @@
 #include "core/html.h"
 
 #include <gmime/gmime.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t code_of_end; /* 0: as GLib has it */
 
 struct walk {
     struct buf *out;
@@ -213,6 +217,28 @@ static void take_apart(char *bytes, size_t len, struct walk *w) {
     g_object_unref(stream);
 }
 
+static void end(int number) {
+    (void)number;
+    _exit(code_of_end);
+}
+
+void mime_end_with(int code) {
+    code_of_end = code;
+}
+
+/* While GLib is at work, and no longer: an assertion of ours is no lack of memory. */
+static void take_apart_or_end(char *bytes, size_t len, struct walk *w) {
+    static const int numbers[] = {SIGTRAP, SIGABRT};
+    struct sigaction before[2];
+    const struct sigaction ends = {.sa_handler = end};
+    for (int i = 0; i < 2 && code_of_end != 0; i++)
+        (void)sigaction(numbers[i], &ends, &before[i]);
+    g_mime_init(); /* what it keeps is kept: it cannot begin anew after a shutdown */
+    take_apart(bytes, len, w);
+    for (int i = 0; i < 2 && code_of_end != 0; i++)
+        (void)sigaction(numbers[i], &before[i], NULL);
+}
+
 enum status mime_text(const char *bytes, size_t len, struct buf *out) {
     const char *begin = behind_from(bytes, bytes + len);
     size_t n = (size_t)(bytes + len - begin);
@@ -225,8 +251,7 @@ enum status mime_text(const char *bytes, size_t len, struct buf *out) {
         return STATUS_NO_MEMORY;
     memcpy(copy, begin, n);
     hide_fields(copy, n);
-    g_mime_init(); /* what it keeps is kept: it cannot begin anew after a shutdown */
-    take_apart(copy, n, &w);
+    take_apart_or_end(copy, n, &w);
     free(copy);
     return w.n_parts > 0 ? STATUS_OK : STATUS_SYNTAX;
 }

@@ -11,7 +11,7 @@
  * parts of it looked at, and as much text put out as `out` takes. A message with more than MIME_NESTS words
  * that can begin a level or MIME_BOUNDARIES lines that can end a part is not taken apart at all. Within these
  * limits GMime 3.2.13 took at most 1.1 s and 110 MB for a megabyte. GLib ends the process when memory runs
- * out: this is for a command, and not for the daemon's own process.
+ * out, by a trap or by abort(): this is for a command, and not for the daemon's own process.
  */
 #ifndef RBL_EDGE_MIME_H
 #define RBL_EDGE_MIME_H
@@ -36,5 +36,7 @@ bool mime_is_message(const char *bytes, size_t len) MUST_CHECK;
 /* Appends the words of a message to `out`. STATUS_SYNTAX: it cannot be taken apart (it may still be read as
  * text); STATUS_NO_MEMORY. What does not fit into `out` is left out. */
 enum status mime_text(const char *bytes, size_t len, struct buf *out) MUST_CHECK;
+/* From now on a process that GLib ends has this exit code: another time there may be memory. */
+void mime_end_with(int code);
 
 #endif
