@@ -12,6 +12,7 @@ import os
 import resource
 import signal
 import ssl
+import subprocess
 import time
 import warnings
 
@@ -416,6 +417,35 @@ def bounces(world):
 
     with world.case("a bounce while allocations fail is read whole or refused"):
         each(daemon, post, 8, check)
+
+
+@scene
+def reading_a_bounce(world):
+    """The process of its own in which GMime reads: GLib ends that when memory runs out."""
+    mail = b"From: a@example.net\nSubject: x\nContent-Type: text/plain; charset=iso-8859-1\n\n" + BOUNCE
+    allocations = Allocations(world)
+
+    def read(*words):
+        allocations.adopt_next()
+        command = [BINARY, *words]
+        done = subprocess.run(
+            command, input=mail, capture_output=True, env={**os.environ, **allocations.env}, timeout=harness.LIMIT_S
+        )
+        return done.returncode, done.stdout
+
+    commands = (["read-bounces", "message"], ["--send=none", "--output=json", "bounce", "--no-check"])
+    for words in commands:
+        n = counted(allocations, lambda: read(*words))
+        _, whole = read(*words)
+        with world.case(f"{words[-1]}: an allocation fails: read whole, or 75, for another time it may be read"):
+            bad = []
+            for number in spread(n, 40):
+                allocations.fail(number)
+                code, output = read(*words)
+                if (code, output) != (0, whole) and code != 75:
+                    bad.append(f"allocation {number} of {n}: {code} {output!r}")
+            print(f"# {n} allocations", flush=True)
+            demand_none(bad)
 
 
 @scene
