@@ -49,9 +49,11 @@ enum status kept_items_put(struct kept_items *kept, const char *name, enum recor
     if (item != NULL && is_same(item, data, len))
         return STATUS_OK;
     void *copy = malloc(len > 0 ? len : 1);
-    if (copy != NULL && item == NULL)
+    if (copy == NULL)
+        return STATUS_NO_MEMORY;
+    if (item == NULL)
         item = add(kept, name, which);
-    if (copy == NULL || item == NULL) {
+    if (item == NULL) {
         free(copy);
         return STATUS_NO_MEMORY;
     }

@@ -79,8 +79,10 @@ static const struct node *ips_taken(const struct node *set) {
 
 static size_t count_ips(const struct node *root) {
     size_t n = 0;
-    for (const struct node *set = root->first; set; set = set->next)
-        n += ips_taken(set) ? ips_taken(set)->n_children : 0;
+    for (const struct node *set = root->first; set; set = set->next) {
+        const struct node *ips = ips_taken(set);
+        n += ips ? ips->n_children : 0;
+    }
     return n;
 }
 

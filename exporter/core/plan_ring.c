@@ -13,6 +13,7 @@
  */
 #include "core/plan_internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum { JITTER_SHARE = 10 }; /* an address is asked at most a tenth of its interval early */
@@ -38,6 +39,14 @@ static struct plan_ring *find_ring(const struct plan *p, int64_t interval_ns) {
     return NULL;
 }
 
+/* That of one who has been put into a ring. */
+static struct plan_ring *get_ring(const struct plan *p, const struct list *list,
+                                  const struct target_watch *watch) {
+    struct plan_ring *ring = find_ring(p, interval_of(list, watch));
+    assert(ring != NULL);
+    return ring;
+}
+
 static struct plan_ring *make_ring(struct plan *p, int64_t interval_ns, int64_t now_ns) {
     struct plan_ring *ring = find_ring(p, interval_ns);
     if (ring != NULL)
@@ -61,7 +70,7 @@ static enum status part_members(struct plan *p, const struct list *list) {
         }
         for (uint32_t i = 0; i < p->set->n_watched; i++) {
             const struct target_watch *watch = &p->set->watched[p->set->turns[i]];
-            *ends[find_ring(p, interval_of(list, watch)) - p->rings]++ = watch->index;
+            *ends[get_ring(p, list, watch) - p->rings]++ = watch->index;
         }
     }
     bool has_memory = p->members != NULL && ends != NULL;
@@ -89,7 +98,7 @@ uint32_t plan_ring_of(const struct plan *p, const struct list *list, uint32_t in
     uint32_t number = target_watched_find(p->set, index);
     if (number == UINT32_MAX)
         return UINT32_MAX;
-    return (uint32_t)(find_ring(p, interval_of(list, &p->set->watched[number])) - p->rings);
+    return (uint32_t)(get_ring(p, list, &p->set->watched[number]) - p->rings);
 }
 
 void plan_rings_release(struct plan *p) {
@@ -225,7 +234,7 @@ static enum status welcome(struct plan *p, const struct list *list, const bool *
     forget_newcomers(p, now_ns);
     for (uint32_t i = 0; i < p->set->n_watched; i++) {
         if (is_new[i])
-            find_ring(p, interval_of(list, &p->set->watched[i]))->n_newcomers++;
+            get_ring(p, list, &p->set->watched[i])->n_newcomers++;
         any = any || is_new[i];
     }
     for (uint32_t r = 0; r < p->n_rings; r++) {
@@ -243,7 +252,7 @@ static enum status welcome(struct plan *p, const struct list *list, const bool *
         uint32_t number = p->set->turns[i - 1];
         if (!is_new[number])
             continue;
-        struct plan_ring *ring = find_ring(p, interval_of(list, &p->set->watched[number]));
+        struct plan_ring *ring = get_ring(p, list, &p->set->watched[number]);
         ring->newcomers[ring->n_newcomers++] = p->set->watched[number].index;
     }
     return STATUS_OK;

@@ -169,7 +169,7 @@ static void warn_of_twin_lists(struct settings_reader *r, const struct settings 
 
 static void read_all(struct settings_reader *r, const struct node *root, const struct catalog *catalog,
                      struct settings *out) {
-    const struct node *places[LIST_MAX];
+    const struct node *places[LIST_MAX] = {NULL};
     struct settings_top top = {
         .resolver = {.timeout_ns = 2 * SETTINGS_SECOND_NS, .attempts = 3},
         .storage = {.history_ns = 400 * SETTINGS_DAY_NS},

@@ -19,6 +19,7 @@
  */
 #include "edge/httpd_internal.h"
 
+#include <assert.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -97,6 +98,7 @@ enum httpd_place httpd_place_take(struct connection *c, const struct sockaddr_st
     if (server->n_places >= HTTPD_MAX_CONNECTIONS && !make_room(server, held, held + 1))
         return HTTPD_PLACE_ALL_FULL;
     peer = find(server, &wanted); /* one more may be free now */
+    assert(peer != NULL);         /* there are as many as connections */
     if (peer->n == 0)
         *peer = wanted;
     peer->n++;

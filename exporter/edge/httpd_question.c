@@ -229,6 +229,7 @@ void httpd_turn(struct httpd *server, int64_t now_ns) {
     pthread_mutex_lock(&server->lock);
     for (unsigned left = server->n_queued; left > 0 && server->n_queued > 0; left--) {
         struct httpd_question *q = next_queued(server);
+        assert(q != NULL);
         q->handed = true;
         server->n_queued--;
         pthread_mutex_unlock(&server->lock);

@@ -338,6 +338,7 @@ static void report_failed(struct resolver *r, int64_t now_ns) {
     }
     for (size_t n = r->failed.n; n > 0; n--) {
         struct query *first = list_pop(&r->failed);
+        assert(first);
         struct query q = *first;
         free(first);
         r->n_unreported--;
