@@ -256,7 +256,7 @@ static inline int dial_port(const char *port, const char *source) {
 
 /* The first address that is served, until the next call. */
 static inline const char *first_address(const struct fixture *f) {
-    static char address[128]; /* a path of a unix socket, or less */
+    static _Thread_local char address[128]; /* a path of a unix socket, or less */
     const char *all = httpd_addresses(f->server);
     snprintf(address, sizeof address, "%.*s", (int)strcspn(all, " "), all);
     return address;
