@@ -138,8 +138,8 @@ test: ## Installs the test tools, builds and runs all tests; T=text only those w
 	$(PYTHON) tests/run --build=$(BUILD) --match='$(T)' $$broken $(KINDS)
 
 # The tests that can go on for longer, each with what makes it so.
-CHOSEN = $(if $(SOAK),$(foreach name,$(SOAKS),$(if $(findstring $(SOAK),$(name)),$(name))),$(SOAKS))
-soak: ## All that takes long: a mixed load for HOURS=1, then some three hours of $(SOAKS); SOAK=text: only those with it in their name
+CHOSEN = $(strip $(foreach name,$(SOAKS),$(if $(findstring $(or $(SOAK),$(name)),$(name)),$(name))))
+soak: ## All that takes long: a mixed load for HOURS=1, then three hours of crashes, failures and months; SOAK=mixed: only that
 	$(Q)sh .ci/packages $(BUILD_PACKAGES) $(TEST_PACKAGES)
 	$(Q)$(MAKE) all $(BUILD)/tests/scenario_driver
 	$(if $(CHOSEN),,$(error SOAK=$(SOAK): it is one of $(SOAKS)))

@@ -2,7 +2,7 @@
 """Memory that runs out: allocations of the whole process, libraries included, fail once or for ever.
 
 In each phase some dozens of its allocations fail, one after the other; with RBL_ALLOCATIONS=all every single one does
-(`make memory`). What does not end within its limit hangs; what ends by a signal has crashed.
+(`make soak SOAK=allocations`). What does not end within its limit hangs; what ends by a signal has crashed.
 """
 
 import base64
