@@ -76,6 +76,8 @@ def main():
     done = check(BINARY, ROOT / "README.md")
     case("the reference in the README is what the program prints", done.returncode == 0, done.stdout)
     limits = (ROOT / "README.md").read_text(encoding="utf-8")
+    lost = [path for path in re.findall(r"`(tests/[^` ]*)`", limits) if not (ROOT / path).exists()]
+    case("the tests that the README names are there", not lost, "\n".join(lost))
     case("the limits of the web server in the README are those of the code", not wrong_limits(limits), "\n".join(wrong_limits(limits)))
     another = wrong_limits(limits.replace("| 512 |", "| 5120 |").replace("16 KiB at least", "8 KiB at least"))
     case("another number is found", [line.split(":")[0] for line in another] == ["connections in all", "reading a response"], "\n".join(another))
