@@ -153,6 +153,15 @@ static void do_months(struct statement *s, unsigned depth) {
     }
 }
 
+static void do_run(struct statement *s) {
+    int64_t least_ns = script_time(s);
+    int64_t most_ns = script_is(s, "to") ? script_time(s) : least_ns;
+    if (most_ns < least_ns)
+        driver_misread("the longer time comes last");
+    uint64_t range = (uint64_t)(most_ns - least_ns) + 1;
+    play_run(&play, least_ns + (int64_t)(world_random(&play.world.random) % range));
+}
+
 static void do_bounce(struct statement *s) {
     struct ip ip = script_ip(s);
     script_end(s);
@@ -230,7 +239,7 @@ static void play_statement(struct statement *s, unsigned depth) {
     else if (script_is(s, "crash"))
         do_restart(s, true);
     else if (script_is(s, "run"))
-        play_run(&play, script_time(s));
+        do_run(s);
     else if (script_is(s, "stop"))
         play_stop(&play, script_time(s));
     else if (script_is(s, "bounce"))

@@ -54,7 +54,7 @@
  *   restart TIME [{YAML}]      ends the program, lets time pass, and starts it again from its store, if need be
  *                              with another configuration
  *   crash TIME [{YAML}]        the same, but it ends without a word
- *   run TIME                   lets time pass: 250ms, 10s, 5m, 6h, 30d, 1h30m
+ *   run TIME [to TIME]         lets time pass: 250ms, 10s, 5m, 6h, 30d, 1h30m; or as long as chance says
  *   bounce IP                  somebody asks about it now
  *   probe RANGE [on LIST] [invalid|full]
  *                              somebody checks these addresses now, configured or not; `invalid` and `full`: and is
