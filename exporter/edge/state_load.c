@@ -69,18 +69,27 @@ static bool is_sound(struct loading *l, char found[FOUND_SIZE], int *rc) {
     return sound;
 }
 
-/* Both are done twice before damage is believed: a disk that fails to read once must not cost the file. */
+/* Both looks are taken twice before damage is believed: a disk that fails to read once must not cost the
+ * file. */
+enum { LOOKS = 2 };
+
 static void check_file(struct loading *l) {
     char found[FOUND_SIZE];
-    int rc;
+    int rc = SQLITE_OK;
     if (!state_schema_is_current(l->f) && !l->f->read_only) {
         const int cause = state_schema_migrate(l->f);
         if (state_is_damage(cause))
             note_code(l, "tables of this version", cause);
     }
-    if (!state_schema_is_whole(l->f) && !state_schema_is_whole(l->f))
+    bool whole = false;
+    bool sound = false;
+    for (int i = 0; i < LOOKS && !whole; i++)
+        whole = state_schema_is_whole(l->f);
+    for (int i = 0; i < LOOKS && !sound; i++)
+        sound = is_sound(l, found, &rc);
+    if (!whole)
         note_damage(l, "check of the file", "its tables are not those of this program");
-    if (is_sound(l, found, &rc) || is_sound(l, found, &rc))
+    if (sound)
         return;
     if (found[0] != '\0')
         note_damage(l, "check of the file", found);
