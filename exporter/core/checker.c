@@ -93,6 +93,7 @@ static enum status init_list(struct checker *c, uint32_t index, const struct end
         for (uint32_t t = 0; t < l->n_servers; t++) {
             health_init(&l->tracks[t].health[family], list->self_test.positive[family], now_ns);
             l->tracks[t].answered_ns[family] = INT64_MIN;
+            l->tracks[t].heard_ns[family] = INT64_MIN;
         }
     }
     status = plan_init(&l->plan, c->targets, index, checker_quota(c, index), sweep_seed(list), now_ns);

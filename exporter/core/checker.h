@@ -62,6 +62,8 @@ struct checker_track {
     struct health health[IP_FAMILIES];
     uint32_t mark[IP_FAMILIES];       /* of the registry's journal when the running self-test began */
     int64_t answered_ns[IP_FAMILIES]; /* when it last answered anything; INT64_MIN: never */
+    /* When the latest of the questions that it has answered was sent; INT64_MIN: none was answered. */
+    int64_t heard_ns[IP_FAMILIES];
     bool right[IP_FAMILIES];     /* its last self-test ended right, and was not applied yet: the list was not
                                     believed */
     bool case_kept[IP_FAMILIES]; /* its last self-test came back as it was spelled: 0x20 may be demanded */

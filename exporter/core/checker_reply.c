@@ -229,10 +229,12 @@ static void check_decided(const struct answered *a, const struct verdict *verdic
     tell_looked(a, verdict);
 }
 
-/* A silence says nothing about the list if the nameserver has answered something since the question: then a
- * packet was lost, not the list. */
+/* A silence says nothing about the list if a question that was sent no earlier has been answered: then a
+ * packet was lost, not the list. What answers came in meanwhile is no measure: a full window is sent as
+ * answers to those before it come in, so that a nameserver that hangs from one moment to the next would be
+ * excused for all of it, and its questions asked once more. */
 static bool is_of_the_list(const struct answered *a, const struct verdict *verdict) {
-    return verdict->reason != REASON_TIMEOUT || a->l->tracks[a->track].answered_ns[a->family] < a->sent_ns;
+    return verdict->reason != REASON_TIMEOUT || a->l->tracks[a->track].heard_ns[a->family] < a->sent_ns;
 }
 
 static bool is_ok(const struct answered *a) {
@@ -412,6 +414,8 @@ void checker_reply(struct checker *c, uint64_t cookie, enum checker_outcome outc
             hist_add(&l->counters.duration, took_ns);
         c->servers[l->servers[a.track]].answered_ns = now_ns;
         l->tracks[a.track].answered_ns[a.family] = now_ns;
+        if (a.sent_ns > l->tracks[a.track].heard_ns[a.family])
+            l->tracks[a.track].heard_ns[a.family] = a.sent_ns;
     }
     if (question.type == QUERY_TXT)
         txt_answered(&a, &question, outcome, message, len);
