@@ -245,6 +245,8 @@ class Process:
         try:
             if self.process.poll() is None:
                 self.process.send_signal(number)
+                # One that a test has stopped, and that failed before it went on, would never hear of it.
+                self.process.send_signal(signal.SIGCONT)
             code = self.process.wait(STOP_S)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{self.name} has not ended {STOP_S} s after a signal\n{self.log_tail()}") from None
