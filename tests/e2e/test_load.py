@@ -46,15 +46,20 @@ def wait_for_more(world, server, n):
     wait(lambda: len(server.seen) >= goal, lambda: f"{n} more queries", world=world)
 
 
-@scene
-def the_rate(world):
+def start(world):
+    """A list with a rate, and a sweep that would send as fast as it may; the server and the exporter."""
     server = FakeDns(world, ZONE)
     groups = [{"name": "ranges", "ranges": ["198.51.96.0/20"], "sweep_interval": "1h"}]
-    lists = [dns_list("bl", ZONE, budget=BUDGET)]
-    text = config(lists, groups, [server.endpoint])
-    exporter = Exporter(world, text)
+    exporter = Exporter(world, config([dns_list("bl", ZONE, budget=BUDGET)], groups, [server.endpoint]))
+    wait_for_more(world, server, RATE)
+    return server, exporter
+
+
+@scene
+def the_rate(world):
+    server, exporter = start(world)
     with world.case("no more queries than the rate and a burst, in any window"):
-        wait_for_more(world, server, 2 * RATE)
+        wait_for_more(world, server, RATE)
         demand_rate(server)
     with world.case("... nor after SIGSTOP and SIGCONT"):
         exporter.send_signal(signal.SIGSTOP)
@@ -67,22 +72,32 @@ def the_rate(world):
             equal(exporter.request("POST", "/-/reload").status, 200)
         wait_for_more(world, server, RATE)
         demand_rate(server)
-    for name, fault, state in (
-        ("SERVFAIL", fakedns.rcode(fakedns.SERVFAIL), "servfail"),
-        ("silence", fakedns.silent, "timeout"),
-    ):
-        with world.case(f"... nor when a breaker closes after {name}, and nothing but self-tests is asked meanwhile"):
-            server.behave = fault
-            exporter.wait_for_state(state, "bl")
-            exporter.wait_for(lambda m: m.value("rbl_scheduler_inflight_queries") == 0, "nothing in flight")
-            n_before = len(server.seen)
-            wait_for_more(world, server, 2)
-            asked = {seen.ip for seen in server.queries()[n_before:]}
-            assert asked <= {"127.0.0.1", "127.0.0.2"}, asked
-            server.behave = fakedns.sound
-            exporter.wait_for_state("ok", "bl")
-            wait_for_more(world, server, 2 * RATE)
-            demand_rate(server)
+
+
+def play_breaker(world, name, fault, state):
+    server, exporter = start(world)
+    with world.case(f"... nor when a breaker closes after {name}, and nothing but self-tests is asked meanwhile"):
+        server.behave = fault
+        exporter.wait_for_state(state, "bl")
+        exporter.wait_for(lambda m: m.value("rbl_scheduler_inflight_queries") == 0, "nothing in flight")
+        n_before = len(server.seen)
+        wait_for_more(world, server, 2)
+        asked = {seen.ip for seen in server.queries()[n_before:]}
+        assert asked <= {"127.0.0.1", "127.0.0.2"}, asked
+        server.behave = fakedns.sound
+        exporter.wait_for_state("ok", "bl")
+        wait_for_more(world, server, 2 * RATE)
+        demand_rate(server)
+
+
+@scene
+def after_servfail(world):
+    play_breaker(world, "SERVFAIL", fakedns.rcode(fakedns.SERVFAIL), "servfail")
+
+
+@scene
+def after_silence(world):
+    play_breaker(world, "silence", fakedns.silent, "timeout")
 
 
 @scene
