@@ -175,6 +175,61 @@ class SecureDaemon(Daemon):
         return response
 
 
+# ---- sweeps ----
+
+
+def told(metrics):
+    """How much could not be done, by the counters."""
+    return sum(value for _, value in metrics.all("rbl_list_query_failures_total"))
+
+
+def play_sweeps(world, word, for_ever):
+    server = server_of(world)
+    daemon = Daemon(world, settings(server, confirm=1))
+    daemon.wait_for(truth, "the truth")
+
+    def sweep(metrics=None):
+        """Waits until one more sweep is done."""
+        last = lambda m: m.value("rbl_range_sweep_last_completion_timestamp_seconds", range=RANGE)
+        before = last(metrics or daemon.metrics())
+        return daemon.wait_for(lambda m: last(m) != before, "another sweep")
+
+    sweep()
+    n = counted(daemon.allocations, lambda: time.sleep(1.5))  # one sweep, and no scrapes
+    with world.case(f"in a sweep an allocation fails {word}: nothing false, and the next one is whole"):
+        bad = []
+        told_before = told(daemon.metrics())
+        for number in spread(n, 4):
+            daemon.allocations.fail(number, for_ever)
+            asked = len(server.seen)
+            try:
+                wait(lambda: daemon.allocations.failed > 0, lambda: f"failure\n{daemon.log_tail()}", world=world, pause=0.002)
+                time.sleep(0.02 if for_ever else 0)
+                daemon.recover()
+                demand_no_falsehood(daemon.metrics())
+                wait(lambda: len(server.seen) > asked, "more queries", world=world)
+            except Exception as error:
+                bad.append(f"allocation {number} of {n}: {error}\n{daemon.log_tail()}")
+                world.check_alive()
+        print(f"# {n} allocations of a sweep", flush=True)
+        demand_none(bad)
+        metrics = daemon.wait_for_state("ok", "bl")
+        assert not for_ever or told(metrics) > told_before, "nothing tells of what could not be asked"
+        metrics = sweep(sweep(metrics))
+        assert truth(metrics), metrics.text
+        demand_no_falsehood(metrics)
+
+
+@scene
+def a_sweep(world):
+    play_sweeps(world, *MODES[0])
+
+
+@scene
+def a_sweep_without_memory(world):
+    play_sweeps(world, *MODES[1])
+
+
 # ---- start ----
 
 
@@ -237,7 +292,7 @@ def at_start(world):
         with world.case(f"at start an allocation fails {word}: it ends with 1 and says why, or serves"):
             served = 0
             bad = []
-            numbers = spread(n, 24)
+            numbers = spread(n, 16)
             for number in numbers:
                 daemon = begin(number, for_ever)
                 try:
@@ -302,7 +357,7 @@ def play_scrapes(world, daemon, few, most):
 @scene
 def a_scrape(world):
     server = server_of(world)
-    play_scrapes(world, Daemon(world, settings(server)), 16, 4)
+    play_scrapes(world, Daemon(world, settings(server)), 12, 4)
 
 
 @scene
@@ -345,56 +400,9 @@ def a_reload(world):
         check(reload())
 
     with world.case("a reload while allocations fail is whole, or the old configuration stays"):
-        each(daemon, reload, 40, check, count)
+        each(daemon, reload, 28, check, count)
     with world.case("a reload with memory again is whole"):
         equal(reload().status, 200)
-
-
-# ---- sweeps ----
-
-
-def told(metrics):
-    """How much could not be done, by the counters."""
-    return sum(value for _, value in metrics.all("rbl_list_query_failures_total"))
-
-
-@scene
-def a_sweep(world):
-    server = server_of(world)
-    daemon = Daemon(world, settings(server, confirm=1))
-    daemon.wait_for(truth, "the truth")
-
-    def sweep(metrics=None):
-        """Waits until one more sweep is done."""
-        last = lambda m: m.value("rbl_range_sweep_last_completion_timestamp_seconds", range=RANGE)
-        before = last(metrics or daemon.metrics())
-        return daemon.wait_for(lambda m: last(m) != before, "another sweep")
-
-    sweep()
-    n = counted(daemon.allocations, lambda: time.sleep(1.5))  # one sweep, and no scrapes
-    for word, for_ever in MODES:
-        with world.case(f"in a sweep an allocation fails {word}: nothing false, and the next one is whole"):
-            bad = []
-            told_before = told(daemon.metrics())
-            for number in spread(n, 5):
-                daemon.allocations.fail(number, for_ever)
-                asked = len(server.seen)
-                try:
-                    wait(lambda: daemon.allocations.failed > 0, lambda: f"failure\n{daemon.log_tail()}", world=world, pause=0.002)
-                    time.sleep(0.02 if for_ever else 0)
-                    daemon.recover()
-                    demand_no_falsehood(daemon.metrics())
-                    wait(lambda: len(server.seen) > asked, "more queries", world=world)
-                except Exception as error:
-                    bad.append(f"allocation {number} of {n}: {error}\n{daemon.log_tail()}")
-                    world.check_alive()
-            print(f"# {n} allocations of a sweep", flush=True)
-            demand_none(bad)
-            metrics = daemon.wait_for_state("ok", "bl")
-            assert not for_ever or told(metrics) > told_before, "nothing tells of what could not be asked"
-            metrics = sweep(sweep(metrics))
-            assert truth(metrics), metrics.text
-            demand_no_falsehood(metrics)
 
 
 # ---- bounces, and the end ----
@@ -446,7 +454,7 @@ def reading_a_bounce(world):
         _, whole = read(*words)
         with world.case(f"{words[-1]}: an allocation fails: read whole, or 75, for another time it may be read"):
             bad = []
-            for number in spread(n, 40):
+            for number in spread(n, 24):
                 allocations.fail(number)
                 code, output = read(*words)
                 if (code, output) != (0, whole) and code != 75:
@@ -468,7 +476,7 @@ def the_end(world):
                     daemon.try_get()
             daemon.demand_quick_end()
     with world.case("an allocation fails between SIGTERM and the end: it ends all the same"):
-        for number in range(1, 40, 1 if ALL else 8):
+        for number in range(1, 40, 1 if ALL else 13):
             daemon = Daemon(world, settings(server), ready=False)
             daemon.allocations.fail(number)
             daemon.demand_quick_end()
