@@ -2,7 +2,7 @@
  *
  * Any bytes as a mail message: mime_is_message(), mime_text(), and what is found in its words. Beside what
  * the sanitizers see: the text never outgrows its room, the message is left as it was, the same comes out
- * twice, and without room for all of it, what comes out is the beginning of the whole.
+ * twice, and without room for all of it, what comes out is the beginning of the whole, up to its limit.
  */
 /* FUZZ: -max_len=4096 -timeout=10 */
 #include "core/bounce.h"
@@ -14,7 +14,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { ROOM = 1 << 20, LITTLE = 100 };
+enum { ROOM = 1 << 20, LITTLE = 100, WORD = 4 }; /* the most that is put out at once, of what is not cut */
 
 static void check_bounces(const char *text, size_t len) {
     static const struct mirrors mirrors;
@@ -48,6 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     assert(status == STATUS_OK || text.len == 0);
     assert(text.len == again.len && (text.len == 0 || memcmp(text.data, again.data, text.len) == 0));
     assert(little.len <= text.len && (little.len == 0 || memcmp(little.data, text.data, little.len) == 0));
+    assert(text.len > LITTLE ? little.len > LITTLE - WORD : little.len == text.len);
     assert(memcmp(copy, data, size) == 0);
     if (text.len > 0)
         check_bounces(text.data, text.len);

@@ -123,6 +123,27 @@ static void ask_address(const char *path, const char *query) {
     buf_release(&out);
 }
 
+static uint32_t world_list(const char *name) {
+    uint32_t i = 0;
+    while (i < WORLD_LISTS && strcmp(world_lists[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+/* A list that is refused deserves it, and for the reason that is said. */
+static void check_refusal(const char *why) {
+    char name[32] = "";
+    char family[8] = "";
+    int end = 0; /* set when all of the text before it is there */
+    (void)sscanf(why, "the list '%31[^']' is disabled%n", name, &end);
+    if (end > 0)
+        assert(world_list(name) < WORLD_LISTS && !world_lists[world_list(name)].enabled);
+    else if (sscanf(why, "the list '%31[^']' is not asked about %7s addresses", name, family) == 2)
+        assert(world_list(name) < WORLD_LISTS && world_lists[world_list(name)].enabled &&
+               !world_lists[world_list(name)].families[strcmp(family, "IPv4") == 0 ? IP_V4 : IP_V6]);
+    assert(strstr(why, "no list is enabled") == NULL);
+}
+
 static void ask_probe(const char *query, const char *seconds) {
     struct probe_question question;
     struct buf out;
@@ -150,6 +171,7 @@ static void ask_probe(const char *query, const char *seconds) {
         assert(buf_status(&out) == STATUS_OK && strlen(buf_text(&out)) == out.len);
     } else {
         assert(is_line_of_people(buf_text(&out)));
+        check_refusal(buf_text(&out));
     }
     buf_release(&out);
 }
