@@ -3,13 +3,15 @@
  * Any bytes as the file of the store: state_open(), state_load_kept(), state_load() and, of what they bring
  * back, core/restore. Beside what the sanitizers see: a record that is handed over has a name, a kind that a
  * store keeps, and its bytes; a file with damage is set aside and counted, and the one that begins after it
- * is whole; a file that passed for whole says the same when it is opened again.
+ * is whole; a file that passed for whole says the same when it is opened again. Every other change that
+ * libFuzzer makes is one of a row, which gets its right checksum (mutate_state.h).
  *
  * The file lies in memory (/dev/shm). The store reads the clock, for the names of what is set aside: nothing
  * that is checked depends on it.
  */
 /* FUZZ: -max_len=40960 -timeout=20 */
 #include "../unit/world.h"
+#include "mutate_state.h"
 
 #include "core/pack.h"
 #include "core/restore.h"
@@ -24,6 +26,7 @@
 #include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
 
 #define LATER (90000 * SECOND)
 #define LATER_OFFSET (WORLD_OFFSET + WORLD_START + 10 * SECOND - LATER)
@@ -144,4 +147,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     empty_folder();
     return 0;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed) {
+    char path[sizeof folder + 16];
+    if (seed % 2 == 0)
+        return LLVMFuzzerMutate(data, size, max_size);
+    if (targets == NULL)
+        begin();
+    put_file(data, size);
+    (void)snprintf(path, sizeof path, "%s/state.db", folder);
+    mutate_state(path, seed / 2);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = read(fd, data, max_size);
+    assert(fd >= 0 && n >= 0);
+    close(fd);
+    empty_folder();
+    return (size_t)n;
 }
