@@ -190,8 +190,8 @@ static int compare_keys(const void *a, const void *b) {
     if (order != 0)
         return order;
     if (left->line != right->line)
-        return left->line < right->line ? -1 : 1;
-    return left->column < right->column ? -1 : left->column > right->column;
+        return (left->line > right->line) - (left->line < right->line);
+    return (left->column > right->column) - (left->column < right->column);
 }
 
 /* Takes the children that have no key any more out of the mapping. */

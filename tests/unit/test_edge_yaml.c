@@ -245,7 +245,11 @@ static void refuses_more_bytes_than_it_may_have(void **state) {
 }
 
 static void survives_any_allocation_that_fails(void **state) {
-    static const char text[] = "a: [1, 2, {b: c}]\nd: {e: f, g: h, e: i}\n";
+    static const char begin[] = "a: [1, 2, {b: c}]\nd: {e: f, g: h, e: i}\n";
+    static char text[100000]; /* its last text has a block of memory to itself */
+    memcpy(text, begin, sizeof begin - 1);
+    memset(text + sizeof begin - 1, 'x', sizeof text - sizeof begin);
+    memcpy(text + sizeof begin - 1, "long: ", 6);
     enum status status = STATUS_NO_MEMORY;
     long n = 0;
     for (; status == STATUS_NO_MEMORY || problems.no_memory; n++) {

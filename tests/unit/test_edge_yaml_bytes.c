@@ -54,6 +54,7 @@ void *__wrap_malloc(size_t size) {
 
 static bool no_parser; /* there is no memory for one */
 static int parses;     /* so many events, and then there is no memory for another; 0: all */
+static bool no_reason; /* ... or an error of which it does not say what it is */
 
 int __real_yaml_parser_initialize(yaml_parser_t *parser);
 int __real_yaml_parser_parse(yaml_parser_t *parser, yaml_event_t *event);
@@ -65,7 +66,7 @@ int __wrap_yaml_parser_initialize(yaml_parser_t *parser) {
 int __wrap_yaml_parser_parse(yaml_parser_t *parser, yaml_event_t *event) {
     if (parses == 0 || --parses > 0)
         return __real_yaml_parser_parse(parser, event);
-    parser->error = YAML_MEMORY_ERROR;
+    parser->error = no_reason ? YAML_PARSER_ERROR : YAML_MEMORY_ERROR;
     return 0;
 }
 
@@ -78,6 +79,7 @@ static int set_up(void **state) {
     refused = 0;
     no_parser = false;
     parses = 0;
+    no_reason = false;
     return 0;
 }
 
@@ -237,6 +239,14 @@ static void the_parser_needs_memory(void **state) {
     }
 }
 
+static void an_error_without_a_reason_is_one(void **state) {
+    no_reason = true;
+    parses = 3;
+    assert_int_equal(load("a: b\n"), STATUS_INVALID);
+    assert_null(root);
+    assert_string_equal(problems.shown[0].text, "not valid YAML: unknown reason");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
@@ -254,6 +264,7 @@ int main(void) {
         TEST(a_file_that_is_too_large_is_not_read),
         TEST(a_file_needs_memory),
         TEST(the_parser_needs_memory),
+        TEST(an_error_without_a_reason_is_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
