@@ -135,10 +135,8 @@ static enum status match_once(struct restore *r) {
     for (size_t i = 0; i < r->n_lists; i++) {
         if (r->lists[i].index == UINT32_MAX)
             continue;
-        status = restore_list_data(r, &r->lists[i]);
-        if (status == STATUS_NO_MEMORY)
-            return status;
-        worst = status != STATUS_OK ? status : worst;
+        if (restore_list_data(r, &r->lists[i]) != STATUS_OK)
+            worst = STATUS_SYNTAX;
     }
     return worst;
 }

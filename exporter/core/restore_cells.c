@@ -13,13 +13,13 @@ enum { SPAN_BYTES = 17 + 4 };
 
 static bool read_spans(struct unpack *u, struct restore_layout *layout) {
     uint64_t base = 0;
-    for (uint32_t i = 0; i < layout->n_spans && !u->bad; i++) {
+    for (uint32_t i = 0; i < layout->n_spans; i++) {
         struct target_span *span = &layout->spans[i];
         unpack_ip(u, &span->first);
         span->count = unpack_u32(u);
         span->base = (uint32_t)base;
         base += span->count;
-        if (span->count == 0 || base > layout->n ||
+        if (u->bad || span->count == 0 || base > layout->n ||
             (span->first.family == IP_V4 && span->first.lo + span->count - 1 > UINT32_MAX))
             return false;
     }
@@ -96,20 +96,24 @@ static bool is_sound(const struct look *look) {
            (look->score <= 100 || look->score == REGISTRY_NO_SCORE);
 }
 
-static enum status apply(struct restore *r, const struct look *look) {
-    uint32_t list = r->layout.list->index;
-    uint32_t index = translate(r, look->index);
+/* An address that was sampled at another time than it was checked; UINT32_MAX: it is no target any more. */
+static enum status apply_sampled(struct restore *r, uint32_t index, uint32_t sampled) {
     if (index == UINT32_MAX)
         return STATUS_OK;
-    registry_restore_cell(r->c->registry, list, index, look->state & ~(unsigned)CELL_MARKS, look->score,
-                          look->checked, look->checked);
-    if (!look->apart)
-        return STATUS_OK;
-    struct registry_entry *entry = registry_restore_entry(r->c->registry, list, index);
+    struct registry_entry *entry = registry_restore_entry(r->c->registry, r->layout.list->index, index);
     if (entry == NULL)
         return STATUS_NO_MEMORY;
-    entry->sampled = look->sampled;
+    entry->sampled = sampled;
     return STATUS_OK;
+}
+
+/* Returns its index now. */
+static uint32_t apply(struct restore *r, const struct look *look) {
+    uint32_t index = translate(r, look->index);
+    if (index != UINT32_MAX)
+        registry_restore_cell(r->c->registry, r->layout.list->index, index,
+                              look->state & ~(unsigned)CELL_MARKS, look->score, look->checked, look->checked);
+    return index;
 }
 
 /* Looks that stand apart at the end of a chunk: index and when it was sampled. */
@@ -120,13 +124,9 @@ static enum status read_sampled(struct restore *r, struct unpack *u) {
         uint32_t sampled = restore_stamp(r, u);
         if (u->bad || at >= r->layout.n)
             return STATUS_SYNTAX;
-        uint32_t index = translate(r, at);
-        if (index == UINT32_MAX)
-            continue;
-        struct registry_entry *entry = registry_restore_entry(r->c->registry, r->layout.list->index, index);
-        if (entry == NULL)
-            return STATUS_NO_MEMORY;
-        entry->sampled = sampled;
+        enum status status = apply_sampled(r, translate(r, at), sampled);
+        if (status != STATUS_OK)
+            return status;
     }
     return unpack_is_done(u) ? STATUS_OK : STATUS_SYNTAX;
 }
@@ -152,9 +152,7 @@ enum status restore_cells(struct restore *r, const struct record *record) {
         look.score = scores != NULL ? scores[i] : (uint8_t)REGISTRY_NO_SCORE;
         if (!is_sound(&look))
             return STATUS_SYNTAX;
-        enum status status = apply(r, &look);
-        if (status != STATUS_OK)
-            return status;
+        (void)apply(r, &look);
     }
     return read_sampled(r, &u);
 }
@@ -171,7 +169,7 @@ enum status restore_looks(struct restore *r, const struct record *record) {
     restore_progress(r, list, &u, format > 1);
     uint32_t n = unpack_u32(&u);
     bool scored = list->kind == LIST_REPUTATION;
-    for (uint32_t i = 0; i < n && !u.bad; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         struct look look = {.index = unpack_u32(&u), .score = REGISTRY_NO_SCORE};
         unsigned state = unpack_u8(&u);
         look.apart = (state & RECORD_SAMPLED) != 0;
@@ -183,7 +181,8 @@ enum status restore_looks(struct restore *r, const struct record *record) {
             look.sampled = restore_stamp(r, &u);
         if (u.bad || look.index >= r->layout.n || !is_sound(&look))
             return STATUS_SYNTAX;
-        enum status status = apply(r, &look);
+        uint32_t index = apply(r, &look);
+        enum status status = look.apart ? apply_sampled(r, index, look.sampled) : STATUS_OK;
         if (status != STATUS_OK)
             return status;
     }
