@@ -3,7 +3,7 @@
  * What is kept for others than the checker, through the real store: across runs, crashes, refusals and
  * damage.
  */
-/* LINK: -Wl,--wrap=state_put,--wrap=clock_wall_ns */
+/* LINK: -Wl,--wrap=state_put,--wrap=state_hold,--wrap=clock_wall_ns */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -34,6 +34,9 @@ static struct {
     unsigned n_refused;
     unsigned n_kept; /* KEPT and KEPT_GONE that were put */
     int64_t wall_ns; /* 0: that of the machine */
+    bool held;       /* what is put waits for the end of the turn */
+    unsigned n_held; /* records of addresses that were put meanwhile */
+    unsigned n_loose;
 } t;
 
 int64_t __real_clock_wall_ns(void);
@@ -47,7 +50,15 @@ bool __wrap_state_put(struct state *s, const struct record *record, uint64_t tic
     if (t.refuses)
         return false;
     t.n_kept += record->kind == RECORD_KEPT || record->kind == RECORD_KEPT_GONE;
+    if (record->kind == RECORD_LOOKS || record->kind == RECORD_CELLS || record->kind == RECORD_ENTRY)
+        *(t.held ? &t.n_held : &t.n_loose) += 1;
     return __real_state_put(s, record, ticket);
+}
+
+void __real_state_hold(struct state *s, bool hold);
+void __wrap_state_hold(struct state *s, bool hold) {
+    t.held = hold;
+    __real_state_hold(s, hold);
 }
 
 static void open_as(enum app_store_keep keep) {
@@ -291,6 +302,23 @@ static void a_command_neither_has_it_nor_loses_it(void **state) {
     }
 }
 
+/* So that the store writes both in one transaction. */
+static void an_event_is_put_with_what_it_says_of_its_address(void **state) {
+    struct history_event event = {.kind = HISTORY_LISTED, .has_ip = true, .ip = world_ip("192.0.2.1")};
+    strcpy(event.list, "block");
+    start();
+    turn();
+    t.n_loose = 0;
+    world_listed(&t.world, BLOCK, "192.0.2.1", LOOK_WATCHED, 1);
+    app_store_event(t.store, &event);
+    assert_true(t.held);
+    turn();
+    assert_true(t.n_held > 0);
+    assert_int_equal(t.n_loose, 0);
+    assert_false(t.held);
+    stop();
+}
+
 /* What is kept is there for the program, and nothing fails for that it cannot be written. */
 static void goes_on_from_memory_without_a_store(void **state) {
     t.settings = world_settings();
@@ -318,6 +346,8 @@ int main(void) {
                                         end_test),
         cmocka_unit_test_setup_teardown(brings_what_is_kept_out_of_a_damaged_file, begin_test, end_test),
         cmocka_unit_test_setup_teardown(a_command_neither_has_it_nor_loses_it, begin_test, end_test),
+        cmocka_unit_test_setup_teardown(an_event_is_put_with_what_it_says_of_its_address, begin_test,
+                                        end_test),
         cmocka_unit_test_setup_teardown(goes_on_from_memory_without_a_store, begin_test, end_test),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
