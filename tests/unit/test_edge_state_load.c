@@ -16,7 +16,7 @@
 
 enum { NONE = -1, GENERATIONS = 20 };
 
-enum how { PREPARE, STEP, TEXTLESS, HUGE_DATA };
+enum how { PREPARE, STEP, TEXTLESS, OTHER_TEXT, HUGE_DATA };
 
 static _Thread_local struct {
     int which; /* the statement that fails; NONE: none */
@@ -25,6 +25,7 @@ static _Thread_local struct {
     sqlite3_stmt *statement;
     unsigned n_used;
     int n_partial; /* so many checks of the tables fail */
+    int n_texts;   /* so many texts are others */
 } fault = {.which = NONE};
 
 static int64_t wall_shift_ns;
@@ -65,6 +66,8 @@ int __wrap_sqlite3_reset(sqlite3_stmt *statement) {
 
 const unsigned char *__real_sqlite3_column_text(sqlite3_stmt *row, int column);
 const unsigned char *__wrap_sqlite3_column_text(sqlite3_stmt *row, int column) {
+    if (fails(row, OTHER_TEXT) && fault.n_texts-- > 0)
+        return (const unsigned char *)"a page is not used";
     return fails(row, TEXTLESS) ? NULL : __real_sqlite3_column_text(row, column);
 }
 
@@ -219,6 +222,18 @@ static void tables_are_looked_at_twice(void **state) {
     assert_false(passes(w));
 }
 
+static void what_a_check_finds_twice_is_damage(void **state) {
+    struct world *w = *state;
+    for (int times = 1; times <= 2; times++) {
+        write_store(w);
+        fault.n_texts = times;
+        assert_int_equal(load_faulty(w, STATE_SQL_CHECK, OTHER_TEXT, 0), STATUS_OK);
+        assert_int_equal(state_was_damaged(w->s), times == 2);
+        assert_non_null(strstr(w->text, "LIST zen")); /* what can be read is used */
+        close_loaded(w);
+    }
+}
+
 static void a_record_that_is_too_large_or_has_no_name_is_damage(void **state) {
     static const enum how ways[] = {HUGE_DATA, TEXTLESS};
     struct world *w = *state;
@@ -363,6 +378,7 @@ int main(void) {
         TEST(what_a_refused_statement_leaves_out_is_told),
         TEST(a_check_without_words_is_want_of_memory),
         TEST(tables_are_looked_at_twice),
+        TEST(what_a_check_finds_twice_is_damage),
         TEST(a_record_that_is_too_large_or_has_no_name_is_damage),
         TEST(keys_that_no_put_makes_are_damage),
         TEST(nothing_is_forgotten_on_the_word_of_a_damaged_file),
