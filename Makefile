@@ -78,7 +78,7 @@ PRELOAD := $(BUILD)/tests/allocfail.so
 EDGE_TESTS := $(filter $(BUILD)/tests/test_edge_%,$(TESTS))
 CORE_TESTS := $(filter-out $(EDGE_TESTS),$(TESTS))
 
-SOAKS := mixed chaos crashes kills store reloads allocations months
+SOAKS := mixed chaos emptied crashes kills store reloads allocations months
 .PHONY: all run demo test soak $(SOAKS:%=soak-%) mutants coverage fuzz fuzz-run \
         bench programs asan tsan tsan-run lint lint-layers lint-headers lint-purity lint-tidy lint-cppcheck \
         lint-format analyze valgrind format reference pages prometheusrule clean help FORCE
@@ -149,6 +149,8 @@ soak-mixed:
 	$(Q)RBL_SOAK_HOURS=$(HOURS) RBL_EXPORTER=$(BUILD)/rbl_exporter $(PYTHON) tests/e2e/test_soak.py
 soak-chaos:
 	$(Q)RBL_CHAOS=1000000 $(SOAK_RUN) --match=test_chaos e2e
+soak-emptied:
+	$(Q)RBL_EMPTIED=100 $(SOAK_RUN) --match=test_emptied e2e
 soak-crashes:
 	$(Q)RBL_CRASHES=334 $(SOAK_RUN) --match=test_crash e2e
 soak-kills:
