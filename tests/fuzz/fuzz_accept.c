@@ -4,6 +4,7 @@
  * order, every element is taken once, weights are in range, and a Content-Type comes out that fits the
  * format.
  */
+/* FUZZ: -max_len=512 */
 #include "core/accept.h"
 #include "core/promtext.h"
 

@@ -4,6 +4,7 @@
  * has a reason, what was read is a range in order, written again it reads as the same, and a text whose every
  * wrong line is taken out has none.
  */
+/* FUZZ: -max_len=512 */
 #include "core/range_file.h"
 
 #include "core/endpoints.h"

@@ -10,6 +10,7 @@
  * - records of a general look-up: NOERROR, no TC, no more of them than answer records, and no more text than
  * the message (or, of names, what escaping may make of 255 octets) can hold.
  */
+/* FUZZ: -max_len=1500 */
 #include "core/verdict.h"
 
 #include <assert.h>

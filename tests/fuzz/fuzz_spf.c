@@ -10,6 +10,7 @@
  * - what is taken of the ranges is within the limits, holds no special address, and comes back from the
  * store.
  */
+/* FUZZ: -max_len=2048 */
 #include "core/spf.h"
 #include "core/spf_set.h"
 

@@ -5,6 +5,7 @@
  * leaves nothing behind, what is decoded is never longer than what came, names are there once and are found,
  * and encoding what was read and reading it again gives the same.
  */
+/* FUZZ: -max_len=1100 */
 #include "core/api.h"
 #include "core/rfc3339.h"
 #include "core/url.h"

@@ -5,6 +5,7 @@
  * `-:` and `-[`; a text that begins with `"` was in quotes. Beside what the sanitizers see: what is taken can
  * be served by as it stands, and what is not has an error with a place.
  */
+/* FUZZ: -max_len=512 */
 #include "core/web_cipher.h"
 #include "core/web_config.h"
 
