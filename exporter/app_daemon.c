@@ -100,6 +100,8 @@ static int64_t on_turn(void *context, int64_t now_ns) {
     int64_t wake_ns = checker_turn(app->now.checker, now_ns);
     int64_t store_ns = app_store_turn(app->store, now_ns);
     app_web_probed(&app->web);
+    int64_t told_ns = app_told_turn(&app->told, app->store, now_ns); /* the log says it first */
+    int64_t held_ns = app_web_held_turn(&app->web, now_ns);
     bool more = app_ask_some(app->now.checker, app->resolver, now_ns);
     app_spf_turn(&app->spf, now_ns);
     int64_t senders_ns = app_senders_turn(&app->senders, now_ns);
@@ -111,13 +113,15 @@ static int64_t on_turn(void *context, int64_t now_ns) {
         app->ready_logged = true;
         log_write(LOG_INFO, "ready: the first round of self-tests is done", NULL);
     }
-    if (more)
+    if (more || app_store_is_due(app->store))
         return now_ns;
     const int64_t moments[] = {web_ns,
                                web_config_ns,
                                bounced_ns,
                                resolver_ns,
                                store_ns,
+                               told_ns,
+                               held_ns,
                                question_ns,
                                files_ns,
                                senders_ns,
@@ -165,6 +169,16 @@ static bool storage(void *context, const char **why, uint64_t *errors) {
     *why = app_store_why(app->store);
     *errors = app_store_errors(app->store);
     return app_store_up(app->store);
+}
+
+static uint64_t mark(void *context) {
+    const struct app *app = context;
+    return app_store_mark(app->store);
+}
+
+static bool may_tell(void *context, uint64_t mark, int64_t since_ns, int64_t now_ns) {
+    const struct app *app = context;
+    return app_store_may_tell(app->store, mark, since_ns, now_ns);
 }
 
 /* ---- starting and stopping ---- */
@@ -230,6 +244,8 @@ static bool start(struct app *app, struct problems *problems) {
                                         .reload = reload,
                                         .ask_history = ask_history,
                                         .storage = storage,
+                                        .mark = mark,
+                                        .may_tell = may_tell,
                                         .history = app_store_history(app->store),
                                         .bounced = &app->bounced,
                                         .microsoft = published_by_microsoft(app),
@@ -259,6 +275,7 @@ static void stop(struct app *app) {
     app_bounced_stop(&app->bounced);
     app_senders_end(&app->senders, clock_now_ns());
     app_store_close(app->store, CLOSE_NS, clock_now_ns());
+    app_told_end(&app->told);
     app_generation_free(&app->now);
     app_spf_free(&app->spf);
     app_files_free(app->files);

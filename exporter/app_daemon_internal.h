@@ -15,6 +15,7 @@
 #include "app_sources.h"
 #include "app_spf.h"
 #include "app_store.h"
+#include "app_told.h"
 #include "app_watch.h"
 #include "app_web.h"
 #include "app_web_config.h"
@@ -45,6 +46,7 @@ struct app {
     struct app_question *question;
     struct app_store *store;
     struct app_watch watch;
+    struct app_told told;
     struct settings *base; /* the configuration as it is in its file; the generation borrows from it */
     struct app_sources sources;
     struct app_spf spf;

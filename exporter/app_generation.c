@@ -83,7 +83,7 @@ static void generation_use(struct app *app, const struct app_generation *next, i
     app->now = *next;
     app_bounced_use(&app->bounced, next->settings, old.settings);
     app->generation = (app->generation + 1) % GENERATIONS;
-    app->watch = (struct app_watch){next->settings, next->targets, next->checker, app->store};
+    app->watch = (struct app_watch){next->settings, next->targets, next->checker, app->store, &app->told};
     if (old.checker != NULL)
         app_store_use(app->store, next->checker, next->settings->storage.history_ns, now_ns);
     app_senders_use(&app->senders, app->store, next->senders, next->checker);

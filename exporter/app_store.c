@@ -30,6 +30,9 @@ struct app_store {
     int64_t now_ns;   /* of the running turn */
     bool keeps;       /* the store is up or may come up */
     bool started;
+    bool is_due;   /* an event waits for the end of the turn */
+    uint64_t told; /* up to this event all was told without waiting for the disk any longer */
+    struct log_limit told_limit;
 };
 
 static enum status take_kept(struct app_store *store, const struct record *record) {
@@ -251,6 +254,7 @@ int64_t app_store_turn(struct app_store *store, int64_t now_ns) {
     int64_t offer_ns = offer_kept(store, now_ns);
     int64_t save_ns = save_turn(store->save, now_ns, wall_offset_ns(store));
     state_hold(store->state, false);
+    store->is_due = false;
     int64_t next_ns = state_ns < save_ns ? state_ns : save_ns;
     return offer_ns < next_ns ? offer_ns : next_ns;
 }
@@ -292,6 +296,26 @@ void app_store_event(struct app_store *store, struct history_event *event) {
     state_hold(store->state, true);
     state_put_event(store->state, event);
     save_hurry(store->save);
+    store->is_due = true;
+}
+
+bool app_store_is_due(const struct app_store *store) {
+    return store->is_due;
+}
+
+uint64_t app_store_mark(const struct app_store *store) {
+    return state_events_put(store->state);
+}
+
+bool app_store_may_tell(struct app_store *store, uint64_t mark, int64_t since_ns, int64_t now_ns) {
+    if (mark <= store->told || mark <= state_events_written(store->state) || !state_up(store->state))
+        return true;
+    if (now_ns - since_ns < APP_STORE_TELL_NS)
+        return false;
+    store->told = mark;
+    if (log_allowed(&store->told_limit, 1, now_ns))
+        log_write(LOG_WARN, "the disk is slow: what was found is told before it is kept", NULL);
+    return true;
 }
 
 void app_store_on_history(struct app_store *store, app_store_history_handler *handler, void *context) {

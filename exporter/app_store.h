@@ -3,6 +3,16 @@
  * app_store: what ties the checker to the store on disk: brings back at start, hands over what changes,
  * reserves queries before they are sent, and keeps the history.
  *
+ * What has been told survives a crash: an answer or a log line that shows an event waits until the store has
+ * that event on the disk, together with what it says of its list and address (one transaction). So it is made
+ * at once, as of then, with app_store_mark(), and let go when app_store_may_tell() allows it: after a sync,
+ * usually milliseconds. It waits at most APP_STORE_TELL_NS, and not at all while the store is down: a disk
+ * that is slow or stands still delays nobody for longer, and what is told then is told on the word of the
+ * memory alone, which the log says. The loop never waits.
+ *
+ * Rejected: to wait first and make the answer afterwards (in a sweep that finds listings there is always an
+ * event under way); a registry that shows what is written only (two of everything).
+ *
  * Every function but app_store_open() is for the loop thread.
  */
 #ifndef RBL_APP_STORE_H
@@ -18,6 +28,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#define APP_STORE_TELL_NS (INT64_C(250) * 1000000)
 
 enum app_store_keep {
     APP_STORE_ALL,     /* the daemon: everything */
@@ -60,6 +72,13 @@ const struct app_store_kept *app_store_kept_find(const struct app_store *store, 
 int64_t app_store_wall_ns(const struct app_store *store);
 /* Adds an event to the history (its wall_ns is set here), in memory and on disk. */
 void app_store_event(struct app_store *store, struct history_event *event);
+/* Whether an event has not been handed over: app_store_turn() is to be called at once. */
+bool app_store_is_due(const struct app_store *store);
+/* The last event so far, which whatever is made now may show; 0: none. */
+uint64_t app_store_mark(const struct app_store *store);
+/* Whether what was made at `since_ns` and shows events up to `mark` may be told: to be asked in each turn
+ * behind app_store_turn(), and at `since_ns` + APP_STORE_TELL_NS. */
+bool app_store_may_tell(struct app_store *store, uint64_t mark, int64_t since_ns, int64_t now_ns);
 /* Asks for the history of an address as state_ask_history() does; false: there is none to be had. The answer
  * comes through `app_store_history_handler`. */
 typedef void app_store_history_handler(void *context, uint64_t ticket, bool ok,

@@ -19,7 +19,8 @@ static enum log_level change_level(const struct list *list, const struct registr
     return list->tier == LIST_INFO || list->kind == LIST_ALLOW ? LOG_INFO : LOG_WARN;
 }
 
-static void log_change(const struct list *list, const struct registry_event *event) {
+static void log_change(const struct app_watch *watch, const struct list *list,
+                       const struct registry_event *event) {
     static const char *const texts[] = {
         [CHANGE_LISTED] = "address listed",
         [CHANGE_DELISTED] = "address delisted",
@@ -33,10 +34,12 @@ static void log_change(const struct list *list, const struct registry_event *eve
     buf_init(&codes, 4096);
     (void)ip_format(&event->ip, ip);
     codes_text(&codes, list, event->codes);
-    log_write(change_level(list, event), texts[event->change], "list", list->name, "ip", ip, "codes",
-              codes.len > 0 ? buf_text(&codes) : NULL, "delisting_page",
-              event->change != CHANGE_DELISTED && list->delist_url[0] != '\0' ? list->delist_url : NULL,
-              NULL);
+    app_told_add(
+        watch->told, watch->store,
+        log_line_new(
+            change_level(list, event), texts[event->change], "list", list->name, "ip", ip, "codes",
+            codes.len > 0 ? buf_text(&codes) : NULL, "delisting_page",
+            event->change != CHANGE_DELISTED && list->delist_url[0] != '\0' ? list->delist_url : NULL, NULL));
     buf_release(&codes);
 }
 
@@ -47,25 +50,28 @@ static void on_change(void *context, const struct registry_event *event) {
     event_of_change(list, event, &kept);
     if (watch->store != NULL)
         app_store_event(watch->store, &kept);
-    log_change(list, event);
+    log_change(watch, list, event);
 }
 
-static void log_state(const struct list *list, enum health_state from, enum health_state to,
-                      const struct verdict *because) {
+static void log_state(const struct app_watch *watch, const struct list *list, enum health_state from,
+                      enum health_state to, const struct verdict *because) {
     char answer[IP_TEXT_SIZE] = "";
     if (because != NULL && because->culprit != 0) {
         struct ip ip = ip_v4(because->culprit);
         (void)ip_format(&ip, answer);
     }
-    log_write(to == HEALTH_OK ? LOG_INFO : LOG_WARN,
-              to == HEALTH_OK ? "list can be believed" : "list cannot be believed, its verdicts are frozen",
-              "list", list->name, "zone", list->zone, "from", health_state_text[from], "state",
-              health_state_text[to], "reason",
-              because != NULL && because->reason != REASON_NONE ? verdict_reason_text[because->reason] : NULL,
-              "answer", answer[0] != '\0' ? answer : NULL, "detail",
-              because != NULL && because->detail != DETAIL_NONE ? verdict_detail_text[because->detail] : NULL,
-              "advice", to != HEALTH_OK ? health_state_advice[to] : NULL, "note",
-              to == HEALTH_REFUSED && list->note[0] != '\0' ? list->note : NULL, NULL);
+    app_told_add(
+        watch->told, watch->store,
+        log_line_new(
+            to == HEALTH_OK ? LOG_INFO : LOG_WARN,
+            to == HEALTH_OK ? "list can be believed" : "list cannot be believed, its verdicts are frozen",
+            "list", list->name, "zone", list->zone, "from", health_state_text[from], "state",
+            health_state_text[to], "reason",
+            because != NULL && because->reason != REASON_NONE ? verdict_reason_text[because->reason] : NULL,
+            "answer", answer[0] != '\0' ? answer : NULL, "detail",
+            because != NULL && because->detail != DETAIL_NONE ? verdict_detail_text[because->detail] : NULL,
+            "advice", to != HEALTH_OK ? health_state_advice[to] : NULL, "note",
+            to == HEALTH_REFUSED && list->note[0] != '\0' ? list->note : NULL, NULL));
 }
 
 static void on_state(void *context, uint32_t index, enum health_state from, enum health_state to,
@@ -76,7 +82,7 @@ static void on_state(void *context, uint32_t index, enum health_state from, enum
     event_of_state(list, from, to, because, &kept);
     if (watch->store != NULL)
         app_store_event(watch->store, &kept);
-    log_state(list, from, to, because);
+    log_state(watch, list, from, to, because);
 }
 
 static void on_txt(void *context, uint32_t index, uint32_t address, const char *txt) {
@@ -87,8 +93,9 @@ static void on_txt(void *context, uint32_t index, uint32_t address, const char *
     (void)ip_format(&ip, text);
     const struct registry_entry *entry = registry_entry_find(watch->checker->registry, index, address);
     bool named = entry != NULL && entry->ring != REGISTRY_NO_RING;
-    log_write(named ? LOG_INFO : LOG_DEBUG, "reason for a listing", "list", list->name, "ip", text, "txt",
-              txt, NULL);
+    app_told_add(watch->told, watch->store,
+                 log_line_new(named ? LOG_INFO : LOG_DEBUG, "reason for a listing", "list", list->name, "ip",
+                              text, "txt", txt, NULL));
 }
 
 struct checker_watch app_watch_make(struct app_watch *watch) {

@@ -6,6 +6,7 @@
 #define RBL_APP_WATCH_H
 
 #include "app_store.h"
+#include "app_told.h"
 
 #include "core/checker.h"
 
@@ -14,6 +15,7 @@ struct app_watch {
     const struct targets *targets;
     const struct checker *checker;
     struct app_store *store; /* NULL: there is no history */
+    struct app_told *told;   /* where the lines wait until the history has what they tell */
 };
 
 /* A watch for checker_new(); `watch` outlives the checker. */

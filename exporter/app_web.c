@@ -43,8 +43,9 @@ static_assert((int)CLI_LISTEN_MAX <= (int)HTTPD_MAX_LISTENERS, "what may be give
 
 static const char plain[] = "text/plain; charset=utf-8";
 
+/* `mark`: the last event that it may show. */
 static void answer(const struct app_web *web, void *request, unsigned status, const char *retry_after,
-                   const char *type, struct buf *body) {
+                   const char *type, struct buf *body, uint64_t mark) {
     struct httpd_response response = {.status = status,
                                       .content_type = type,
                                       .security_policy = PAGE_SECURITY_POLICY,
@@ -53,25 +54,25 @@ static void answer(const struct app_web *web, void *request, unsigned status, co
         response.body = httpd_body_new(body);
     if (response.body == NULL)
         response.status = 503;
-    httpd_answer(web->server, request, &response);
+    app_web_hold(web, request, &response, mark);
     buf_release(body);
 }
 
 void app_web_answer(const struct app_web *web, void *request, unsigned status, const char *type,
                     struct buf *body) {
-    answer(web, request, status, NULL, type, body);
+    answer(web, request, status, NULL, type, body, app_web_mark(web));
 }
 
 void app_web_answer_later(const struct app_web *web, void *request, unsigned status, const char *retry_after,
                           const char *type, struct buf *body) {
-    answer(web, request, status, retry_after, type, body);
+    answer(web, request, status, retry_after, type, body, app_web_mark(web));
 }
 
 void app_web_answer_text(const struct app_web *web, void *request, unsigned status, const char *text) {
     struct buf body;
     buf_init(&body, STATUS_TEXT_CAP);
     buf_add_text(&body, text);
-    app_web_answer(web, request, status, plain, &body);
+    answer(web, request, status, NULL, plain, &body, 0);
 }
 
 void app_web_answer_exposition(const struct app_web *web, void *request, const char *content_type,
@@ -82,7 +83,7 @@ void app_web_answer_exposition(const struct app_web *web, void *request, const c
     if (response.body == NULL)
         response = (struct httpd_response){.status = 503, .content_type = plain};
     response.vary_accept = true;
-    httpd_answer(web->server, request, &response);
+    app_web_hold(web, request, &response, app_web_mark(web));
     buf_release(body);
 }
 
@@ -256,7 +257,7 @@ static void on_request(void *context, const struct httpd_request *request) {
 
 static bool start_parts(struct app_web *web, char *error, size_t size) {
     if (app_web_shared_start(&web->shared, web->options.cli->max_requests) && app_web_wait_start(web) &&
-        app_web_bounces_start(web) && app_web_probes_start(web))
+        app_web_bounces_start(web) && app_web_probes_start(web) && app_web_held_start(web))
         return true;
     (void)snprintf(error, size, "out of memory");
     return false;
@@ -304,6 +305,7 @@ void app_web_stop(struct app_web *web) {
     app_web_wait_stop(web);
     app_web_bounces_stop(web);
     app_web_probes_stop(web);
+    app_web_held_stop(web);
     app_web_shared_stop(&web->shared);
     app_web_prefix_stop(web);
     app_web_configured(web, NULL);

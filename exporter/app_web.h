@@ -6,6 +6,7 @@
 #define RBL_APP_WEB_H
 
 #include "app_bounced.h"
+#include "app_store.h"
 
 #include "core/api.h"
 #include "core/checker.h"
@@ -39,6 +40,9 @@ struct app_web_options {
     /* Whether state is being saved; `*why` gets a sentence if not, else "", `*errors` what went wrong so far.
      * NULL: there is no store. */
     bool (*storage)(void *context, const char **why, uint64_t *errors);
+    /* As app_store_mark() and app_store_may_tell(). NULL: there is no store, and nothing to wait for. */
+    uint64_t (*mark)(void *context);
+    bool (*may_tell)(void *context, uint64_t mark, int64_t since_ns, int64_t now_ns);
     const struct history *history; /* the latest events, for the status page; NULL: none */
     struct app_bounced *bounced;   /* what is posted of bounces goes there */
     const struct group *microsoft; /* the ranges that Microsoft publishes; NULL: not known */
@@ -77,6 +81,7 @@ struct app_web_waiter {
 struct app_web_shared {
     struct app_web_show show;
     struct httpd_body *body;        /* NULL: none, or it may be used no longer */
+    uint64_t mark;                  /* the last event that it shows */
     int64_t until_ns;               /* how long it may be used; before, nothing else is rendered */
     struct app_web_waiter *waiters; /* owned; the first came first */
     unsigned n_waiters, n_places;
@@ -112,6 +117,8 @@ struct app_web {
     struct app_web_wait *waits;
     unsigned n_waits; /* places */
     uint64_t last_ticket;
+    struct app_web_held *held;       /* owned: answers that wait for the disk */
+    unsigned n_held;                 /* places */
     struct app_web_bounces *bounces; /* owned: who has posted some */
     struct app_web_probes *probes;   /* owned: who waits for a probe */
 };
@@ -134,6 +141,9 @@ int64_t app_web_turn(struct app_web *web, int64_t now_ns);
 /* Every turn, before app_web_turn() and when the checker has had its own: answers those who wait for probes
  * that have come to their end. */
 void app_web_probed(struct app_web *web);
+/* Every turn, when all that answers and the store have had their own: lets go the answers that show what the
+ * store has by now. Returns when to be called next at the latest. */
+int64_t app_web_held_turn(struct app_web *web, int64_t now_ns);
 /* What the store said to ask_history(): the latest events first; `more`: there are older ones. `ok` false:
  * there is none to be had. A ticket that nobody waits for any more is passed over. Loop thread. */
 void app_web_history(struct app_web *web, uint64_t ticket, bool ok, const struct history_event *events,

@@ -11,7 +11,8 @@
 
 enum { APP_WEB_BODY_CAP = 1 << 30 };
 
-/* Answers the request of a ticket with what is in `body` (emptied); without memory with a bare 503. */
+/* Answers the request of a ticket with what is in `body` (emptied); without memory with a bare 503. This and
+ * the next two wait for the store if they have to (app_web_hold()). */
 void app_web_answer(const struct app_web *web, void *request, unsigned status, const char *type,
                     struct buf *body);
 /* The same with a 429 or 503; `retry_after` is when it may be otherwise, in seconds (static text). */
@@ -28,7 +29,7 @@ static inline void app_web_refuse(const struct app_web *web, void *request, unsi
     api_refuse(&body, "%s", error);
     app_web_answer_later(web, request, status, retry_after, "application/json", &body);
 }
-/* Answers with a few lines of plain text. */
+/* Answers with a few lines of plain text, at once: they show no verdict. */
 void app_web_answer_text(const struct app_web *web, void *request, unsigned status, const char *text);
 /* As app_web_options.storage, whether it is there or not. */
 bool app_web_storage(const struct app_web *web, const char **why, uint64_t *errors);
@@ -55,6 +56,18 @@ void app_web_settings(struct app_web *web, const struct httpd_request *request);
 /* Renders what is to be shown; failure is in buf_status(out). */
 void app_web_render(const struct app_web *web, const struct app_web_show *show, struct buf *out,
                     int64_t now_ns);
+
+/* --- app_web_held.c: answers that wait for the store --- */
+
+/* False: no memory. */
+bool app_web_held_start(struct app_web *web) MUST_CHECK;
+/* Forgets them: their requests are over. Call it after the server has gone. */
+void app_web_held_stop(struct app_web *web);
+/* The last event that what is made now may show. */
+uint64_t app_web_mark(const struct app_web *web);
+/* httpd_answer(), now or as soon as the store has the events up to `mark`, but within APP_STORE_TELL_NS. */
+void app_web_hold(const struct app_web *web, void *request, const struct httpd_response *response,
+                  uint64_t mark);
 
 /* --- app_web_shared.c: renderings that many get --- */
 

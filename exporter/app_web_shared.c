@@ -55,7 +55,7 @@ static void answer_waiter(const struct app_web *web, const struct app_web_waiter
         .vary_accept = !waiter->show.page,
         .security_policy = waiter->show.page ? PAGE_SECURITY_POLICY : NULL,
     };
-    httpd_answer(web->server, waiter->request, &response);
+    app_web_hold(web, waiter->request, &response, web->shared.mark);
 }
 
 static void render(struct app_web *web, const struct app_web_show *show, int64_t now_ns) {
@@ -69,6 +69,7 @@ static void render(struct app_web *web, const struct app_web_show *show, int64_t
         shared->body = httpd_body_new(&text);
     buf_release(&text);
     shared->show = *show;
+    shared->mark = app_web_mark(web);
     int64_t end_ns = clock_now_ns();
     int64_t rest_ns = REST_TIMES * (end_ns - begin_ns);
     shared->until_ns = end_ns + (rest_ns < REST_NS ? rest_ns : REST_NS);

@@ -17,6 +17,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -245,27 +246,69 @@ static void report_lost(void) {
         lost_lines = 0;
 }
 
-void log_write(enum log_level level, const char *message, ...) {
-    if (!log_wants(level))
-        return;
-    int saved_errno = errno;
+static void line_form(struct line *line, enum log_level level, const char *message, va_list pairs) {
     atomic_fetch_add(&counts[level], 1);
-    struct line line;
-    line_begin(&line, level, message);
-    va_list pairs;
-    va_start(pairs, message);
+    line_begin(line, level, message);
     const char *key;
     while ((key = va_arg(pairs, const char *))) {
         const char *value = va_arg(pairs, const char *);
         if (value)
-            line_add_pair(&line, key, value);
+            line_add_pair(line, key, value);
     }
-    va_end(pairs);
+}
+
+static void line_out(struct line *line) {
     pthread_mutex_lock(&write_lock);
-    if (!line_write(&line))
+    if (!line_write(line))
         lost_lines++;
     else if (lost_lines > 0)
         report_lost();
     pthread_mutex_unlock(&write_lock);
+}
+
+void log_write(enum log_level level, const char *message, ...) {
+    if (!log_wants(level))
+        return;
+    int saved_errno = errno;
+    struct line line;
+    va_list pairs;
+    va_start(pairs, message);
+    line_form(&line, level, message, pairs);
+    va_end(pairs);
+    line_out(&line);
     errno = saved_errno;
+}
+
+struct log_line {
+    size_t len;
+    enum log_format format;
+    char text[];
+};
+
+struct log_line *log_line_new(enum log_level level, const char *message, ...) {
+    if (!log_wants(level))
+        return NULL;
+    struct line line;
+    va_list pairs;
+    va_start(pairs, message);
+    line_form(&line, level, message, pairs);
+    va_end(pairs);
+    struct log_line *kept = malloc(sizeof *kept + line.len);
+    if (!kept) {
+        line_out(&line);
+        return NULL;
+    }
+    kept->len = line.len;
+    kept->format = line.format;
+    memcpy(kept->text, line.text, line.len);
+    return kept;
+}
+
+void log_line_write(struct log_line *kept) {
+    struct line line;
+    line.len = kept->len;
+    line.format = kept->format;
+    memcpy(line.text, kept->text, kept->len);
+    line_out(&line);
+    free(kept);
 }

@@ -31,6 +31,12 @@ bool log_format_parse(const char *text, enum log_format *out);
  * log_write(LOG_WARN, "list refuses us", "list", name, "answer", text, NULL). A NULL value is left out with
  * its key. */
 void log_write(enum log_level level, const char *message, ...) __attribute__((sentinel));
+/* The same in two steps: a line, as of now, that is written later, and freed then. NULL: its level is not
+ * wanted; or there was no memory, and it has been written. */
+struct log_line;
+struct log_line *log_line_new(enum log_level level, const char *message, ...) __attribute__((sentinel))
+__attribute__((warn_unused_result));
+void log_line_write(struct log_line *kept);
 /* Whether lines of `level` are written, for what costs something to format. */
 bool log_wants(enum log_level level);
 /* Lines of `level` since start, written or lost; lines below the least level do not count. */

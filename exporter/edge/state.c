@@ -118,8 +118,12 @@ void state_look(struct state *s, int64_t now_ns) {
 /* --- The loop's turn --- */
 
 static void tell_written(struct state *s, struct state_items *written) {
-    for (const struct state_item *item = written->first; item; item = item->next)
-        s->watch.written(s->watch.context, item->ticket);
+    for (const struct state_item *item = written->first; item; item = item->next) {
+        if (item->event)
+            s->events_written = item->ticket;
+        else
+            s->watch.written(s->watch.context, item->ticket);
+    }
     state_items_free(written);
 }
 

@@ -57,7 +57,7 @@ struct state_watch {
     /* A record put with a ticket other than 0 is on the disk. */
     void (*written)(void *context, uint64_t ticket);
     /* The file was damaged or deleted while in use and a new one begun: everything has to be put again. The
-     * tickets of what was put before are never told. */
+     * tickets of records that were put before are never told. */
     void (*lost)(void *context);
     /* The events that state_ask_history() asked for, the latest first; `n` 0 and `ok` false: the store is
      * down. */
@@ -111,6 +111,11 @@ bool state_put(struct state *s, const struct record *record, uint64_t ticket);
 /* Copies an event into the queue, to be written at once. When there is no room for it, it is dropped, which
  * is counted in state_errors() and logged. */
 void state_put_event(struct state *s, const struct history_event *event);
+/* How many events were taken so far; and how many of them, the first ones, are on the disk, together with
+ * what was put in the same transaction, as far as the last state_turn() has heard. While the store is down
+ * nobody knows when the rest follows; after a damage they are in the new file. */
+uint64_t state_events_put(const struct state *s);
+uint64_t state_events_written(const struct state *s);
 /* Between `hold` true and false, what is put belongs together: it is written in one transaction, or none of
  * it. */
 void state_hold(struct state *s, bool hold);

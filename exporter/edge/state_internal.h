@@ -217,7 +217,7 @@ int state_prune(struct state_file *f, int64_t wall_ns, int64_t history_ns, int64
 struct state_item {
     struct state_item *next;
     size_t bytes;
-    uint64_t ticket;
+    uint64_t ticket;                   /* of an event: its number */
     bool follows;                      /* in the same transaction as the one before */
     const struct history_event *event; /* NULL: a record */
     struct record record;
@@ -289,6 +289,8 @@ struct state {
     bool stalled;
     char why[STATE_WHY_SIZE];
     struct log_limit dropped_limit;
+    uint64_t events_put; /* so many were taken */
+    uint64_t events_written;
     bool held; /* what is put goes to `group` */
     bool group_urgent;
     struct state_items group; /* to be queued as one */

@@ -122,6 +122,7 @@ static bool keep_event(struct state *s, const struct history_event *event) {
     if (!item)
         return false;
     item->event = memcpy(item->data, event, sizeof *event);
+    item->ticket = ++s->events_put;
     queue(s, item, true);
     return true;
 }
@@ -133,6 +134,14 @@ void state_put_event(struct state *s, const struct history_event *event) {
     if (!state_is_for_good(s) && log_allowed(&s->dropped_limit, DROPPED_LINES, clock_now_ns()))
         log_write(LOG_ERROR, "an event is not in the history: too much waits to be written", "event",
                   history_kind_text[event->kind], "list", event->list, NULL);
+}
+
+uint64_t state_events_put(const struct state *s) {
+    return s->events_put;
+}
+
+uint64_t state_events_written(const struct state *s) {
+    return s->events_written;
 }
 
 size_t state_queued(const struct state *s) {

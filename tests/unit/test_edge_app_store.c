@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What is kept for others than the checker, through the real store: across runs, crashes, refusals and
- * damage.
+ * damage; and when what has happened may be told.
  */
-/* LINK: -Wl,--wrap=state_put,--wrap=state_hold,--wrap=clock_wall_ns */
+/* LINK: -Wl,--wrap=state_put,--wrap=state_hold,--wrap=clock_wall_ns,--wrap=sqlite3_step */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -12,12 +12,16 @@
 
 #include "app_store.c"
 #include "app_store_kept.c"
+#include "app_told.c"
 
 #include "world.h"
 
 #include <dirent.h>
+#include <fcntl.h>
+#include <stdatomic.h>
 #include <signal.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -335,6 +339,151 @@ static void goes_on_from_memory_without_a_store(void **state) {
     stop();
 }
 
+/* --- What may be told --- */
+
+/* While true, the thread of the store stands still at its next statement. */
+static atomic_bool disk_stands;
+
+int __real_sqlite3_step(sqlite3_stmt *statement);
+int __wrap_sqlite3_step(sqlite3_stmt *statement) {
+    while (atomic_load(&disk_stands))
+        usleep(1000);
+    return __real_sqlite3_step(statement);
+}
+
+static void happens(void) {
+    struct history_event event;
+    memset(&event, 0, sizeof event);
+    event.kind = HISTORY_LISTED;
+    app_store_event(t.store, &event);
+}
+
+static bool may_tell(uint64_t mark, int64_t waited_ns) {
+    return app_store_may_tell(t.store, mark, t.world.now_ns - waited_ns, t.world.now_ns);
+}
+
+static void turn_until_written(uint64_t mark) {
+    for (int64_t end_ns = clock_now_ns() + PATIENCE_NS; !may_tell(mark, 0); usleep(1000)) {
+        assert_true(clock_now_ns() < end_ns);
+        (void)app_store_turn(t.store, t.world.now_ns);
+    }
+}
+
+static unsigned n_events_on_disk(void) {
+    struct world again;
+    struct settings settings = world_settings();
+    world_begin(&again, &settings);
+    struct app_store *store = app_store_open(t.folder, APP_STORE_ALL, PATIENCE_NS);
+    assert_int_equal(app_store_restore(store, again.checker, again.now_ns), STATUS_OK);
+    unsigned n = store->history.n;
+    app_store_close(store, PATIENCE_NS, again.now_ns);
+    world_end(&again);
+    return n;
+}
+
+static void tells_what_is_on_the_disk_and_no_more(void **state) {
+    start();
+    assert_int_equal(app_store_mark(t.store), 0);
+    assert_true(may_tell(0, 0));
+    atomic_store(&disk_stands, true);
+    happens();
+    uint64_t mark = app_store_mark(t.store);
+    assert_true(app_store_is_due(t.store)); /* nobody has it yet */
+    turn();
+    assert_false(app_store_is_due(t.store));
+    usleep(50000);
+    turn();
+    assert_false(may_tell(mark, APP_STORE_TELL_NS - 1));
+    assert_true(may_tell(mark - 1, 0));
+    atomic_store(&disk_stands, false);
+    turn_until_written(mark);
+    happens();
+    assert_false(may_tell(app_store_mark(t.store), 0));
+    assert_true(may_tell(mark, 0));
+    stop();
+    assert_int_equal(n_events_on_disk(), 2);
+}
+
+/* What was shown once is no secret any more: only the first has to wait. */
+static void tells_it_without_the_disk_in_the_end(void **state) {
+    start();
+    atomic_store(&disk_stands, true);
+    happens();
+    turn();
+    uint64_t mark = app_store_mark(t.store);
+    uint64_t warned = log_count(LOG_WARN);
+    log_setup(LOG_WARN, LOG_LOGFMT);
+    assert_true(may_tell(mark, APP_STORE_TELL_NS));
+    assert_int_equal(log_count(LOG_WARN), warned + 1);
+    assert_true(may_tell(mark, 0));
+    happens();
+    assert_false(may_tell(mark + 1, APP_STORE_TELL_NS - 1));
+    assert_true(may_tell(mark + 1, APP_STORE_TELL_NS));
+    assert_int_equal(log_count(LOG_WARN), warned + 1); /* once a minute */
+    log_setup(LOG_ERROR + 1, LOG_LOGFMT);
+    atomic_store(&disk_stands, false);
+    stop();
+}
+
+static void waits_for_nothing_without_a_store(void **state) {
+    assert_int_equal(mkdir(t.file, 0700), 0); /* a folder in the place of the file */
+    start();
+    happens();
+    turn();
+    assert_false(app_store_up(t.store));
+    assert_true(may_tell(app_store_mark(t.store), 0));
+    assert_true(may_tell(app_store_mark(t.store) + 1, 0));
+    stop();
+    assert_int_equal(rmdir(t.file), 0);
+}
+
+static struct app_told told;
+
+static void say(void) {
+    app_told_add(&told, t.store, log_line_new(LOG_INFO, "it happened", NULL));
+}
+
+/* The world's time stands; lines have that of the machine. */
+static int64_t told_turn(int64_t waited_ns) {
+    return app_told_turn(&told, t.store, clock_now_ns() + waited_ns);
+}
+
+static void lines_wait_for_the_disk_in_their_order(void **state) {
+    int error_fd = dup(STDERR_FILENO);
+    int nowhere_fd = open("/dev/null", O_WRONLY);
+    assert_int_equal(dup2(nowhere_fd, STDERR_FILENO), STDERR_FILENO); /* they are a thousand */
+    close(nowhere_fd);
+    log_setup(LOG_INFO, LOG_LOGFMT);
+    start();
+    say(); /* of nothing that the store is to have */
+    assert_int_equal(told_turn(0), INT64_MAX);
+    atomic_store(&disk_stands, true);
+    happens();
+    turn();
+    for (uint32_t i = 0; i < APP_TOLD_LINES + 3; i++)
+        say();
+    assert_int_equal(told.n, APP_TOLD_LINES); /* three are out */
+    assert_true(told_turn(0) <= clock_now_ns() + APP_STORE_TELL_NS);
+    assert_int_equal(told.n, APP_TOLD_LINES);
+    atomic_store(&disk_stands, false);
+    turn_until_written(app_store_mark(t.store));
+    assert_int_equal(told_turn(0), INT64_MAX);
+    assert_int_equal(told.n, 0);
+    happens();
+    say();
+    assert_int_equal(told_turn(APP_STORE_TELL_NS), INT64_MAX); /* without the disk */
+    say();
+    assert_int_equal(told.n, 1);
+    log_setup(LOG_ERROR + 1, LOG_LOGFMT);
+    app_told_add(&told, t.store, log_line_new(LOG_INFO, "nobody wants it", NULL));
+    assert_int_equal(told.n, 1);
+    stop();
+    app_told_end(&told);
+    assert_int_equal(told.n, 0);
+    assert_int_equal(dup2(error_fd, STDERR_FILENO), STDERR_FILENO);
+    close(error_fd);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(keeps_across_runs, begin_test, end_test),
@@ -349,6 +498,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(an_event_is_put_with_what_it_says_of_its_address, begin_test,
                                         end_test),
         cmocka_unit_test_setup_teardown(goes_on_from_memory_without_a_store, begin_test, end_test),
+        cmocka_unit_test_setup_teardown(tells_what_is_on_the_disk_and_no_more, begin_test, end_test),
+        cmocka_unit_test_setup_teardown(tells_it_without_the_disk_in_the_end, begin_test, end_test),
+        cmocka_unit_test_setup_teardown(waits_for_nothing_without_a_store, begin_test, end_test),
+        cmocka_unit_test_setup_teardown(lines_wait_for_the_disk_in_their_order, begin_test, end_test),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -104,6 +104,27 @@ static void quotes_and_escapes_every_value(void **state) {
     assert_int_equal(wrong, 0);
 }
 
+static void a_line_for_later_is_the_same_line(void **state) {
+    char now[4096];
+    capture_pipe();
+    uint64_t before = log_count(LOG_WARN);
+    for (int format = LOG_LOGFMT; format <= LOG_JSON; format++) {
+        log_setup(LOG_INFO, format);
+        struct log_line *line = log_line_new(LOG_WARN, "two words", "k", "x y", "gone", NULL, NULL);
+        assert_non_null(line);
+        assert_string_equal(take(), "");
+        log_setup(LOG_INFO, LOG_LOGFMT); /* it stays as it was made */
+        log_line_write(line);
+        snprintf(now, sizeof now, "%s", strstr(take(), "level") + 5);
+        log_setup(LOG_INFO, format);
+        log_write(LOG_WARN, "two words", "k", "x y", NULL);
+        assert_string_equal(strstr(take(), "level") + 5, now);
+    }
+    assert_int_equal(log_count(LOG_WARN), before + 4);
+    assert_null(log_line_new(LOG_DEBUG, "nobody wants it", NULL));
+    release();
+}
+
 static void writes_the_form_of_prometheus(void **state) {
     static const char *const forms[] = {
         "^ts=20[0-9-]{8}T[0-9:]{8}\\.[0-9]{3}Z level=warn msg=\"two words\" list=zen n=1\n$",
@@ -288,6 +309,7 @@ static void reads_names_exactly(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quotes_and_escapes_every_value),
+        cmocka_unit_test(a_line_for_later_is_the_same_line),
         cmocka_unit_test(writes_the_form_of_prometheus),
         cmocka_unit_test(drops_and_does_not_count_what_is_below_the_level),
         cmocka_unit_test(cuts_what_is_too_long_and_stays_well_formed),
