@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import sqlite3
+import time
 
 import fakedns
 from exporter import Exporter
@@ -128,6 +129,45 @@ class Strace(Process):
 
 
 @scene
+def a_disk_that_is_slow(world):
+    sync_s = 0.15
+    server = start_list(world)
+    groups = [{**GROUPS[0], "interval": "1s"}]
+    exporter = Exporter(world, settings(server, groups, confirm=1))
+    exporter.wait_for_value(0, "rbl_ip_listed", ip=CLEAN)
+    strace = Strace(world, exporter.pid, sync_s)
+    wait(lambda: strace.syncs()[1] > 0, "a sync that is slow", world=world)
+
+    def toggle(value, message, is_told):
+        """No sync that begins after the first answer has ended before `sync_s`."""
+        begun = time.time()
+        if value:
+            server.listed[CLEAN] = ["127.0.0.2"]
+        else:
+            del server.listed[CLEAN]
+        wait(lambda: is_told(value, message), message, world=world, pause=0.005)
+        told = time.time()
+        asked = min(seen.time for seen in server.queries() if seen.ip == CLEAN and seen.time > begun)
+        assert told - asked >= sync_s, f"told {told - asked:.3f} s after the question"
+
+    def is_shown(value, _message):
+        return exporter.metrics().value("rbl_ip_listed", ip=CLEAN) == value
+
+    def is_logged(_value, message):
+        return exporter.messages(message)[n_before[message]:]
+
+    for is_told, where in ((is_shown, "scrapes show"), (is_logged, "the log tells")):
+        with world.case(f"{where} what has been found when it is on the disk"):
+            for value, message in ((1, "address listed"), (0, "address delisted")):
+                n_before = {message: len(exporter.messages(message))}
+                toggle(value, message, is_told)
+    with world.case("of which all is told, the log first"):
+        equal(len(exporter.messages("address listed")), 2)
+        equal(len(exporter.messages("address delisted")), 2)
+    strace.stop(signal.SIGINT)
+
+
+@scene
 def a_disk_that_stands_still(world):
     server = start_list(world)
     groups = [{**GROUPS[0], "interval": "1s"}, {"name": "ranges", "ranges": [RANGE], "sweep_interval": "1s"}]
@@ -142,6 +182,8 @@ def a_disk_that_stands_still(world):
         wait(lambda: len(server.queries()) > asked + 300, "queries go on", world=world)
         server.listed[CLEAN] = ["127.0.0.2"]
         exporter.wait_for_value(1, "rbl_ip_listed", ip=CLEAN)
+        exporter.wait_for_message("address listed", ip=CLEAN)
+        exporter.wait_for_message("the disk is slow: what was found is told before it is kept")
         answer = history(exporter, CLEAN)
         equal(answer["lists"][0]["verdict"], "listed")
         assert answer["history_error"], answer
