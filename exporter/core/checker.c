@@ -304,8 +304,7 @@ static void send(struct checker *c, uint32_t list, uint32_t track, struct checke
     plan_take(&l->plan, item, now_ns);
     checker_probe_in_flight(c, list, item, true, now_ns);
     window_sent(&c->servers[l->servers[track]].window);
-    if (l->tracks[track].in_flight++ == 0)
-        c->servers[l->servers[track]].n_asking++;
+    l->tracks[track].in_flight++;
     c->in_flight++;
     l->counters.queries++;
     if (item->attempt > 0 || item->tcp)
@@ -386,6 +385,19 @@ static void end_turn(struct checker *c, uint32_t place) {
     c->turns[place + n_behind] = list;
 }
 
+/* Those that would ask now, if there were room, and those whose questions are open. */
+static void count_asking(struct checker *c, int64_t now_ns) {
+    for (uint32_t i = 0; i < c->n_servers; i++)
+        c->servers[i].n_asking = 0;
+    for (size_t i = 0; i < c->settings->n_lists; i++) {
+        const struct checker_list *l = &c->lists[i];
+        bool wants = l->list != NULL && (l->blocked != 0 || l->wake_ns <= now_ns);
+        for (uint32_t t = 0; l->list != NULL && t < l->n_servers; t++)
+            if (wants || l->tracks[t].in_flight > 0)
+                c->servers[l->servers[t]].n_asking++;
+    }
+}
+
 /* Whether a list has its share of the window of a nameserver that others are asked by as well. */
 static bool has_its_share(const struct checker *c, const struct checker_list *l) {
     for (uint32_t t = 0; t < l->n_servers; t++) {
@@ -419,6 +431,7 @@ static bool next_in_turn(struct checker *c, bool fair, uint64_t random, int64_t 
  * not come, stay in it for longer, until nothing else is there. So what becomes free goes to those that hold
  * less than their share, and to the others what is left. */
 bool checker_next(struct checker *c, uint64_t random, int64_t now_ns, struct checker_ask *ask) {
+    count_asking(c, now_ns);
     return next_in_turn(c, true, random, now_ns, ask) || next_in_turn(c, false, random, now_ns, ask);
 }
 

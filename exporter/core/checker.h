@@ -99,7 +99,7 @@ struct checker_server {
     struct endpoint endpoint;
     struct window window;
     int64_t answered_ns; /* when it last answered anything; INT64_MIN: never */
-    uint32_t n_asking;   /* lists with open questions there */
+    uint32_t n_asking;   /* lists that wait for room there, or have open questions */
 };
 
 /* What an allowance that is configured no longer had spent: it counts again if it comes back. */

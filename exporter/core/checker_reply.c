@@ -394,8 +394,7 @@ void checker_reply(struct checker *c, uint64_t cookie, enum checker_outcome outc
     a.health = &l->tracks[slot->track].health[a.family];
     tell_window(&a, outcome, took_ns);
     assert(l->tracks[a.track].in_flight > 0);
-    if (--l->tracks[a.track].in_flight == 0)
-        c->servers[l->servers[a.track]].n_asking--;
+    l->tracks[a.track].in_flight--;
     c->in_flight--;
     if (++c->answers == 0)
         c->answers = 1;
