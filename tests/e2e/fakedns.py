@@ -97,14 +97,14 @@ class Zone:
 class FakeDns(Zone):
     """A server that holds one list. Without `tcp` it refuses connections."""
 
-    def __init__(self, world, zone="bl.example.net", listed=None, behave=None, address=None, tcp=True):
+    def __init__(self, world, zone="bl.example.net", listed=None, behave=None, address=None, tcp=True, port=None):
         super().__init__(zone, listed, behave)
         self.world = world
         self.name = f"fake DNS server of {zone}"
         self.seen = []
         self.lock = threading.Lock()
         self.address = address or harness.take_address()
-        self.port = harness.free_port(self.address)
+        self.port = port or harness.free_port(self.address)
         self.closing = False
         self.error = None
         self.udp = socket.socket(harness.family_of(self.address), socket.SOCK_DGRAM)

@@ -137,6 +137,7 @@ class Unbound(harness.Process):
   num-threads: 1
   module-config: "iterator"
   do-ip6: no
+  qname-minimisation: no
   {'private-address: 127.0.0.0/8' if filters else ''}
 remote-control:
   control-enable: no
