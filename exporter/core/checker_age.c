@@ -19,6 +19,16 @@ enum {
     SCAN_LEAST = 1024
 };
 
+static int64_t at_most(int64_t value, int64_t limit) {
+    return value < limit ? value : limit;
+}
+
+/* Three turns, of which the longest may be one since 1970: a store may say so. */
+static int64_t stale_after(int64_t turn_ns) {
+    int64_t stale_ns = 3 * at_most(turn_ns, PLAN_LONGEST_NS);
+    return stale_ns > STALE_LEAST_NS ? stale_ns : STALE_LEAST_NS;
+}
+
 /* How long results may be shown. */
 static struct registry_stale stale_of(struct checker *c, uint32_t list, int64_t now_ns) {
     struct checker_list *l = &c->lists[list];
@@ -30,17 +40,11 @@ static struct registry_stale stale_of(struct checker *c, uint32_t list, int64_t 
         int64_t ring_ns = plan_ring_interval(&l->plan, i, now_ns);
         if (ring_ns < l->plan.rings[i].interval_ns)
             ring_ns = l->plan.rings[i].interval_ns;
-        ring_ns = 3 * ring_ns > STALE_LEAST_NS ? 3 * ring_ns : STALE_LEAST_NS;
-        l->ring_stale_ns[i] = fixed_ns != 0 ? fixed_ns : ring_ns;
+        l->ring_stale_ns[i] = fixed_ns != 0 ? fixed_ns : stale_after(ring_ns);
     }
-    sweep_ns = 3 * sweep_ns > STALE_LEAST_NS ? 3 * sweep_ns : STALE_LEAST_NS;
-    return (struct registry_stale){.sweep_ns = fixed_ns != 0 ? fixed_ns : sweep_ns,
+    return (struct registry_stale){.sweep_ns = fixed_ns != 0 ? fixed_ns : stale_after(sweep_ns),
                                    .ring_ns = l->ring_stale_ns,
                                    .n_rings = l->plan.n_rings};
-}
-
-static int64_t at_most(int64_t value, int64_t limit) {
-    return value < limit ? value : limit;
 }
 
 /* How many of `n` are looked at in each step, so that all of them are within `pass_ns`. */

@@ -37,6 +37,8 @@
 
 #define PLAN_RETRY_PAUSE_NS (250 * INT64_C(1000000))
 #define PLAN_CONFIRM_PAUSE_NS (1000 * INT64_C(1000000))
+/* Ten years. An interval that is longer is as good as never; three times this is still a number. */
+#define PLAN_LONGEST_NS (INT64_C(1000000000) * 86400 * 3650)
 enum { PLAN_TXT_MAX = 256, PLAN_LOOK_MAX = 1024 };
 
 enum plan_purpose {

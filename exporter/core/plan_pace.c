@@ -6,9 +6,6 @@
 
 #include "core/plan_internal.h"
 
-/* What is longer is as good as never; three times this is still a number. */
-#define LONGEST_SWEEP_NS (INT64_C(1000000000) * 86400 * 3650)
-
 static int64_t longer(int64_t a, int64_t b) {
     return a > b ? a : b;
 }
@@ -23,7 +20,7 @@ static int64_t expected(const struct plan *p, uint32_t n, uint32_t reached, int6
     double at_best = p->quota->limit > 0 ? (double)n / (double)p->quota->limit * (double)p->quota->per_ns : 0;
     if (whole_ns < at_best)
         whole_ns = at_best;
-    return whole_ns > (double)LONGEST_SWEEP_NS ? LONGEST_SWEEP_NS : (int64_t)whole_ns;
+    return whole_ns > (double)PLAN_LONGEST_NS ? PLAN_LONGEST_NS : (int64_t)whole_ns;
 }
 
 static uint32_t reached_of(const struct plan_sweep *s) {

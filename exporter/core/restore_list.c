@@ -263,8 +263,8 @@ static void restore_sweep(const struct restore *r, struct plan_sweep *s, const s
         return;
     s->order = permute_make(s->n, k->seed);
     s->completed_ns = k->completed_ns != INT64_MIN ? k->completed_ns : 0;
-    s->duration_ns = k->duration_ns;
-    s->last_interval_ns = k->last_interval_ns;
+    s->duration_ns = between(k->duration_ns, 0, PLAN_LONGEST_NS);
+    s->last_interval_ns = between(k->last_interval_ns, 0, PLAN_LONGEST_NS);
     s->started_ns = k->started_ns;
     s->whole_ns = k->started_ns;
     s->running = k->running && k->asked;
@@ -285,6 +285,7 @@ static void restore_ring(const struct restore *r, struct plan *p, struct unpack 
     kept.round = unpack_u32(u);
     if (kept.start_ns == INT64_MIN || kept.last_ns < 0 || kept.position >= kept.n)
         u->bad = true;
+    kept.last_ns = between(kept.last_ns, 0, PLAN_LONGEST_NS);
     if (!u->bad)
         plan_ring_resume(p, &kept, place, r->now_ns);
 }

@@ -423,6 +423,25 @@ static void without_memory_it_says_so_and_the_next_try_succeeds(void **state) {
     world_end(&first);
 }
 
+/* Three times as long is beyond what a number holds: it must not make young what is old. */
+static void a_turn_of_centuries_is_one_of_ten_years(void **state) {
+    live();
+    struct plan *plan = &first.checker->lists[BLOCK].plan;
+    plan->rings[0].round = 1;
+    plan->rings[0].last_ns = INT64_MAX / 3 * 2;
+    plan->sweep.last_interval_ns = plan->sweep.duration_ns = INT64_MAX / 3 * 2;
+    save_free(save_first());
+    struct checker *c = second_life(first.targets);
+    assert_int_equal(load(c, NULL), STATUS_OK);
+    assert_int_equal(c->lists[BLOCK].plan.rings[0].last_ns, PLAN_LONGEST_NS);
+    assert_int_equal(c->lists[BLOCK].plan.sweep.last_interval_ns, PLAN_LONGEST_NS);
+    assert_int_equal(c->lists[BLOCK].plan.sweep.duration_ns, PLAN_LONGEST_NS);
+    assert_int_equal(c->lists[BLOCK].ring_stale_ns[0], 3 * PLAN_LONGEST_NS);
+    checker_free(c);
+    kept_clear(&store);
+    world_end(&first);
+}
+
 static void records_out_of_order_are_refused(void **state) {
     live();
     save_free(save_first());
@@ -452,6 +471,7 @@ int main(void) {
         cmocka_unit_test(records_of_older_formats_are_read),
         cmocka_unit_test(what_a_record_says_falsely_is_refused_and_harms_nothing),
         cmocka_unit_test(without_memory_it_says_so_and_the_next_try_succeeds),
+        cmocka_unit_test(a_turn_of_centuries_is_one_of_ten_years),
         cmocka_unit_test(records_out_of_order_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
