@@ -10,10 +10,11 @@
 
 #include "edge/state_internal.h"
 
+#include <endian.h>
 #include <sqlite3.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 enum { MUTATE_MORE = 64 }; /* bytes by which a value may grow */
 
@@ -58,10 +59,30 @@ static inline void mutate_sum(sqlite3_context *context, int n, sqlite3_value **v
     else if (sqlite3_value_bytes(values[4]) == 16)
         record.ip = ip_v6(ip);
     int64_t extra = sqlite3_value_int64(values[5]);
-    if (record.kind == RECORD_LIST)
-        extra = state_list_extra((int64_t)record.number, extra);
-    record.number = record.kind == RECORD_LIST ? 0 : record.number;
+    int64_t id = sqlite3_value_int64(values[3]);
+    if (record.kind == RECORD_LIST && id >= 0 && id < INT64_MAX >> STATE_LOOK_BITS)
+        extra = state_list_extra(id, extra);
     sqlite3_result_int64(context, state_record_crc(&record, extra));
+}
+
+/* alive_sum(moment) */
+static inline void mutate_alive_sum(sqlite3_context *context, int n, sqlite3_value **values) {
+    (void)n;
+    sqlite3_result_int64(context, state_alive_crc(sqlite3_value_int64(values[0])));
+}
+
+/* event_sum(id, moment, kind, list, ip, detail), as state_history.c has it to itself */
+static inline void mutate_event_sum(sqlite3_context *context, int n, sqlite3_value **values) {
+    const uint64_t key[] = {htole64((uint64_t)sqlite3_value_int64(values[0])),
+                            htole64((uint64_t)sqlite3_value_int64(values[1]))};
+    unsigned long sum = crc32(0, (const unsigned char *)key, sizeof key);
+    for (int i = 2; i < n; i++) {
+        const unsigned char *text = sqlite3_value_text(values[i]);
+        if (text != NULL)
+            sum = crc32(sum, text, (unsigned)strlen((const char *)text));
+        sum = crc32(sum, (const unsigned char *)(text != NULL ? "\n" : "\t"), 1);
+    }
+    sqlite3_result_int64(context, (int64_t)sum);
 }
 
 static inline void mutate_rows(sqlite3 *db, unsigned *seed) {
@@ -81,6 +102,10 @@ static inline void mutate_rows(sqlite3 *db, unsigned *seed) {
         "UPDATE OR IGNORE looks SET generation = mutate(generation)",
         "UPDATE OR IGNORE entry SET ip = mutate(ip)",
         "UPDATE OR IGNORE budget SET shared = mutate(shared)",
+        "UPDATE OR IGNORE meta SET value = mutate(value)",
+        "UPDATE OR IGNORE history SET at = mutate(at)",
+        "UPDATE OR IGNORE history SET kind = mutate(kind), list = mutate(list)",
+        "UPDATE OR IGNORE history SET ip = mutate(ip), detail = mutate(detail)",
     };
     static const char *const sums[] = {
         "UPDATE list SET crc = sum(0, name, 0, id, NULL, put_at, data)",
@@ -93,6 +118,8 @@ static inline void mutate_rows(sqlite3 *db, unsigned *seed) {
         "UPDATE entry SET crc = sum(6, (SELECT name FROM list WHERE id = list), generation, 0, ip, 0, data)",
         "UPDATE budget SET crc = sum(8, name, 0, shared, NULL, 0, data)",
         "UPDATE kept SET crc = sum(11, name, 0, kind, NULL, 0, data)",
+        "UPDATE meta SET crc = alive_sum(value)",
+        "UPDATE history SET crc = event_sum(id, at, kind, list, ip, detail)",
     };
     static_assert(RECORD_ENTRY == 6 && RECORD_BUDGET == 8 && RECORD_KEPT == 11 && STATE_LOOK_BITS == 40,
                   "as the statements have them");
@@ -110,6 +137,8 @@ static inline void mutate_state(const char *path, unsigned seed) {
         (void)sqlite3_exec(db, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = OFF", NULL, NULL, NULL);
         (void)sqlite3_create_function(db, "mutate", 1, SQLITE_UTF8, &seed, mutate_value, NULL, NULL);
         (void)sqlite3_create_function(db, "sum", 7, SQLITE_UTF8, NULL, mutate_sum, NULL, NULL);
+        (void)sqlite3_create_function(db, "alive_sum", 1, SQLITE_UTF8, NULL, mutate_alive_sum, NULL, NULL);
+        (void)sqlite3_create_function(db, "event_sum", 6, SQLITE_UTF8, NULL, mutate_event_sum, NULL, NULL);
         mutate_rows(db, &seed);
     }
     (void)sqlite3_close(db);
