@@ -361,8 +361,11 @@ static inline void live(struct world *w, atomic_int *told) {
         if (state_is_for_good(w->s) || !put_step(w, step))
             break;
         UNTIL(w->n_tickets > 0 || state_is_for_good(w->s));
-        if (w->n_tickets > 0)
-            calls.told = *told = step;
+        if (w->n_tickets == 0)
+            continue;
+        pthread_mutex_lock(&calls.lock); /* the thread of the store prunes meanwhile */
+        calls.told = *told = step;
+        pthread_mutex_unlock(&calls.lock);
     }
     (void)close_store(w);
 }
