@@ -18,7 +18,7 @@ ALL = [*SINGLES, *SWEPT, *FILED, *BOUNCED]
 LISTED = [*SINGLES[::2], *SWEPT[::4], *FILED[::2], BOUNCED[0]]
 CHAOS = [f"chaos{i}" for i in range(1, 7)]
 QUOTA, QUOTA_S = 60, 20
-RATE, BURST = 10, 5  # of the list with a quota
+LIMITS = {"metered": (10, 2), "good": (40, 4)}  # rate and burst; a sweep of "good" would be more at once
 MODE_NAMES = sorted(name for name, mode in MODES.items() if mode.server == "shared" and not mode.keys)
 ANSWER = ["127.0.0.2"]
 
@@ -36,15 +36,21 @@ class Lists:
         data = [("ip4set", ["127.0.0.2 :127.0.0.2:test entry", *[f"{ip} :127.0.0.2:listed" for ip in LISTED]])]
         self.weather = Rbldnsd(world, {"weather.example.net": data})
         self.modes = {}
-        self.metered = []  # when its queries came, and whether over UDP, of which the kernel says when
+        self.times = {name: [] for name in LIMITS}  # when queries came, and whether over UDP, of which the kernel says when
+        self.tested = "127.0.0.1"  # what lists of chaos must not list
         self.weather_ends = None
 
     def settings(self, extra, timeout):
         lists = [dns_list(name, f"{name}.example.net", nameservers=[self.server_of(name)]) for name in self.truth]
         lists = [one for one in lists if extra or one["name"] != "extra"]
         for one in lists:
+            if one["name"] in CHAOS:
+                one["self_test"] |= {"not_listed": [self.tested]}
+            if one["name"] in LIMITS:
+                rate, burst = LIMITS[one["name"]]
+                one["budget"] = {"rate": f"{rate}/s", "burst": burst}
             if one["name"] == "metered":
-                one["budget"] = {"queries": QUOTA, "per": f"{QUOTA_S}s", "rate": f"{RATE}/s", "burst": BURST}
+                one["budget"] |= {"queries": QUOTA, "per": f"{QUOTA_S}s"}
         every = [one["name"] for one in lists if one["name"] != "metered"]
         groups = [
             {"name": "singles", "addresses": SINGLES, "interval": "2s"},
@@ -68,6 +74,8 @@ class Lists:
                 self.zones[name].sicken(MODES[mode].play, spares_tests=not MODES[mode].blind)
 
     def heal(self):
+        """And what was refused is not left alone for minutes: other self-tests begin anew."""
+        self.tested = "127.0.0.3" if self.tested == "127.0.0.1" else "127.0.0.1"
         self.modes = {}
         for zone in self.zones.values():
             zone.heal()
@@ -94,11 +102,14 @@ class Lists:
             self.calm()
 
     def forget(self):
-        """What was asked is only kept of the list with a quota: hours of it would fill the memory."""
+        """Of what was asked only moments are kept, of lists with limits: hours of it would fill the memory."""
         for server in (self.sound, self.hostile):
             with server.lock:
                 seen, server.seen = server.seen, []
-            self.metered += [(s.time, s.transport == "udp") for s in seen if s.name.lower().endswith("metered.example.net")]
+            for one in seen:
+                name = one.name.lower().rsplit(".", 3)[-3]
+                if name in LIMITS:
+                    self.times[name].append((one.time, one.transport == "udp"))
 
     def toggle(self, ip):
         listed = not self.truth["good"][ip]
