@@ -6,6 +6,7 @@ more, while the truth changes. All the time /metrics is compared with the truth 
 good list beside them has to be right.
 """
 
+import json
 import time
 
 from dnsfaults import MODES, Mode
@@ -214,6 +215,10 @@ def every_mode_at_once(world):
             "20 questions to every list that is not closed",
         )
         equal({name: watch.last.by_list["rbl_ip_listed"][name] for name in lists.modes}, series, "series")
+    with world.case("what lists said that are not ok any more is kept, and not called fresh"):
+        told = json.loads(exporter.get(f"/api/v1/addresses/{LISTED[0]}").text)["lists"]
+        closed = [row for row in told if row["state"] in CLOSED]
+        equal({(row["verdict"], row["fresh"]) for row in closed}, {("listed", False)}, "verdict and freshness")
     with world.case("healed again while the truth changes: each list tells just that"):
         lists.change_truth()
         lists.heal()
