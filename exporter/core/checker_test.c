@@ -13,6 +13,7 @@
 
 #define SECOND_NS INT64_C(1000000000)
 #define SWEEP_TEST_NS (60 * SECOND_NS)
+#define TEST_MOST_NS (86400 * SECOND_NS)
 #define STANDBY_PAUSE_NS (60 * SECOND_NS)
 #define ON_DEMAND_PAUSE_NS (1 * SECOND_NS)
 
@@ -32,9 +33,11 @@ uint32_t checker_active_track(const struct checker_list *l, enum ip_family famil
 }
 
 /* How long a right self-test is good for a sweep without a quota: a minute, and where queries are slow, long
- * enough that not all of them are self-tests. */
+ * enough that not all of them are self-tests. None takes a day, but a store may say that it began in 1970. */
 static int64_t good_for_ns(const struct health *h) {
     int64_t took_ns = h->ended_ns - h->started_ns;
+    if (took_ns < 0 || took_ns > TEST_MOST_NS)
+        return SWEEP_TEST_NS;
     return 20 * took_ns > SWEEP_TEST_NS ? 20 * took_ns : SWEEP_TEST_NS;
 }
 
