@@ -136,12 +136,19 @@ class Soak:
             self.shown_before[name] = now
 
     def is_new(self, name, ip, value):
-        """The first "not listed" about an address counts until the next self-test; those here come and go."""
+        """The first "not listed" about an address counts until the next self-test; those here come and go.
+
+        Of a list that lies by turns self-tests may be right for as long as it does.
+        """
         if value == 1 or ip not in (*FILED, *BOUNCED):
             return False
+        now = time.monotonic()
         if ip not in self.shown_before.get(name, {}):
-            self.new[name, ip] = time.monotonic()
-        return time.monotonic() - self.new.get((name, ip), 0) < max(10, 10 * self.slowest)
+            self.new[name, ip] = now
+        is_new = now - self.new.get((name, ip), 0) < max(10, 10 * self.slowest)
+        if is_new and self.lists.modes.get(name) == "flapping":
+            self.new[name, ip] = now
+        return is_new
 
     def demand_growth(self, metrics):
         for name, samples in metrics.samples.items():
