@@ -8,6 +8,7 @@ import socket
 import threading
 
 HALVES = 4  # requests that are never finished, at once; an address may have many more connections
+LEAST = 10  # answers, on however slow a machine
 HEADS = (b"", b"\r\n", b"Content-Length: 99\r\n\r\n1")
 
 
@@ -91,6 +92,10 @@ class Crowd(threading.Thread):
         self.halves += [tcp for tcp in [self.visitor.half()] if tcp]
         if len(self.halves) > HALVES:
             self.halves.pop(0).close()
+
+    def asks_for_more(self):
+        """It has not asked enough yet to say that it was there."""
+        return self.visitor.n_asked < LEAST and not self.errors
 
     def leave(self):
         self.leaving.set()

@@ -58,7 +58,7 @@ class Soak:
         self.write_senders()
         self.extra, self.timeout = True, "400ms"
         self.pending = {}  # address: when it changed
-        self.shown_before, self.new = {}, {}
+        self.shown_before, self.new, self.turned = {}, {}, set()
         self.delays = []  # from a change to when it was shown
         self.toggles = {}  # address: [listed?]
         self.toggles_before = {}  # those of earlier lives, of which the counters know nothing
@@ -148,6 +148,7 @@ class Soak:
         is_new = now - self.new.get((name, ip), 0) < max(10, 10 * self.slowest)
         if is_new and self.lists.modes.get(name) == "flapping":
             self.new[name, ip] = now
+            self.turned.add((name, ip))
         return is_new
 
     def demand_growth(self, metrics):
@@ -269,14 +270,14 @@ class Soak:
         visitor = Visitor(crowd_chance, lambda: self.exporter, ALL, BOUNCED)
         crowd = Crowd(visitor, lambda: self.life, min(0.5, self.minute / 20))
         try:
-            self.storm(seconds, restarts)
+            self.storm(seconds, restarts, crowd)
             self.see_changes()
         finally:
             self.unanswered += crowd.leave()
             self.n_asked += visitor.n_asked
             self.n_cut_off += crowd.n_cut_off
 
-    def storm(self, seconds, restarts):
+    def storm(self, seconds, restarts, crowd):
         begun = time.monotonic()
         others = [self.visitor.ask, self.visitor.probe, self.visitor.bounce, self.visitor.hang_up]
         acts = [self.change_truth] * 6 + others + [self.change_files] * 2
@@ -284,7 +285,7 @@ class Soak:
         to_do = [self.reload_well, *[self.reload_badly] * len(BAD), *[self.change_truth] * 3]  # at least
         self.chance.shuffle(to_do)
         next_minute, next_end, ends = begun, begun + self.minute / 2, 2 if restarts else 0
-        while time.monotonic() - begun < seconds or to_do or ends > 0:
+        while time.monotonic() - begun < seconds or to_do or ends > 0 or crowd.asks_for_more():
             self.world.check_alive()
             if time.monotonic() >= next_minute:
                 next_minute += self.minute
@@ -352,7 +353,6 @@ def demand(world, soak, quiet, quiet_again, samples):
             demand_rate(soak, name, rate, burst)
     with world.case("a crowd was served all the time"):
         equal(soak.unanswered[:20], [])
-        assert soak.n_asked > 20, soak.n_asked
     with world.case("there were restarts, kills, reloads of each kind, and changes in each half"):
         counts = [*soak.n_ends.values(), *soak.n_bad.values(), soak.n_reloads, len(soak.delays)]
         assert min(counts) > 0 and soak.n_reloads > 1 and len(soak.delays) > 5, counts
@@ -380,7 +380,7 @@ def demand_histories(soak):
         events = json.loads(response.text)["history"][::-1] if response.status == 200 else []
         changes = {}
         for event in events:
-            if event["event"] in ("listed", "delisted"):
+            if event["event"] in ("listed", "delisted") and (event["list"], ip) not in soak.turned:
                 changes.setdefault(event["list"], []).append(event["event"] == "listed")
         expected = {"good": soak.toggles[ip]} if ip in soak.toggles else {}
         if changes != expected:
