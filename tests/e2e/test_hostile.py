@@ -219,6 +219,8 @@ def every_mode_at_once(world):
         told = json.loads(exporter.get(f"/api/v1/addresses/{LISTED[0]}").text)["lists"]
         closed = [row for row in told if row["state"] in CLOSED]
         equal({(row["verdict"], row["fresh"]) for row in closed}, {("listed", False)}, "verdict and freshness")
+        good = [(row["verdict"], row["fresh"]) for row in told if row["list"] == "good"]
+        equal(good, [("listed", True)], "verdict and freshness of the good list")
     with world.case("healed again while the truth changes: each list tells just that"):
         lists.change_truth()
         lists.heal()
