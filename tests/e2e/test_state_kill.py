@@ -60,7 +60,7 @@ class Victims:
                    f"trace={self.call}", "-e", f"inject={self.call}:signal=KILL:when={n}"]
         self.server.behave = fakedns.sound
         self.server.listed[TOGGLED] = ["127.0.0.2"]
-        begun = len(self.server.queries())
+        begun = time.time()
         n_lines = len(self.last.messages()) if self.last else 0  # all lives write to one log
         exporter = self.start(storage, wrapper, serves=False)
         shown = []
@@ -76,7 +76,9 @@ class Victims:
         self.server.behave = fakedns.silent
         lines = [m["msg"] for m in exporter.messages()][n_lines:]
         logged = [CHANGES[line] for line in lines if line in CHANGES]
-        return Life(code == -9, shown, logged, SLOW in lines, len(self.server.queries()) - begun, storage)
+        # By the kernel's clock: questions of the life before may be read by the server only now.
+        n_seen = sum(seen.time >= begun for seen in self.server.queries())
+        return Life(code == -9, shown, logged, SLOW in lines, n_seen, storage)
 
     def follow(self, exporter, shown, goal):
         """Notes what is shown, until that is `goal` (true) or the program is dead."""
