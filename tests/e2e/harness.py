@@ -71,6 +71,17 @@ def equal(found, expected, what="value"):
     assert found == expected, f"{what}: expected {expected!r}, found {found!r}"
 
 
+def busiest(times, window):
+    """The largest number of moments within any `window` seconds."""
+    times = sorted(times)
+    first = best = 0
+    for last, moment in enumerate(times):
+        while moment - times[first] > window:
+            first += 1
+        best = max(best, last - first + 1)
+    return best
+
+
 def report(name, error=None, skipped=None):
     """One line of TAP, and what is to be said of a failure."""
     global _n_cases, _n_failed

@@ -11,7 +11,7 @@ import time
 import fakedns
 from exporter import Exporter, config, dns_list
 from fakedns import FakeDns
-from harness import equal, main, scene, wait
+from harness import busiest, equal, main, scene, wait
 
 ZONE = "bl.example.net"
 RATE, BURST = 40, 5
@@ -20,17 +20,6 @@ BUDGET = {"rate": f"{RATE}/s", "burst": BURST}
 # between the two may be late by that with one turn's queries.
 LATE_S = 0.5
 WINDOWS_S = (0.1, 1, 3)
-
-
-def busiest(times, window):
-    """The largest number of moments within any `window` seconds."""
-    times = sorted(times)
-    first = best = 0
-    for last, moment in enumerate(times):
-        while moment - times[first] > window:
-            first += 1
-        best = max(best, last - first + 1)
-    return best
 
 
 def demand_rate(server):

@@ -9,7 +9,7 @@ import time
 import fakedns
 from exporter import Exporter, config, dns_list
 from fakedns import FakeDns
-from harness import equal, main, scene, wait
+from harness import busiest, equal, main, scene, wait
 from servers import Rbldnsd
 
 ZONE = "bl.example.net"
@@ -177,17 +177,6 @@ def standard_error_that_nobody_reads(world):
         equal(exporter.request("POST", "/-/reload").status, 200)
         exporter.wait_for_looks("bl")
         exporter.stop()
-
-
-def busiest(times, window):
-    """The largest number of moments within any `window` seconds."""
-    times = sorted(times)
-    first = best = 0
-    for last, moment in enumerate(times):
-        while moment - times[first] > window:
-            first += 1
-        best = max(best, last - first + 1)
-    return best
 
 
 @scene

@@ -100,22 +100,7 @@ static void answer(struct world *w, const struct checker_ask *ask, int64_t now) 
     static struct wire m;
     static const uint8_t test_entry[] = {1, '2', 1, '0', 1, '0', 3, '1', '2', '7'};
     bool listed = memcmp(ask->message + 12, test_entry, sizeof test_entry) == 0;
-    m.len = 0;
-    wire_bytes(&m, ask->message, ask->len);
-    m.bytes[2] = 0x85;
-    m.bytes[3] = listed ? 0x80 : 0x83;
-    size_t zone = 12;
-    if (listed) {
-        m.bytes[7] = 1;
-        wire_u16(&m, 0xc00c);
-        wire_a(&m, 0x7f000002);
-    } else {
-        for (int label = 0; label < 4; label++)
-            zone += 1u + ask->message[zone];
-        m.bytes[9] = 1;
-        wire_u16(&m, 0xc000 | (unsigned)zone);
-        wire_soa(&m);
-    }
+    wire_answer(&m, ask->message, ask->len, listed);
     checker_reply(w->c, ask->cookie, CHECKER_ANSWER, m.bytes, m.len, now > 0 ? 1000000 : 0, now);
 }
 

@@ -179,4 +179,25 @@ static inline void wire_from_text(struct wire *w, const char *text) {
     wire_add_text(w, text);
 }
 
+/* What a list says to `question` (of an IPv4 address), with AA and RA: 127.0.0.2, or NXDOMAIN with the SOA of
+ * its zone. */
+static inline void wire_answer(struct wire *w, const uint8_t *question, size_t len, int is_listed) {
+    w->len = 0;
+    wire_bytes(w, question, len);
+    w->bytes[2] = 0x85;
+    w->bytes[3] = is_listed ? 0x80 : 0x83;
+    if (is_listed) {
+        w->bytes[7] = 1;
+        wire_u16(w, 0xc00c);
+        wire_a(w, 0x7f000002);
+        return;
+    }
+    size_t zone = WIRE_QUESTION;
+    for (int label = 0; label < 4; label++)
+        zone += 1u + question[zone];
+    w->bytes[9] = 1;
+    wire_u16(w, 0xc000 | (unsigned)zone);
+    wire_soa(w);
+}
+
 #endif
