@@ -192,7 +192,7 @@ static int prune_rows(struct state_file *f, int64_t end, int64_t cutoff_ns, int6
 
 /* Goes through the history from its oldest row, and stops at the first step without one that is too old: a
  * few with a time that was wrong do not keep the rest. */
-int state_prune(struct state_file *f, int64_t wall_ns, int64_t history_ns, int64_t rows, bool *more) {
+int state_prune(struct state_file *f, int64_t wall_ns, int64_t cutoff_ns, int64_t rows, bool *more) {
     int64_t end = 0;
     int64_t n = 0;
     int n_gone = 0;
@@ -202,7 +202,7 @@ int state_prune(struct state_file *f, int64_t wall_ns, int64_t history_ns, int64
         return rc;
     rc = state_begin(f);
     if (rc == SQLITE_OK && n > 0)
-        rc = prune_rows(f, end, wall_ns - history_ns, rows, &n_gone);
+        rc = prune_rows(f, end, cutoff_ns, rows, &n_gone);
     if (rc == SQLITE_OK)
         rc = shrink(f, &shrinks);
     if (rc == SQLITE_OK)

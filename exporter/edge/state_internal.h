@@ -207,8 +207,8 @@ int state_events_latest(struct state_file *f, struct history_event *events, size
 /* Writes such events, in a transaction of their own. */
 int state_write_events(struct state_file *f, const struct history_event *events, size_t n, int64_t wall_ns)
     MUST_CHECK;
-/* One step in a transaction of its own; `*more`: go on. */
-int state_prune(struct state_file *f, int64_t wall_ns, int64_t history_ns, int64_t rows, bool *more)
+/* Deletes events before `cutoff_ns`, one step in a transaction of its own; `*more`: go on. */
+int state_prune(struct state_file *f, int64_t wall_ns, int64_t cutoff_ns, int64_t rows, bool *more)
     MUST_CHECK;
 
 /* --- The queue and the thread (state.c, state_queue.c, state_thread.c) --- */

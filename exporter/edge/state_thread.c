@@ -258,7 +258,8 @@ static void prune(struct state *s, int64_t now_ns) {
     const int64_t history_ns = s->history_ns;
     pthread_mutex_unlock(&s->lock);
     enter(s);
-    const int rc = state_prune(&s->file, believable_wall_ns(s), history_ns, s->pace.history_rows, &more);
+    const int64_t cutoff_ns = believable_wall_ns(s) - history_ns;
+    const int rc = state_prune(&s->file, state_wall_ns(s), cutoff_ns, s->pace.history_rows, &more);
     if (rc != SQLITE_OK)
         handle(s, rc);
     leave(s);

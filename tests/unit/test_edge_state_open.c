@@ -15,9 +15,9 @@ int64_t __wrap_clock_wall_ns(void) {
 }
 
 static atomic_int n_prunings; /* by the thread of the store */
-int __real_state_prune(struct state_file *f, int64_t now_ns, int64_t history_ns, int64_t rows, bool *more);
-int __wrap_state_prune(struct state_file *f, int64_t now_ns, int64_t history_ns, int64_t rows, bool *more) {
-    const int rc = __real_state_prune(f, now_ns, history_ns, rows, more);
+int __real_state_prune(struct state_file *f, int64_t wall_ns, int64_t cutoff_ns, int64_t rows, bool *more);
+int __wrap_state_prune(struct state_file *f, int64_t wall_ns, int64_t cutoff_ns, int64_t rows, bool *more) {
+    const int rc = __real_state_prune(f, wall_ns, cutoff_ns, rows, more);
     n_prunings++;
     return rc;
 }
@@ -208,6 +208,23 @@ static void keeps_the_history_when_the_clock_is_years_ahead(void **state) {
     end(w);
 }
 
+/* What pruning does not believe is still the time: a program that was off for days has been alive today. */
+static void pruning_says_when_it_was(void **state) {
+    struct world *w = *state;
+    begin(w);
+    put(w, RECORD_LIST, "a", 0, 0, "x");
+    end(w);
+    wall_shift_ns = 10 * DAY;
+    n_prunings = 0;
+    begin(w);
+    const int64_t started_ns = clock_wall_ns();
+    UNTIL(n_prunings > 0); /* nothing else is written */
+    again(w);
+    wall_shift_ns = 0;
+    assert_in_range(w->alive_ns - started_ns, 0, 600000 * MS);
+    end(w);
+}
+
 static void forgets_nothing_for_having_been_off(void **state) {
     struct world *w = *state;
     begin(w);
@@ -236,6 +253,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(goes_on_from_the_last_write_when_the_clock_is_not_set, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(keeps_the_history_when_the_clock_is_years_ahead, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(pruning_says_when_it_was, set_up, tear_down),
         cmocka_unit_test_setup_teardown(forgets_nothing_for_having_been_off, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
