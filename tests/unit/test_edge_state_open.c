@@ -216,8 +216,8 @@ static void pruning_says_when_it_was(void **state) {
     end(w);
     wall_shift_ns = 10 * DAY;
     n_prunings = 0;
-    begin(w);
     const int64_t started_ns = clock_wall_ns();
+    begin(w);
     UNTIL(n_prunings > 0); /* nothing else is written */
     again(w);
     wall_shift_ns = 0;
