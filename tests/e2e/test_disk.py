@@ -28,6 +28,7 @@ def a_full_disk(world):
     exporter = Exporter(world, settings(server, [*GROUPS, {"name": "more", "ranges": ["203.0.112.0/20"]}]),
                         storage=folder, wrapper=wrapper)
     inside = f"/proc/{exporter.pid}/root{folder}"
+    exporter.wait_for_value(0, "rbl_ip_listed", ip=CLEAN)
     with world.case("when the disk is full, checks and scrapes go on from memory"):
         with open(os.path.join(inside, "filler"), "wb", buffering=0) as filler:
             try:
