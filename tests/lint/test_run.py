@@ -3,6 +3,7 @@
 """Proves that tests/run takes nothing for a pass that is none: crashes, silence, lost cases, programs that hang."""
 
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -30,6 +31,12 @@ LEAVES_A_SERVER = """
 import subprocess
 server = subprocess.Popen(["sleep", "60"])
 open("server.pid", "w").write(str(server.pid))
+print("ok - a")
+"""
+# By a child, as servers of a test are.
+COMPUTES = """
+import subprocess
+subprocess.run(["/usr/bin/python3", "-c", "import time\\nwhile time.process_time() < 0.3: pass"])
 print("ok - a")
 """
 
@@ -87,6 +94,10 @@ def main():
             if is_running(pid):
                 time.sleep(0.02)
         case("what a program leaves behind ends with it", waited < 20 and not is_running(pid), f"{waited} s\n{result.stdout}")
+
+        result = run(top, COMPUTES)
+        computed = re.search(r"test_it .* (\d+\.\d+) s CPU\n", result.stdout)
+        case("what a program and its children compute is told", computed and float(computed[1]) >= 0.3, result.stdout)
 
         for inside, last in ((470, "5 passed, 0 failed"), (467, "4 passed, 1 failed")):
             driver = top / "build/tests/scenario_driver"
