@@ -59,7 +59,7 @@ PROTECTION = -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=
              $(if $(filter x86_64-% i%86-%,$(MACHINE)),-fcf-protection)
 PROTECTION_LINK := -pie -Wl,-z,relro,-z,now
 endif
-COMPILE = $(CC) $(LANGUAGE) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(PROTECTION) $(LIBRARY_FLAGS) -MMD -MP
+COMPILE = $(CC) $(LANGUAGE) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(PROTECTION) $(LIBRARY_FLAGS) $(QUICK) -MMD -MP
 LINK = $(CC) $(CFLAGS) $(PROTECTION_LINK) $(LDFLAGS)
 
 # Sources and what becomes of them
@@ -228,12 +228,12 @@ link_flags = $(shell sed -n '1,20s|.*/\* LINK: \(.*\) \*/.*|\1|p' tests/unit/$(@
 $(CORE_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(CORE)
 	@echo "  LINK  $@"
 	@mkdir -p $(@D)
-	$(Q)$(LINK) -o $@ $^ $(link_flags) -lcmocka
+	$(Q)$(LINK) -o $@ $^ $(link_flags) -lcmocka -lm
 
 $(EDGE_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(CORE) $(EDGE)
 	@echo "  LINK  $@"
 	@mkdir -p $(@D)
-	$(Q)$(LINK) -o $@ $^ $(link_flags) -lcmocka $(LIBS)
+	$(Q)$(LINK) -o $@ $^ $(link_flags) -lcmocka $(LIBS) -lm
 
 $(BUILD)/tests/scenario_driver: $(DRIVER) $(CORE) $(BUILD)/obj/edge/yaml.o
 	@echo "  LINK  $@"
@@ -247,12 +247,12 @@ $(REPLAYS): $(BUILD)/tests/replay_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/o
     $$(call edges_of,$$@)
 	@echo "  LINK  $@"
 	@mkdir -p $(@D)
-	$(Q)$(LINK) -o $@ $^ $(if $(call edges_of,$@),$(LIBS))
+	$(Q)$(LINK) -o $@ $^ $(if $(call edges_of,$@),$(LIBS)) -lm
 
 $(FUZZERS): $(BUILD)/tests/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(CORE) $$(call edges_of,$$@)
 	@echo "  LINK  $@"
 	@mkdir -p $(@D)
-	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(if $(call edges_of,$@),$(LIBS))
+	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(if $(call edges_of,$@),$(LIBS)) -lm
 
 # Preloaded into the program, whose sanitizer it must not know.
 $(PRELOAD): private WARNINGS += -Wno-missing-prototypes
@@ -261,6 +261,9 @@ $(PRELOAD): $(BUILD)/tests/%.so: tests/e2e/preload/%.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LANGUAGE) $(CFLAGS) $(WARNINGS) -fPIC -shared -o $@ $<
 
+# Half of the time of a build would go into making tests fast that run for milliseconds. Not so the driver of scenarios,
+# which plays months. With a sanitizer they are optimised, so that warnings that need it are given, too.
+$(TEST_OBJECTS) $(FUZZ_OBJECTS): private QUICK := $(if $(SANITIZE),,-O0 -U_FORTIFY_SOURCE)
 # cmocka hands every test a `state` that few need, and what --wrap calls has no header.
 $(TEST_OBJECTS) $(FUZZ_OBJECTS): private WARNINGS += -Wno-unused-parameter -Wno-missing-prototypes
 $(BUILD)/obj/tests/%.o: tests/%.c Makefile
