@@ -61,6 +61,9 @@ PROTECTION_LINK := -pie -Wl,-z,relro,-z,now
 endif
 COMPILE = $(CC) $(LANGUAGE) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(PROTECTION) $(LIBRARY_FLAGS) $(QUICK) -MMD -MP
 LINK = $(CC) $(CFLAGS) $(PROTECTION_LINK) $(LDFLAGS)
+# gold, where it is, links the many programs of the tests in two thirds of the time.
+LINK_TEST = $(LINK) $(if $(SANITIZE),,$(GOLD))
+GOLD := $(if $(shell command -v ld.gold),-fuse-ld=gold)
 
 # Sources and what becomes of them
 object = $(patsubst exporter/%.c,$(BUILD)/obj/%.o,$(wildcard $(1)))
@@ -228,17 +231,17 @@ link_flags = $(shell sed -n '1,20s|.*/\* LINK: \(.*\) \*/.*|\1|p' tests/unit/$(@
 $(CORE_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(CORE)
 	@echo "  LINK  $@"
 	@mkdir -p $(@D)
-	$(Q)$(LINK) -o $@ $^ $(link_flags) -lcmocka -lm
+	$(Q)$(LINK_TEST) -o $@ $^ $(link_flags) -lcmocka -lm
 
 $(EDGE_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(CORE) $(EDGE)
 	@echo "  LINK  $@"
 	@mkdir -p $(@D)
-	$(Q)$(LINK) -o $@ $^ $(link_flags) -lcmocka $(LIBS) -lm
+	$(Q)$(LINK_TEST) -o $@ $^ $(link_flags) -lcmocka $(LIBS) -lm
 
 $(BUILD)/tests/scenario_driver: $(DRIVER) $(CORE) $(BUILD)/obj/edge/yaml.o
 	@echo "  LINK  $@"
 	@mkdir -p $(@D)
-	$(Q)$(LINK) -o $@ $^ $(shell pkg-config --libs yaml-0.1) -lm
+	$(Q)$(LINK_TEST) -o $@ $^ $(shell pkg-config --libs yaml-0.1) -lm
 
 # Those of the edges need the edges.
 edges_of = $(if $(findstring /replay_edge_,$(1))$(findstring /fuzz_edge_,$(1)),$(EDGE))
@@ -247,7 +250,7 @@ $(REPLAYS): $(BUILD)/tests/replay_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/o
     $$(call edges_of,$$@)
 	@echo "  LINK  $@"
 	@mkdir -p $(@D)
-	$(Q)$(LINK) -o $@ $^ $(if $(call edges_of,$@),$(LIBS)) -lm
+	$(Q)$(LINK_TEST) -o $@ $^ $(if $(call edges_of,$@),$(LIBS)) -lm
 
 $(FUZZERS): $(BUILD)/tests/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(CORE) $$(call edges_of,$$@)
 	@echo "  LINK  $@"
