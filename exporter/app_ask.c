@@ -31,6 +31,7 @@ enum status app_ask_servers(struct resolver *resolver, const struct checker *che
 
 static const enum resolver_channel channels[] = {
     [CHECKER_UDP] = RESOLVER_UDP,
+    [CHECKER_UDP_CONFIRM] = RESOLVER_UDP_CONFIRM,
     [CHECKER_UDP_TXT] = RESOLVER_UDP_TXT,
     [CHECKER_TCP] = RESOLVER_TCP,
 };

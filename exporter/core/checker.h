@@ -35,7 +35,7 @@ enum {
     CHECKER_STANDBY = 8,       /* a nameserver behind one that is right is tested that many times as rarely */
 };
 
-enum checker_channel { CHECKER_UDP, CHECKER_UDP_TXT, CHECKER_TCP };
+enum checker_channel { CHECKER_UDP, CHECKER_UDP_CONFIRM, CHECKER_UDP_TXT, CHECKER_TCP };
 
 /* A question ready to be sent. */
 struct checker_ask {

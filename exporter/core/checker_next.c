@@ -141,9 +141,12 @@ static struct ip question_ip(const struct checker *c, uint32_t list, const struc
     return item->index == HEALTH_LISTED_ENTRY ? test->listed[item->family] : test->not_listed[item->family];
 }
 
+/* Whoever has found the port of a first look does not know that of the second. */
 static enum checker_channel channel_of(const struct plan_item *item) {
     if (item->tcp)
         return CHECKER_TCP;
+    if (item->confirms)
+        return CHECKER_UDP_CONFIRM;
     return plan_is_txt(item) ? CHECKER_UDP_TXT : CHECKER_UDP;
 }
 
@@ -185,6 +188,30 @@ static uint32_t full_servers(const struct checker *c, const struct checker_list 
     return full;
 }
 
+/* Whether another nameserver of the list's can be believed, but none of those has room. */
+static bool are_others_full(const struct checker *c, const struct checker_list *l, uint32_t track) {
+    bool any = false;
+    for (uint32_t t = 0; t < l->n_servers; t++) {
+        bool right = false;
+        for (int family = 0; family < IP_FAMILIES; family++)
+            right = right || (l->list->families[family] && l->tracks[t].health[family].state == HEALTH_OK);
+        if (t == track || !right)
+            continue;
+        if (window_room(&c->servers[l->servers[t]].window) > 0)
+            return false;
+        any = true;
+    }
+    return any;
+}
+
+static uint32_t others_full(const struct checker *c, const struct checker_list *l) {
+    uint32_t full = 0;
+    for (uint32_t t = 0; l->n_servers > 1 && t < l->n_servers; t++)
+        if (are_others_full(c, l, t))
+            full |= 1u << t;
+    return full;
+}
+
 /* Offers of one list until one is sent, none is left, or its nameservers have no room. */
 static bool next_of_list(struct checker *c, uint32_t list, uint64_t random, int64_t now_ns,
                          struct checker_ask *ask) {
@@ -200,6 +227,7 @@ static bool next_of_list(struct checker *c, uint32_t list, uint64_t random, int6
         .checks = checker_is_believed(l),
         .sweep = r->n_journal < REGISTRY_JOURNAL_MAX && checker_sweep_proven(c, list, now_ns),
         .full = full_servers(c, l),
+        .others_full = others_full(c, l),
     };
     for (int skips = 0; skips < SKIPS_PER_CALL; skips++) {
         struct plan_item item;

@@ -149,7 +149,9 @@ static bool retry(const struct answered *a, bool counts) {
     struct plan_item again = a->item;
     if (counts && ++again.attempt >= a->c->settings->resolver.attempts)
         return false;
-    if (again.purpose != PLAN_SELF_TEST)
+    /* A confirmation is no matter for the one that said it first, however often the other is silent. */
+    bool stays = again.purpose == PLAN_SELF_TEST || (again.confirms && again.server != CHECKER_NOBODY);
+    if (!stays)
         again.server = (uint8_t)a->track;
     return plan_add_retry(&a->l->plan, &again, a->now_ns) == STATUS_OK;
 }
@@ -168,6 +170,15 @@ static void tell_looked(const struct answered *a, const struct verdict *verdict)
         watch->looked(watch->context, a->list, a->item.index, verdict, a->took_ns);
 }
 
+/* Who was to confirm did not answer. If it is dead, which its self-test will show, the flip is confirmed by
+ * whoever is left: so it is put back until that is known. */
+static bool is_put_back(const struct answered *a) {
+    if (a->l->n_servers == 1 || !registry_put_back(a->c->registry, a->list, a->item.index))
+        return false;
+    health_hurry(a->health, a->now_ns);
+    return true;
+}
+
 static void give_up(const struct answered *a, const struct verdict *verdict) {
     if (a->item.purpose == PLAN_PROBE) {
         checker_probe_failed(a->c, a->list, &a->item, verdict, a->took_ns, a->now_ns);
@@ -177,7 +188,8 @@ static void give_up(const struct answered *a, const struct verdict *verdict) {
         plan_sweep_answered(&a->l->plan, a->now_ns);
     if (a->item.purpose == PLAN_CONFIRM) {
         checker_confirmed(a->c, a->list, a->item.index);
-        registry_drop_pending(a->c->registry, a->list, a->item.index);
+        if (!is_put_back(a))
+            registry_drop_pending(a->c->registry, a->list, a->item.index);
     }
     if (a->item.purpose == PLAN_RECHECK)
         recheck_later(a);
@@ -189,8 +201,8 @@ static enum look_source look_source(const struct plan_item *item) {
     case PLAN_WATCHED: return LOOK_WATCHED;
     case PLAN_SWEEP: return LOOK_SWEEP;
     case PLAN_RECHECK: return LOOK_RECHECK;
+    case PLAN_LOOK: return LOOK_ASKED;
     case PLAN_CONFIRM:
-    case PLAN_LOOK:
     case PLAN_SELF_TEST:
     case PLAN_TXT:
     case PLAN_PROBE:

@@ -242,9 +242,13 @@ bool health_observe(struct health *h, const struct verdict *verdict, int64_t now
     }
     if (verdict->detail != DETAIL_OUTSIDE_127)
         return observe_failure(h, verdict, now_ns);
+    health_hurry(h, now_ns);
+    return false;
+}
+
+void health_hurry(struct health *h, int64_t now_ns) {
     if (h->back_off_ns == 0 && h->due_ns > now_ns)
         h->due_ns = now_ns;
-    return false;
 }
 
 bool health_due(const struct health *h, int64_t now_ns) {

@@ -92,6 +92,8 @@ enum health_outcome health_answer(struct health *h, enum health_entry entry, con
  * worse by it. An address outside 127/8 does not change the state, but makes a test due now (a list that is
  * already in back-off keeps its pause). */
 bool health_observe(struct health *h, const struct verdict *verdict, int64_t now_ns);
+/* A test is due now; one in back-off keeps its pause. */
+void health_hurry(struct health *h, int64_t now_ns);
 /* A test is due: none is running and its time has come. */
 bool health_due(const struct health *h, int64_t now_ns);
 /* What may be believed of negative answers now (forgets `without_soa` after a day). */

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SWEEP_SHARE 5  /* of every five queries that both want, the sweep gets one at least */
-enum { NOBODY = 255 }; /* among servers */
+#define SWEEP_SHARE 5 /* of every five queries that both want, the sweep gets one at least */
+enum { NOBODY = 255 /* among servers */, PASSED_MAX = 64 };
 
 /* ---- lanes ---- */
 
@@ -55,6 +55,7 @@ struct offer {
     struct plan *p;
     int64_t now_ns;
     uint32_t full;
+    uint32_t others_full;
     int64_t rate_ns; /* when the rate allows the next query */
     int64_t wake_ns;
 };
@@ -79,12 +80,22 @@ static bool allowed(struct offer *o, int64_t due_ns, enum budget_class class, in
     return false;
 }
 
-/* The first of a lane that may be asked. Self-tests of a nameserver without room let those of others pass. */
+/* For want of room at its nameserver. */
+static bool waits_for_room(const struct offer *o, const struct plan_item *item) {
+    if (item->server >= 32)
+        return false;
+    if (item->purpose == PLAN_SELF_TEST)
+        return (o->full >> item->server & 1) != 0;
+    return item->confirms && (o->others_full >> item->server & 1) != 0;
+}
+
+/* The first of a lane that may be asked. What waits for room lets others pass, but not so many of a lane that
+ * looking for one that does not wait takes long. */
 static bool offer_lane(struct offer *o, enum plan_lane lane, struct plan_item *item) {
     const struct plan_queue *q = &o->p->lanes[lane];
-    for (uint32_t place = 0; place < q->n; place++) {
+    for (uint32_t place = 0; place < q->n && place < PASSED_MAX; place++) {
         const struct plan_item *here = plan_queue_at(q, place);
-        if (here->purpose == PLAN_SELF_TEST && (o->full >> here->server & 1) != 0)
+        if (waits_for_room(o, here))
             continue;
         uint64_t mark = plan_mix((uint64_t)here->due_ns << 1 | 1) ^ here->index;
         if (!allowed(o, here->due_ns, (enum budget_class)here->class, (int)lane, mark))
@@ -193,7 +204,12 @@ static bool offer_check(struct offer *o, const struct plan_gate *gate, struct pl
 
 bool plan_next(struct plan *p, const struct plan_gate *gate, int64_t now_ns, struct plan_item *item,
                int64_t *wake_ns) {
-    struct offer o = {p, now_ns, gate->full, rate_ready_ns(&p->rate, now_ns), INT64_MAX};
+    struct offer o = {.p = p,
+                      .now_ns = now_ns,
+                      .full = gate->full,
+                      .others_full = gate->others_full,
+                      .rate_ns = rate_ready_ns(&p->rate, now_ns),
+                      .wake_ns = INT64_MAX};
     static const enum plan_lane test_lanes[] = {LANE_TEST_URGENT, LANE_PROBE_TEST, LANE_TEST,
                                                 LANE_RETRY_TEST};
     bool found = false;
@@ -327,6 +343,7 @@ enum status plan_add_confirm(struct plan *p, uint32_t index, uint8_t avoid_serve
                                                .index = index,
                                                .purpose = PLAN_CONFIRM,
                                                .server = avoid_server,
+                                               .confirms = true,
                                                .class = BUDGET_URGENT});
 }
 
@@ -387,6 +404,7 @@ enum status plan_add_probe_confirm(struct plan *p, uint32_t number, uint16_t que
                                                .ring = question,
                                                .purpose = PLAN_PROBE,
                                                .server = avoid_server,
+                                               .confirms = true,
                                                .family = (uint8_t)family,
                                                .class = BUDGET_PROBE});
 }

@@ -66,6 +66,7 @@ struct plan_item {
     uint8_t lane;    /* set by plan_next(): where it waits, LANES for a ring or the sweep */
     uint32_t place;  /* set by plan_next(): how many wait before it in its lane; of a ring: 1 if it is new */
     bool tcp;
+    bool confirms;    /* a second look, or a third, which is another nameserver's if there is one */
     bool first_round; /* PLAN_WATCHED: the round that runs as fast as it may */
 };
 
@@ -163,6 +164,9 @@ struct plan_gate {
     bool checks;   /* else self-tests only */
     bool sweep;    /* the sweep may go on */
     uint32_t full; /* bit by nameserver: has no room, so that its self-tests wait and let others pass */
+    /* Bit by nameserver: of the others that can be believed none has room, so that what would confirm its
+     * word waits and lets others pass. */
+    uint32_t others_full;
 };
 
 /* For `list` of `targets`, which outlive the plan, as `quota` does. `seed` fixes the order of the sweep. */

@@ -322,6 +322,7 @@ void registry_pending_clear(struct registry *r, uint32_t list, struct registry_e
     entry->looks = 0;
     entry->pending_codes = 0;
     entry->pending_sample = false;
+    entry->put_back = false;
     registry_entry_tidy(r, list, entry);
 }
 

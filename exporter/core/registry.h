@@ -11,8 +11,9 @@
  *
  * Proof. A look that agrees with what is known, or that is the first to say "not listed", counts at once, but
  * goes into a journal until the next right self-test of that nameserver; a wrong one withdraws it. Any other
- * look opens a flip: it is published only after `confirm` agreeing looks and a right self-test that began
- * after the last of them. Results of reputation lists count at once. An unanswered question reaches this
+ * look opens a flip: it is published only after `confirm` agreeing looks, all but the first of which were
+ * asked for by it (others may have come from the same nameserver), and a right self-test that began after the
+ * last of them. Results of reputation lists count at once. An unanswered question reaches this
  * module never.
  *
  * Age. Verdicts stale after a time during which the list was ok: the clock of staleness stands while a list
@@ -61,7 +62,13 @@ enum registry_verdict { REGISTRY_UNKNOWN, REGISTRY_NOT_LISTED, REGISTRY_LISTED }
 extern const char *const registry_verdict_text[REGISTRY_LISTED + 1];
 
 /* Why a question was asked. */
-enum look_source { LOOK_WATCHED, LOOK_SWEEP, LOOK_RECHECK, LOOK_CONFIRM };
+enum look_source {
+    LOOK_WATCHED,
+    LOOK_SWEEP,
+    LOOK_RECHECK,
+    LOOK_ASKED,   /* somebody wanted to know */
+    LOOK_CONFIRM, /* a flip wanted it: the one kind that counts as a further look at it */
+};
 
 /* What has to happen after a look. */
 enum look_follow {
@@ -83,6 +90,7 @@ struct registry_entry {
     uint8_t server;      /* nameserver of the last of them */
     bool awaiting;       /* enough of them: waits for a self-test */
     bool confirming;     /* the plan holds a confirmation of it */
+    bool put_back;       /* its confirmation went unanswered, and it began anew: that is done once */
     bool pending_sample; /* the first of them was the sweep's */
     bool used;
     int64_t look_ns; /* when the last of them was answered */
@@ -239,6 +247,9 @@ enum status registry_look(struct registry *r, uint32_t list, uint32_t index, enu
 bool registry_sample(struct registry *r, uint32_t list, uint32_t index, int64_t now_ns);
 /* Gives up a flip whose confirmation could not be asked. */
 void registry_drop_pending(struct registry *r, uint32_t list, uint32_t index);
+/* A flip's confirmation was not answered: it has no look to its credit any more, and has to be asked about
+ * again; false: so it was once already. */
+bool registry_put_back(struct registry *r, uint32_t list, uint32_t index);
 
 /* The number to hand to registry_right() when a self-test that begins now ends right. */
 uint32_t registry_mark(const struct registry *r, uint32_t list);

@@ -96,6 +96,20 @@ static enum status count_at_once(const struct look *k, enum registry_verdict sai
 
 /* ---- looks that open or support a flip ---- */
 
+static void count_look(const struct look *k, struct registry_entry *entry) {
+    /* A flip that only waits for its test keeps its time: looks that come faster than tests would put it off
+     * for ever. */
+    if (!entry->awaiting || entry->server != k->server) {
+        entry->pending_codes = k->verdict->codes;
+        entry->server = k->server;
+        entry->look_ns = k->now_ns;
+    }
+    if (entry->looks < UINT8_MAX)
+        entry->looks++;
+}
+
+/* The first look, and those that it asks for: whatever else comes meanwhile may be of the same nameserver and
+ * port, and no second opinion. */
 static enum status support_flip(const struct look *k, enum registry_verdict said, enum look_follow *follow) {
     struct registry_list *l = &k->r->lists[k->list];
     struct registry_entry *entry = registry_entry_make(k->r, k->list, k->index);
@@ -111,15 +125,8 @@ static enum status support_flip(const struct look *k, enum registry_verdict said
         entry->pending_sample = false;
     }
     entry->pending_sample = entry->pending_sample || k->source == LOOK_SWEEP;
-    /* A flip that only waits for its test keeps its time: looks that come faster than tests would put it off
-     * for ever. */
-    if (!entry->awaiting || entry->server != k->server) {
-        entry->pending_codes = k->verdict->codes;
-        entry->server = k->server;
-        entry->look_ns = k->now_ns;
-    }
-    if (entry->looks < UINT8_MAX)
-        entry->looks++;
+    if (entry->looks == 0 || k->source == LOOK_CONFIRM)
+        count_look(k, entry);
     bool enough = entry->looks >= l->list->confirm;
     if (enough != entry->awaiting) {
         entry->awaiting = enough;
@@ -252,6 +259,22 @@ void registry_right(struct registry *r, uint32_t list, uint8_t server, uint32_t 
     }
 }
 
+static void doubt(struct registry_list *l, struct registry_entry *entry) {
+    if (entry->awaiting)
+        l->n_awaiting--;
+    entry->awaiting = false;
+    entry->looks = 0;
+}
+
+bool registry_put_back(struct registry *r, uint32_t list, uint32_t index) {
+    struct registry_entry *entry = registry_entry_find(r, list, index);
+    if (entry == NULL || entry->pending == REGISTRY_UNKNOWN || entry->put_back)
+        return false;
+    doubt(&r->lists[list], entry);
+    entry->put_back = true;
+    return true;
+}
+
 void registry_doubt_pending(struct registry *r, uint32_t list, uint8_t server) {
     struct registry_list *l = &r->lists[list];
     for (uint32_t i = 0; i < l->n_entries; i++) {
@@ -259,10 +282,7 @@ void registry_doubt_pending(struct registry *r, uint32_t list, uint8_t server) {
         if (!entry->used || entry->pending == REGISTRY_UNKNOWN ||
             (server != REGISTRY_NO_SERVER && entry->server != server))
             continue;
-        if (entry->awaiting)
-            l->n_awaiting--;
-        entry->awaiting = false;
-        entry->looks = 0;
+        doubt(l, entry);
     }
 }
 

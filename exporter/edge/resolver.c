@@ -239,16 +239,22 @@ static void on_end(void *context, int ares_status, int timeouts, unsigned char *
     }
 }
 
+static bool is_used_up(const struct resolver_ares *channel, int64_t now_ns) {
+    return channel->retired || channel->sent >= RESOLVER_QUERIES_PER_PORT ||
+           (channel->kind == RESOLVER_UDP_CONFIRM && now_ns - channel->since_ns >= RESOLVER_CONFIRM_PORT_NS);
+}
+
 /* The channel that takes the next query to `server`. NULL: there is no such server, no memory, or the network
  * has refused a query of this very turn: a fresh channel would only hear the same, and a socket would be
  * spent on it. */
-static struct resolver_ares *get_channel(struct resolver *r, size_t server, enum resolver_channel kind) {
+static struct resolver_ares *get_channel(struct resolver *r, size_t server, enum resolver_channel kind,
+                                         int64_t now_ns) {
     if (server >= r->n_servers)
         return NULL;
     struct resolver_ares **home = &r->servers[server].channels[kind];
     if (*home && (*home)->broken)
         return NULL;
-    if (*home && ((*home)->retired || (*home)->sent >= RESOLVER_QUERIES_PER_PORT)) {
+    if (*home && is_used_up(*home, now_ns)) {
         (*home)->retired = true;
         *home = NULL;
     }
@@ -275,7 +281,7 @@ void resolver_send(struct resolver *r, size_t server, enum resolver_channel chan
     *q = (struct query){.magic = QUERY_MAGIC,
                         .state = QUERY_OPEN,
                         .resolver = r,
-                        .channel = get_channel(r, server, channel),
+                        .channel = get_channel(r, server, channel, now_ns),
                         .cookie = cookie,
                         .sent_ns = now_ns,
                         .deadline_ns = now_ns < INT64_MAX - timeout_ns ? now_ns + timeout_ns : INT64_MAX};

@@ -4,10 +4,11 @@
  * nothing of lists, verdicts or budgets, never retries, and never looks into an answer beyond what c-ares
  * needs to match it.
  *
- * Each nameserver has channels of its own, so that one cannot disturb another: UDP for A queries, UDP for TXT
- * queries (both ARES_FLAG_IGNTC | NOCHECKRESP, no EDNS, 1 try, 4 MB receive buffer), replaced by a fresh one
- * with a new source port after at most 1,000 queries (the old one lives until it has drained); and one for
- * TCP (ARES_FLAG_USEVC), left for a fresh connection when it has lost a query. c-ares never reads resolv.conf
+ * Each nameserver has channels of its own, so that one cannot disturb another: UDP for A queries, UDP for
+ * those that confirm others, UDP for TXT queries (all ARES_FLAG_IGNTC | NOCHECKRESP, no EDNS, 1 try, 4 MB
+ * receive buffer), replaced by a fresh one with a new source port after at most 1,000 queries, the
+ * confirmations' after RESOLVER_CONFIRM_PORT_NS (the old one lives until it has drained); and one for TCP
+ * (ARES_FLAG_USEVC), left for a fresh connection when it has lost a query. c-ares never reads resolv.conf
  * here: servers are given by option and its files are pointed at nothing. Time-outs are ours: a queue in
  * order of deadline per time-out value, no timer per query inside c-ares (its own is long). A callback runs
  * exactly once per query and never inside resolver_send(): what c-ares reports early is queued for
@@ -25,6 +26,8 @@
 #include <stdint.h>
 
 enum { RESOLVER_QUERIES_PER_PORT = 1000 };
+/* Less than the pause between two looks that confirm each other: so no two of them have the same port. */
+#define RESOLVER_CONFIRM_PORT_NS (500 * INT64_C(1000000))
 
 enum resolver_outcome {
     RESOLVER_ANSWER,  /* bytes came, whatever they say */
@@ -34,9 +37,10 @@ enum resolver_outcome {
 
 /* Queries of different kinds share no channel, so that one kind cannot disturb another. */
 enum resolver_channel {
-    RESOLVER_UDP,     /* A queries */
-    RESOLVER_UDP_TXT, /* TXT queries, often truncated */
-    RESOLVER_TCP,     /* what was truncated, again */
+    RESOLVER_UDP,         /* A queries */
+    RESOLVER_UDP_CONFIRM, /* the second A query about the same, from another port than the first */
+    RESOLVER_UDP_TXT,     /* TXT queries, often truncated */
+    RESOLVER_TCP,         /* what was truncated, again */
     RESOLVER_CHANNELS,
 };
 

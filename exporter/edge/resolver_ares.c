@@ -140,6 +140,7 @@ struct resolver_ares *resolver_ares_new(struct loop *loop, const struct endpoint
     if (!channel)
         return NULL;
     channel->loop = loop;
+    channel->since_ns = loop_now_ns(loop);
     channel->server = *server;
     channel->kind = kind;
     if (init_ares(channel) != ARES_SUCCESS) {

@@ -27,6 +27,7 @@ struct resolver_ares {
     struct loop *loop;
     struct endpoint server;
     enum resolver_channel kind;
+    int64_t since_ns;     /* when it was made */
     bool retired;         /* takes no new queries */
     bool broken;          /* takes no new queries, and those under way have failed */
     unsigned sent;        /* queries in its life */

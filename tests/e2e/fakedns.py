@@ -23,7 +23,7 @@ NOERROR, SERVFAIL, NXDOMAIN, REFUSED = 0, 2, 3, 5
 QR, AA, TC, RD = 0x8000, 0x0400, 0x0200, 0x0100
 SO_TIMESTAMPNS = 35
 
-Seen = collections.namedtuple("Seen", "time ip kind transport port name")
+Seen = collections.namedtuple("Seen", "time ip kind transport port name id")
 
 
 class Query:
@@ -194,7 +194,7 @@ class FakeDns(Zone):
         try:
             query = Query(message, transport, self.zone)
             with self.lock:
-                self.seen.append(Seen(when, query.ip, query.kind, transport, port, query.name))
+                self.seen.append(Seen(when, query.ip, query.kind, transport, port, query.name, query.id))
             answer = self.answer(query)
         except Exception as error:  # the server is ours: its bugs must not look like a fault that was played
             self.error = f"{type(error).__name__}: {error}"

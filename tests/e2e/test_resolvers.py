@@ -51,6 +51,42 @@ def one_knows_nobody(world):
     play_liar(world, "knows nobody", fakedns.nothing)
 
 
+def contrary(server, query):
+    """What is listed is not, and what is not is."""
+    if query.kind == fakedns.TXT:
+        return fakedns.sound(server, query)
+    return server.negative(query) if query.ip in server.listed else server.positive(query, ["127.0.0.2"])
+
+
+@scene
+def one_lies_but_for_its_self_tests(world):
+    first, second = (FakeDns(world, ZONE, {LISTED: ["127.0.0.2"]}) for _ in range(2))
+    exporter = Exporter(world, config([dns_list("bl", ZONE)], GROUPS, [first.endpoint, second.endpoint]))
+    exporter.wait_for(verdicts(1, 0), "the first verdicts")
+
+    def asked(server, more):
+        before = {ip: len(server.queries(ip=ip)) for ip in (LISTED, CLEAN)}
+        exporter.wait_for(
+            lambda m: demand_truth(exporter) or all(len(server.queries(ip=ip)) >= n + more for ip, n in before.items()),
+            f"{more} more questions about each address",
+        )
+
+    with world.case("of two resolvers one lies, and its self-tests are right: the other is asked, and nothing is published"):
+        first.behave = only_tests(contrary)
+        asked(second, 3)
+        equal(exporter.metrics().state("bl"), "ok")
+    with world.case("... nor when the other is slow, and the liar is asked again and again before it has answered"):
+        n_failed = failures(exporter.metrics(), "timeout")
+        second.behave = only_tests(fakedns.silent)
+        asked(first, 3)
+        assert failures(exporter.metrics(), "timeout") > n_failed, "the other was not asked"
+    with world.case("what both say is published"):
+        for server in (first, second):
+            server.listed = {ip: codes for ip, codes in server.listed.items() if ip != LISTED}
+            server.behave = fakedns.sound
+        exporter.wait_for(verdicts(0, 0), "the delisting")
+
+
 def expired(server, query):
     """Whatever is asked: no such name, says the zone above."""
     return server.message(query, rcode=fakedns.NXDOMAIN, authority=[server.soa("net")])

@@ -603,6 +603,28 @@ static void takes_a_new_port_for_each_thousand_queries(void **state) {
         assert_in_range(s->ports[i].queries, 1, RESOLVER_QUERIES_PER_PORT);
 }
 
+/* What is never answered keeps the sockets open: else every query had a port of its own. */
+static void a_confirmation_has_another_port_than_any_look_before_it(void **state) {
+    struct world *w = *state;
+    const int64_t start_ns = loop_now_ns(w->loop);
+    send_one(w, SERVER_A, RESOLVER_UDP, SILENCE, 30000 * MS, 0);
+    send_one(w, SERVER_A, RESOLVER_UDP_CONFIRM, SILENCE, 30000 * MS, 1);
+    send_one(w, SERVER_A, RESOLVER_UDP_CONFIRM, ANSWER, 30000 * MS, 2);
+    while (loop_now_ns(w->loop) < start_ns + RESOLVER_CONFIRM_PORT_NS)
+        run(w, COOKIES, 20);
+    send_one(w, SERVER_A, RESOLVER_UDP_CONFIRM, ANSWER, 30000 * MS, 3);
+    send_one(w, SERVER_A, RESOLVER_UDP, ANSWER, 30000 * MS, 4);
+    run(w, 3, 20000);
+    expect(w, 2, 3, RESOLVER_ANSWER);
+    struct dns_server *s = w->server[0];
+    join_server(s);
+    assert_int_equal(s->n_ports, 3);
+    unsigned all[3] = {0};
+    for (size_t i = 0; i < 3; i++)
+        all[s->ports[i].queries - 1]++;
+    assert_true(all[0] == 1 && all[1] == 2);
+}
+
 static void closes_what_only_waits_for_late_answers(void **state) {
     struct world *w = *state;
     size_t before = open_files();
@@ -819,6 +841,7 @@ int main(void) {
         IN_A_WORLD(a_closed_connection_is_the_network_and_leaves_udp_alone),
         IN_A_WORLD(leaves_a_connection_that_hangs),
         IN_A_WORLD(takes_a_new_port_for_each_thousand_queries),
+        IN_A_WORLD(a_confirmation_has_another_port_than_any_look_before_it),
         IN_A_WORLD(closes_what_only_waits_for_late_answers),
         IN_A_WORLD(keeps_queries_to_servers_that_stay_and_fails_the_others),
         IN_A_WORLD(keeps_deadlines_in_order_whatever_the_time_outs),

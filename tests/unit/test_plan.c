@@ -227,6 +227,37 @@ static void self_tests_of_a_full_nameserver_let_others_pass(void **state) {
     world_release(&w);
 }
 
+static void what_confirms_waits_for_room_elsewhere_and_lets_others_pass(void **state) {
+    struct world w;
+    world_init(&w);
+    fixture_address(&w.f, w.group, "192.0.2.1");
+    world_start(&w);
+    struct plan_item item;
+    int64_t wake = 0;
+    /* Of what 0 has said, first asked of 1 without an answer; and of what 1 has said. */
+    assert_int_equal(plan_add_confirm(&w.plan, 0, 0, 0), STATUS_OK);
+    assert_true(plan_next(&w.plan, &open_gate, MINUTE, &item, &wake));
+    plan_take(&w.plan, &item, MINUTE);
+    assert_true(item.confirms && item.server == 0);
+    assert_int_equal(plan_add_retry(&w.plan, &item, 0), STATUS_OK);
+    assert_int_equal(plan_add_probe_confirm(&w.plan, 7, 1, IP_V4, 1, 0), STATUS_OK);
+    const struct plan_gate full = {.checks = true, .others_full = 1};
+    assert_true(plan_next(&w.plan, &full, MINUTE, &item, &wake));
+    assert_int_equal(item.purpose, PLAN_PROBE);
+    const struct plan_gate all_full = {.checks = true, .others_full = 1 | 2};
+    assert_true(plan_next(&w.plan, &all_full, MINUTE, &item, &wake));
+    assert_int_equal(item.purpose, PLAN_WATCHED);
+    assert_true(plan_next(&w.plan, &open_gate, MINUTE, &item, &wake));
+    assert_true(item.purpose == PLAN_CONFIRM && item.confirms);
+    /* Looking for one that may pass is no walk through thousands. */
+    for (uint32_t i = 0; i < 200; i++)
+        assert_int_equal(plan_add_confirm(&w.plan, i, i < 100 ? 0 : 1, 0), STATUS_OK);
+    assert_true(plan_next(&w.plan, &full, MINUTE, &item, &wake));
+    assert_int_equal(item.purpose, PLAN_PROBE);
+    world_release(&w);
+    (void)state;
+}
+
 static void a_reload_lets_rings_go_on_where_they_were(void **state) {
     struct world w;
     world_init(&w);
@@ -431,6 +462,7 @@ int main(void) {
         cmocka_unit_test(the_order_of_a_sweep_does_not_follow_the_addresses),
         cmocka_unit_test(a_list_that_is_not_ok_is_asked_its_test_entries_only),
         cmocka_unit_test(self_tests_of_a_full_nameserver_let_others_pass),
+        cmocka_unit_test(what_confirms_waits_for_room_elsewhere_and_lets_others_pass),
         cmocka_unit_test(a_reload_lets_rings_go_on_where_they_were),
         cmocka_unit_test(what_is_skipped_costs_nothing),
         cmocka_unit_test(waiting_for_the_quota_is_counted_once_per_check),

@@ -116,13 +116,55 @@ static void a_listing_needs_its_looks_and_a_self_test_after_them(void **state) {
     }
 }
 
+static void only_a_look_that_was_asked_for_confirms(void **state) {
+    (void)state;
+    static const enum look_source others[] = {LOOK_WATCHED, LOOK_SWEEP, LOOK_RECHECK, LOOK_ASKED};
+    struct world w;
+    world_init(&w, LIST_BLOCK, 3);
+    right(&w);
+    for (size_t i = 0; i < 2 * sizeof others / sizeof *others; i++) {
+        print_message("# look %zu\n", i);
+        assert_int_equal(look(&w, "10.0.0.9", others[i % 4], &listed), LOOK_WANTS_CONFIRM);
+    }
+    assert_int_equal(look(&w, "10.0.0.9", LOOK_CONFIRM, &listed), LOOK_WANTS_CONFIRM);
+    right(&w);
+    assert_int_equal(shown(&w, "10.0.0.9"), REGISTRY_UNKNOWN);
+    assert_int_equal(look(&w, "10.0.0.9", LOOK_CONFIRM, &listed), LOOK_WANTS_TEST);
+    /* Nor does it take anything back that agrees. */
+    assert_int_equal(look(&w, "10.0.0.9", LOOK_WATCHED, &listed), LOOK_WANTS_TEST);
+    right(&w);
+    assert_int_equal(shown(&w, "10.0.0.9"), REGISTRY_LISTED);
+    world_release(&w);
+}
+
+static void a_flip_that_nobody_confirms_begins_anew_once(void **state) {
+    (void)state;
+    struct world w;
+    world_init(&w, LIST_BLOCK, 2);
+    right(&w);
+    uint32_t index = index_of(&w, "10.0.0.9");
+    assert_false(registry_put_back(w.r, 0, index));
+    (void)look(&w, "10.0.0.9", LOOK_WATCHED, &listed);
+    assert_true(registry_put_back(w.r, 0, index));
+    assert_int_equal(look(&w, "10.0.0.9", LOOK_CONFIRM, &listed), LOOK_WANTS_CONFIRM);
+    assert_false(registry_put_back(w.r, 0, index));
+    registry_drop_pending(w.r, 0, index);
+    /* The next one has not been put back yet. */
+    (void)look(&w, "10.0.0.9", LOOK_WATCHED, &listed);
+    (void)look(&w, "10.0.0.9", LOOK_CONFIRM, &listed);
+    assert_true(registry_put_back(w.r, 0, index));
+    right(&w);
+    assert_int_equal(shown(&w, "10.0.0.9"), REGISTRY_UNKNOWN);
+    world_release(&w);
+}
+
 static void looks_that_come_faster_than_tests_do_not_put_off_a_listing(void **state) {
     (void)state;
     struct world w;
     world_init(&w, LIST_BLOCK, 2);
     right(&w);
     (void)look(&w, "192.0.2.1", LOOK_WATCHED, &listed);
-    assert_int_equal(look(&w, "192.0.2.1", LOOK_WATCHED, &listed), LOOK_WANTS_TEST);
+    assert_int_equal(look(&w, "192.0.2.1", LOOK_CONFIRM, &listed), LOOK_WANTS_TEST);
     w.now += SECOND;
     int64_t began = w.now;
     uint32_t mark = registry_mark(w.r, 0);
@@ -571,6 +613,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_listing_needs_its_looks_and_a_self_test_after_them),
         cmocka_unit_test(looks_that_come_faster_than_tests_do_not_put_off_a_listing),
+        cmocka_unit_test(only_a_look_that_was_asked_for_confirms),
+        cmocka_unit_test(a_flip_that_nobody_confirms_begins_anew_once),
         cmocka_unit_test(a_flip_is_counted_where_the_address_belongs),
         cmocka_unit_test(a_look_that_disagrees_ends_a_pending_flip),
         cmocka_unit_test(a_sample_is_as_old_as_the_look_of_the_sweep_whatever_came_later),
