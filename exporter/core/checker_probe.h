@@ -59,7 +59,7 @@ struct probe_look {
     bool is_tcp;
     bool has_txt;     /* of a question for a reason: there is one */
     uint8_t outcome;  /* enum checker_outcome; what follows is about an answer, */
-    uint8_t form;     /* enum reply_form, of other questions than those for a reason */
+    uint8_t form;     /* enum reply_form; of a question for a reason: sound, or truncated and asked again */
     uint16_t rcode;   /* ... that is sound, as the following */
     uint8_t verdict;  /* enum verdict_kind */
     uint8_t reason;   /* enum verdict_reason */

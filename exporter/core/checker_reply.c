@@ -300,7 +300,22 @@ static void tell_probes(const struct answered *a, enum checker_outcome outcome, 
     checker_probe_saw(a->c, a->list, &a->item, &look);
 }
 
+/* ---- over TCP ---- */
+
+/* What is cut has to be had over TCP, at no cost of an attempt; false: it is, or cannot be asked. */
+static bool retry_over_tcp(const struct answered *a) {
+    struct answered over_tcp = *a;
+    over_tcp.item.tcp = true;
+    return !a->item.tcp && retry(&over_tcp, false);
+}
+
 /* ---- TXT ---- */
+
+static bool is_cut(const struct answered *a, const struct reply_question *question, const uint8_t *message,
+                   size_t len) {
+    reply_read(message, len, question, NULL, a->c->reply);
+    return a->c->reply->form == REPLY_TRUNCATED;
+}
 
 static void txt_answered(const struct answered *a, const struct reply_question *question,
                          enum checker_outcome outcome, const uint8_t *message, size_t len) {
@@ -308,7 +323,13 @@ static void txt_answered(const struct answered *a, const struct reply_question *
     bool has_txt = outcome == CHECKER_ANSWER && reply_read_txt(message, len, question, txt, sizeof txt);
     struct probe_look look = look_of(a, outcome);
     look.has_txt = has_txt;
+    bool again = outcome == CHECKER_ANSWER && is_cut(a, question, message, len) && retry_over_tcp(a);
+    look.form = again ? REPLY_TRUNCATED : REPLY_SOUND;
+    look.verdict = VERDICT_UNKNOWN;
+    look.reason = REASON_NONE;
     checker_probe_saw(a->c, a->list, &a->item, &look);
+    if (again)
+        return;
     checker_probe_txt(a->c, a->list, &a->item, has_txt ? txt : NULL);
     struct registry_entry *entry =
         plan_is_of_target(&a->item) ? registry_entry_find(a->c->registry, a->list, a->item.index) : NULL;
@@ -338,13 +359,9 @@ static void a_answered(const struct answered *a, const struct reply_question *qu
         reply = a->c->reply;
         reply_read(message, len, question, a->l->list->cname_allowed ? &a->l->list->cname_suffix : NULL,
                    reply);
-        if (reply->form == REPLY_TRUNCATED && !a->item.tcp) {
-            struct answered over_tcp = *a;
-            over_tcp.item.tcp = true;
-            if (retry(&over_tcp, false)) {
-                tell_probes(a, outcome, reply, NULL);
-                return;
-            }
+        if (reply->form == REPLY_TRUNCATED && retry_over_tcp(a)) {
+            tell_probes(a, outcome, reply, NULL);
+            return;
         }
         bool is_test = a->item.purpose == PLAN_SELF_TEST;
         verdict = verdict_of_reply(a->l->list, reply, is_test ? NULL : health_lesson(a->health, a->now_ns));

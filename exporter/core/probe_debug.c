@@ -137,7 +137,7 @@ static void add_answer(struct buf *out, const struct probe_look *look) {
         [REPLY_BAD_NAME] = "a message with a broken name",
         [REPLY_BAD_RECORD] = "a message with a broken record",
     };
-    if (look->is_txt) {
+    if (look->is_txt && look->form == REPLY_SOUND) {
         buf_add_text(out, look->has_txt ? "a reason" : "no reason");
     } else if (look->form != REPLY_SOUND) {
         buf_add_text(out, forms[look->form]);
@@ -176,7 +176,7 @@ static void add_look(const struct log *log, const struct probe_look *look) {
     case CHECKER_TIMEOUT: buf_add_text(log->out, why_fact(REASON_TIMEOUT)); break;
     case CHECKER_NETWORK: buf_add_text(log->out, why_fact(REASON_NETWORK)); break;
     }
-    if (!look->is_txt && look->outcome == CHECKER_ANSWER)
+    if (look->outcome == CHECKER_ANSWER && (!look->is_txt || look->form == REPLY_TRUNCATED))
         add_meaning(log->out, look);
     buf_add_char(log->out, '\n');
 }

@@ -4,6 +4,8 @@
 Truth in every scene: 192.0.2.1 (and what else the scene puts on its list) is listed, other addresses are not.
 """
 
+import json
+
 import fakedns
 from exporter import Exporter, config, dns_list
 from fakedns import FakeDns, only_tests
@@ -241,6 +243,17 @@ def truncated_answers(world):
         exporter.wait_for(both(), "the truth over TCP")
         assert server.queries(transport="tcp", ip=LISTED)
         assert server.queries(transport="udp", ip=LISTED)
+    with world.case("... and so is the reason of a listing"):
+        reason = "r" * 250  # a longer text would be cut by the exporter
+
+        def told():
+            lists = json.loads(exporter.get(f"/api/v1/addresses/{CLEAN}").text)["lists"]
+            return [row for row in lists if row.get("txt") == reason]
+
+        server.texts[CLEAN] = reason
+        server.listed[CLEAN] = ["127.0.0.2"]
+        wait(told, lambda: exporter.get(f"/api/v1/addresses/{CLEAN}").text, world=world)
+        assert server.queries(transport="tcp", ip=CLEAN, kind=fakedns.TXT)
 
 
 @scene

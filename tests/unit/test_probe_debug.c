@@ -120,7 +120,11 @@ static void tells_a_listing_from_its_first_query_to_its_reason(void **state) {
     struct checker_pair *pair = pair_of(w, BLOCK, "203.0.113.77");
     pair->codes = UINT64_C(1) << LIST_CODE_OTHER | 1;
     pair->txt = strdup("say \"no\" \\");
-    saw(w, BLOCK, "203.0.113.77", true, &(struct probe_look){.has_txt = true, .took_us = 2000000});
+    saw(w, BLOCK, "203.0.113.77", true,
+        &(struct probe_look){
+            .form = REPLY_TRUNCATED, .verdict = VERDICT_UNKNOWN, .reason = REASON_NONE, .took_us = 500});
+    saw(w, BLOCK, "203.0.113.77", true,
+        &(struct probe_look){.has_txt = true, .is_tcp = true, .took_us = 2000000});
     struct health *health = &w->checker->lists[BLOCK].tracks[0].health[IP_V4];
     *health = (struct health){.tested = true, .running = true, .ended_ns = began_ns - SECOND};
     expect_log(w, "target=203.0.113.77&list=block", began_ns,
@@ -132,7 +136,9 @@ static void tells_a_listing_from_its_first_query_to_its_reason(void **state) {
                "list block: +0.250 s A, 127.0.0.1:53: NOERROR 127.0.0.2, 127.0.0.10, took 1.5 ms: listed\n"
                "list block: +1.250 s A, 127.0.0.1:53: NOERROR 127.0.0.2, 127.0.0.2, 127.0.0.2, 127.0.0.2, "
                "127.0.0.2, 127.0.0.2, 127.0.0.2, 127.0.0.2, ... (300 addresses), took 1.5 ms: listed\n"
-               "list block: +1.250 s TXT, 127.0.0.1:53: a reason, took 2000.0 ms\n"
+               "list block: +1.250 s TXT, 127.0.0.1:53: a truncated answer, took 0.5 ms: asked again over "
+               "TCP\n"
+               "list block: +1.250 s TXT over TCP, 127.0.0.1:53: a reason, took 2000.0 ms\n"
                "list block: verdict: listed (spam-source, other), reason \"say \\\"no\\\" \\\\\"\n"
                "probe succeeded: 1 of 1 verdicts after 1.250 s\n");
 }
