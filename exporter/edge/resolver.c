@@ -66,6 +66,7 @@ struct resolver {
     struct deadline_queue queues[QUEUES];
     struct query_list failed; /* to be reported by the next turn */
     size_t n_unreported;
+    struct log_limit shortages;
     bool sending; /* inside ares_send() */
     bool ending;  /* inside resolver_free() */
     /* Queries for which there was no memory, to be reported as failed. A window never lets as many be sent in
@@ -259,7 +260,7 @@ static struct resolver_ares *get_channel(struct resolver *r, size_t server, enum
         *home = NULL;
     }
     if (!*home) {
-        *home = resolver_ares_new(r->loop, &r->servers[server].endpoint, kind);
+        *home = resolver_ares_new(r->loop, &r->shortages, &r->servers[server].endpoint, kind);
         if (*home) {
             (*home)->next = r->channels;
             r->channels = *home;

@@ -17,13 +17,27 @@ enum {
     SEND_BUFFER = 1 << 20,        /* a burst of a whole window without EAGAIN */
     ARES_TIMEOUT_MS = 600 * 1000, /* never comes: time-outs are ours */
     READS_PER_EVENT = 256,
+    SHORTAGES_PER_MINUTE = 1,
 };
 
+static void tell_shortage(struct resolver_ares *channel, int cause) {
+    if ((cause == EMFILE || cause == ENFILE) &&
+        log_allowed(channel->shortages, SHORTAGES_PER_MINUTE, loop_now_ns(channel->loop)))
+        log_write(LOG_WARN,
+                  "DNS queries cannot be sent, and are counted as failed (network): no socket can be opened; "
+                  "if it goes on, allow more open files (LimitNOFILE= of a systemd service, ulimit -n)",
+                  "error", strerror(cause), NULL);
+}
+
 static ares_socket_t open_socket(int family, int type, int protocol, void *context) {
-    (void)context;
+    struct resolver_ares *channel = context;
     int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
-    if (fd < 0)
+    if (fd < 0) {
+        int cause = errno;
+        tell_shortage(channel, cause);
+        errno = cause;
         return ARES_SOCKET_BAD;
+    }
     /* Buffers and delays are wishes: without them it is slower, not wrong. */
     const int one = 1, receive = RECEIVE_BUFFER, send_size = SEND_BUFFER;
     if (type == SOCK_STREAM) {
@@ -134,12 +148,13 @@ static int init_ares(struct resolver_ares *channel) {
     return ares_init_options(&channel->ares, &options, mask);
 }
 
-struct resolver_ares *resolver_ares_new(struct loop *loop, const struct endpoint *server,
-                                        enum resolver_channel kind) {
+struct resolver_ares *resolver_ares_new(struct loop *loop, struct log_limit *shortages,
+                                        const struct endpoint *server, enum resolver_channel kind) {
     struct resolver_ares *channel = calloc(1, sizeof *channel);
     if (!channel)
         return NULL;
     channel->loop = loop;
+    channel->shortages = shortages;
     channel->since_ns = loop_now_ns(loop);
     channel->server = *server;
     channel->kind = kind;

@@ -11,6 +11,7 @@
 #define RBL_EDGE_RESOLVER_ARES_H
 
 #include "core/list.h"
+#include "edge/log.h"
 #include "edge/loop.h"
 #include "edge/resolver.h"
 
@@ -25,6 +26,7 @@ struct resolver_ares {
     struct resolver_ares *next; /* in the resolver's list of all channels */
     ares_channel ares;
     struct loop *loop;
+    struct log_limit *shortages; /* borrowed: of lines about descriptors */
     struct endpoint server;
     enum resolver_channel kind;
     int64_t since_ns;     /* when it was made */
@@ -38,8 +40,8 @@ struct resolver_ares {
 };
 
 /* NULL: no memory, or whatever else c-ares says. Opens no socket before the first query. */
-struct resolver_ares *resolver_ares_new(struct loop *loop, const struct endpoint *server,
-                                        enum resolver_channel kind) MUST_CHECK;
+struct resolver_ares *resolver_ares_new(struct loop *loop, struct log_limit *shortages,
+                                        const struct endpoint *server, enum resolver_channel kind) MUST_CHECK;
 /* Ends the callbacks of all queries that c-ares holds (ARES_EDESTRUCTION). Never to be called inside one. */
 void resolver_ares_free(struct resolver_ares *channel);
 

@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -625,6 +626,45 @@ static void a_confirmation_has_another_port_than_any_look_before_it(void **state
     assert_true(all[0] == 1 && all[1] == 2);
 }
 
+static bool told_a_shortage(const char *path) {
+    char text[4096] = "";
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    const char *line = strstr(text, "DNS queries cannot be sent");
+    return line != NULL && strstr(line, "LimitNOFILE=") != NULL && strstr(line + 1, "DNS queries") == NULL;
+}
+
+static void says_once_that_there_are_no_descriptors(void **state) {
+    struct world *w = *state;
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    char path[] = "/tmp/test_edge_resolver.XXXXXX";
+    const int log = mkstemp(path), stderr_before = dup(STDERR_FILENO);
+    assert_true(log >= 0 && stderr_before >= 0);
+    assert_int_equal(dup2(log, STDERR_FILENO), STDERR_FILENO);
+    const int next = dup(log);
+    close(next);
+    const struct rlimit none = {.rlim_cur = (rlim_t)next, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    for (size_t i = 0; i < 40; i++)
+        send_one(w, i % 2, (enum resolver_channel)(i % RESOLVER_CHANNELS), ANSWER, 5000 * MS, i);
+    run(w, 40, 3000);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(dup2(stderr_before, STDERR_FILENO), STDERR_FILENO);
+    for (size_t i = 40; i < 80; i++)
+        send_one(w, i % 2, (enum resolver_channel)(i % RESOLVER_CHANNELS), ANSWER, 5000 * MS, i);
+    run(w, 80, 3000);
+    bool told = told_a_shortage(path);
+    close(log);
+    close(stderr_before);
+    unlink(path);
+    expect(w, 0, 40, RESOLVER_NETWORK);
+    expect(w, 40, 40, RESOLVER_ANSWER);
+    assert_true(told);
+}
+
 static void closes_what_only_waits_for_late_answers(void **state) {
     struct world *w = *state;
     size_t before = open_files();
@@ -842,6 +882,7 @@ int main(void) {
         IN_A_WORLD(leaves_a_connection_that_hangs),
         IN_A_WORLD(takes_a_new_port_for_each_thousand_queries),
         IN_A_WORLD(a_confirmation_has_another_port_than_any_look_before_it),
+        IN_A_WORLD(says_once_that_there_are_no_descriptors),
         IN_A_WORLD(closes_what_only_waits_for_late_answers),
         IN_A_WORLD(keeps_queries_to_servers_that_stay_and_fails_the_others),
         IN_A_WORLD(keeps_deadlines_in_order_whatever_the_time_outs),
