@@ -4,38 +4,18 @@
 All of it is played in a network namespace that this program makes for itself, so it ends with it.
 """
 
-import ctypes
-import os
 import signal
-import subprocess
 
 from exporter import Exporter, config, dns_list, is_sanitized
 from harness import equal, main, report, scene
-from servers import Rbldnsd, find_program
+from netns import run, why_not
+from servers import Rbldnsd
 
-CLONE_NEWNET = 0x40000000
 ZONE = "bl.example.net"
 LISTED = [f"198.18.{x}.{y}" for x in range(16) for y in (0, 77, 255)]
 BURNT_MOST = 100
 RANGE, N_RANGE = "198.16.0.0/15", 131072
 OUTAGES = ("unreachable", "prohibit", "throw")
-
-
-def run(*command):
-    subprocess.run([find_program(command[0]), *command[1:]], check=True, capture_output=True, text=True)
-
-
-def why_not():
-    """Makes the namespace; the reason why there is none, or None."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    try:
-        find_program("ip"), find_program("nft")
-    except AssertionError as error:
-        return str(error)
-    if libc.unshare(CLONE_NEWNET) != 0:
-        return f"no network namespace: {os.strerror(ctypes.get_errno())}"
-    run("ip", "link", "set", "lo", "up")
-    return None
 
 
 def start(world, ranges, resolver=None):
@@ -161,7 +141,7 @@ def loss_50(world):
 
 
 # Its sweeps take minutes then, and what is late says nothing.
-reason = "a sanitizer is too slow for its sweeps" if is_sanitized() else why_not()
+reason = "a sanitizer is too slow for its sweeps" if is_sanitized() else why_not("nft")
 if reason is None:
     main()
 report("faults of the network", skipped=reason)
