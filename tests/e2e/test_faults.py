@@ -5,6 +5,7 @@ Truth in every scene: 192.0.2.1 (and what else the scene puts on its list) is li
 """
 
 import json
+import time
 
 import fakedns
 from exporter import Exporter, config, dns_list
@@ -182,13 +183,32 @@ def silence(world):
         exporter.wait_for(both(1, 1), "the new listing")
 
 
+def failures(exporter, reason):
+    return exporter.metrics().value("rbl_list_query_failures_total", list="bl", reason=reason) or 0
+
+
 @scene
 def a_closed_port(world):
     server, exporter = start(world)
     with world.case("a server that is gone freezes the verdicts"):
+        before = {reason: failures(exporter, reason) for reason in ("network", "timeout")}
         server.kill()
         exporter.wait_for_state("timeout", "bl")
         demand_truth(exporter)
+    with world.case("the refusal of the port is heard at once: no question waits until its time is over"):
+        assert failures(exporter, "network") > before["network"], "nothing was refused"
+        late = failures(exporter, "timeout") - before["timeout"]
+        assert late <= len(GROUPS[0]["addresses"]), f"{late} time-outs: more than the server may have taken with it"
+    with world.case("only self-tests are sent meanwhile, and checks go on when it is back"):
+        n_before = failures(exporter, "network")
+        exporter.wait_for(lambda m: failures(exporter, "network") >= n_before + 2, "two more self-tests")
+        again = FakeDns(world, ZONE, {LISTED: ["127.0.0.2"], CLEAN: ["127.0.0.2"]}, address=server.address, port=server.port)
+        back = time.time()
+        exporter.wait_for_state("ok", "bl")
+        first = again.queries()[0]
+        assert fakedns.is_test(first), first
+        print(f"# the first question came {first.time - back:.1f} s after the server was back", flush=True)
+        exporter.wait_for(both(1, 1), "the new listing")
 
 
 @scene
