@@ -11,7 +11,10 @@
  * Channels: all are in one list; a server points at those that take new queries. One that is full drains in
  * the list. Destroying is done only by resolver_turn(), never inside c-ares. Lost queries keep a UDP channel
  * for a few seconds more, so that late answers do not hit a closed port; a TCP channel that lost one is not
- * used again, as the connection may hang.
+ * used again, as the connection may hang. Where packets get lost a channel is used up within milliseconds,
+ * and would be kept for its few lost queries until their time-out: no more than DRAINING_MOST are, and of the
+ * oldest beyond them, to which at least 1,000 queries more were sent for each of the others, what is open is
+ * lost.
  */
 #include "edge/resolver.h"
 
@@ -20,7 +23,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { QUEUES = 64, REFUSED_MAX = 4096 };
+enum { QUEUES = 64, REFUSED_MAX = 4096, DRAINING_MOST = 128 };
 static const int64_t LINGER_NS = INT64_C(5000000000);
 static const uint32_t QUERY_MAGIC = 0x51756572;
 
@@ -236,7 +239,8 @@ static void on_end(void *context, int ares_status, int timeouts, unsigned char *
         r->n_unreported--;
         r->handler(r->context, cookie, RESOLVER_ANSWER, message, (size_t)len, took_ns > 0 ? took_ns : 0);
     } else {
-        fail_query(q, ares_status == ARES_ETIMEOUT ? RESOLVER_TIMEOUT : RESOLVER_NETWORK);
+        bool is_late = ares_status == ARES_ETIMEOUT || q->channel->given_up;
+        fail_query(q, is_late ? RESOLVER_TIMEOUT : RESOLVER_NETWORK);
     }
 }
 
@@ -301,7 +305,7 @@ void resolver_send(struct resolver *r, size_t server, enum resolver_channel chan
 
 /* When `channel` has to be destroyed; INT64_MAX: not as it stands. */
 static int64_t channel_end_ns(const struct resolver_ares *channel) {
-    if (channel->broken)
+    if (channel->broken || channel->given_up)
         return INT64_MIN;
     if (channel->open > 0)
         return INT64_MAX;
@@ -317,9 +321,16 @@ static void forget_channel(struct resolver *r, const struct resolver_ares *chann
     }
 }
 
+static void give_up_oldest(struct resolver *r) {
+    unsigned n = 0;
+    for (struct resolver_ares *channel = r->channels; channel; channel = channel->next) /* the latest first */
+        channel->given_up = channel->retired && ++n > DRAINING_MOST;
+}
+
 /* Destroys the channels whose time has come; returns when the next one's comes. */
 static int64_t end_channels(struct resolver *r, int64_t now_ns) {
     int64_t next_ns = INT64_MAX;
+    give_up_oldest(r);
     struct resolver_ares **link = &r->channels;
     while (*link) {
         struct resolver_ares *channel = *link;

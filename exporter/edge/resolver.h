@@ -7,12 +7,13 @@
  * Each nameserver has channels of its own, so that one cannot disturb another: UDP for A queries, UDP for
  * those that confirm others, UDP for TXT queries (all ARES_FLAG_IGNTC | NOCHECKRESP, no EDNS, 1 try, 4 MB
  * receive buffer), replaced by a fresh one with a new source port after at most 1,000 queries, the
- * confirmations' after RESOLVER_CONFIRM_PORT_NS (the old one lives until it has drained); and one for TCP
- * (ARES_FLAG_USEVC), left for a fresh connection when it has lost a query. When no socket can be opened for
- * want of descriptors, the log says so once a minute. c-ares never reads resolv.conf here: servers are given
- * by option and its files are pointed at nothing. Time-outs are ours: a queue in order of deadline per
- * time-out value, no timer per query inside c-ares (its own is long). A callback runs exactly once per query
- * and never inside resolver_send(): what c-ares reports early is queued for resolver_turn().
+ * confirmations' after RESOLVER_CONFIRM_PORT_NS (the old one lives until it has drained, or too many younger
+ * ones do); and one for TCP (ARES_FLAG_USEVC), left for a fresh connection when it has lost a query. When no
+ * socket can be opened for want of descriptors, the log says so once a minute. c-ares never reads resolv.conf
+ * here: servers are given by option and its files are pointed at nothing. Time-outs are ours: a queue in
+ * order of deadline per time-out value, no timer per query inside c-ares (its own is long). A callback runs
+ * exactly once per query and never inside resolver_send(): what c-ares reports early is queued for
+ * resolver_turn().
  */
 #ifndef RBL_EDGE_RESOLVER_H
 #define RBL_EDGE_RESOLVER_H

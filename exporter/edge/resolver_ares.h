@@ -32,6 +32,7 @@ struct resolver_ares {
     int64_t since_ns;     /* when it was made */
     bool retired;         /* takes no new queries */
     bool broken;          /* takes no new queries, and those under way have failed */
+    bool given_up;        /* takes no new queries, and those under way are lost */
     unsigned sent;        /* queries in its life */
     unsigned held;        /* queries that c-ares still holds */
     unsigned open;        /* of these, the ones that somebody waits for */

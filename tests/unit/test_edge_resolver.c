@@ -681,6 +681,24 @@ static void closes_what_only_waits_for_late_answers(void **state) {
     assert_int_equal(settled_files(before), before);
 }
 
+/* With a server named twice each turn retires a channel that has one query open. */
+static void gives_up_the_oldest_of_too_many_channels_that_drain(void **state) {
+    struct world *w = *state;
+    const size_t all = 200, most = 128, lost = all - 1 - most;
+    const struct endpoint twice[] = {w->endpoints[SERVER_A], w->endpoints[SERVER_A]};
+    size_t before = open_files();
+    for (size_t i = 0; i < all; i++) {
+        assert_int_equal(resolver_set_servers(w->resolver, twice, 2), STATUS_OK);
+        send_one(w, 1, RESOLVER_UDP, SILENCE, 60000 * MS, i);
+        assert_int_equal(resolver_set_servers(w->resolver, twice, 1), STATUS_OK);
+    }
+    run(w, all, 100);
+    assert_int_equal(w->ended, lost);
+    expect(w, 0, lost, RESOLVER_TIMEOUT);
+    assert_int_equal(resolver_in_flight(w->resolver), all - lost);
+    assert_int_equal(settled_files(before + most + 1), before + most + 1);
+}
+
 static void keeps_queries_to_servers_that_stay_and_fails_the_others(void **state) {
     struct world *w = *state;
     for (size_t i = 0; i < 10; i++) {
@@ -884,6 +902,7 @@ int main(void) {
         IN_A_WORLD(a_confirmation_has_another_port_than_any_look_before_it),
         IN_A_WORLD(says_once_that_there_are_no_descriptors),
         IN_A_WORLD(closes_what_only_waits_for_late_answers),
+        IN_A_WORLD(gives_up_the_oldest_of_too_many_channels_that_drain),
         IN_A_WORLD(keeps_queries_to_servers_that_stay_and_fails_the_others),
         IN_A_WORLD(keeps_deadlines_in_order_whatever_the_time_outs),
         IN_A_WORLD(frees_with_queries_under_way),
