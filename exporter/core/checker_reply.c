@@ -389,7 +389,7 @@ static bool is_dead_list(const struct answered *a) {
 static void tell_window(const struct answered *a, enum checker_outcome outcome, int64_t took_ns) {
     struct window *w = &a->c->servers[a->l->servers[a->track]].window;
     switch (outcome) {
-    case CHECKER_ANSWER: window_answered(w, took_ns); return;
+    case CHECKER_ANSWER: window_answered(w, a->sent_ns, took_ns); return;
     case CHECKER_TIMEOUT:
         if (is_dead_list(a))
             window_forgotten(w);

@@ -8,10 +8,6 @@
 /* Rounds this many times longer than usual, that many in a row, mean another path. */
 enum { CHANGED = 4, CHANGED_ROUNDS = 100 };
 
-static int64_t distance(int64_t a, int64_t b) {
-    return a < b ? b - a : a - b;
-}
-
 void window_init(struct window *w, unsigned max_in_flight) {
     double maximum = max_in_flight != 0 ? max_in_flight : WINDOW_MAX_AUTO;
     *w = (struct window){
@@ -19,6 +15,7 @@ void window_init(struct window *w, unsigned max_in_flight) {
         .maximum = maximum,
         .slow_start = true,
         .cut_ns = INT64_MIN,
+        .borne = WINDOW_LOSS,
     };
 }
 
@@ -29,18 +26,6 @@ uint32_t window_room(const struct window *w) {
 
 void window_sent(struct window *w) {
     w->in_flight++;
-}
-
-static void measure(struct window *w, int64_t rtt_ns) {
-    if (rtt_ns < 1)
-        rtt_ns = 1; /* 0 means that nothing has been measured */
-    if (w->srtt_ns == 0) {
-        w->srtt_ns = rtt_ns;
-        w->rttvar_ns = rtt_ns / 2;
-        return;
-    }
-    w->rttvar_ns += (distance(w->srtt_ns, rtt_ns) - w->rttvar_ns) / 4;
-    w->srtt_ns += (rtt_ns - w->srtt_ns) / 8;
 }
 
 /* More than this would only wait somewhere: what WINDOW_RATE answers a second need at the shortest round-trip
@@ -96,17 +81,72 @@ static void grow_by_one(struct window *w, int64_t mean_ns) {
     }
 }
 
-void window_answered(struct window *w, int64_t rtt_ns) {
-    assert(w->in_flight > 0);
-    measure(w, rtt_ns);
-    /* A window that is not used proves nothing about a larger one. */
-    if (2.0 * w->in_flight >= w->size) {
-        w->round++;
-        w->round_ns += rtt_ns > 0 ? rtt_ns : 1;
-    }
-    w->in_flight--;
-    if (w->round < w->size)
-        return;
+/* ---- losses ---- */
+
+static uint32_t period(const struct window *w) {
+    return w->size > WINDOW_PERIOD ? (uint32_t)w->size : WINDOW_PERIOD;
+}
+
+static double share_lost(const struct window *w) {
+    uint32_t n = w->n_answered + w->n_lost;
+    return n > 0 ? (double)w->n_lost / n : 0;
+}
+
+static void begin_period(struct window *w) {
+    w->n_answered = 0;
+    w->n_lost = 0;
+}
+
+static void halve(struct window *w, int64_t now_ns) {
+    double minimum = w->maximum < WINDOW_MIN ? w->maximum : WINDOW_MIN;
+    w->trial_share = share_lost(w);
+    w->trial_size = w->size;
+    w->trial_doubling = w->slow_start;
+    w->trial_cap = w->cap;
+    w->cap = w->size > WINDOW_START ? w->size : WINDOW_START;
+    stop_doubling(w, w->size / 2 > minimum ? w->size / 2 : minimum);
+    w->cut_ns = now_ns;
+    begin_period(w);
+}
+
+/* Half the window has lost as much as the whole: it is not the window. */
+static void take_back(struct window *w, double share) {
+    double more = share > w->trial_share ? share : w->trial_share;
+    w->borne = 2 * more < WINDOW_BORNE_MOST ? 2 * more : WINDOW_BORNE_MOST;
+    if (w->size < w->trial_size)
+        w->size = w->trial_size;
+    w->slow_start = w->trial_doubling;
+    w->cap = w->trial_cap;
+}
+
+static void end_period(struct window *w) {
+    double share = share_lost(w);
+    double bearable = 2 * share > WINDOW_LOSS ? 2 * share : WINDOW_LOSS;
+    if (w->trial_size > 0 && w->trial_share <= WINDOW_BORNE_MOST && share > w->trial_share / 4)
+        take_back(w, share);
+    else if (bearable < w->borne)
+        w->borne += (bearable - w->borne) / 16;
+    w->trial_size = 0;
+    begin_period(w);
+}
+
+/* More than may be borne of a period, whatever the rest of it brings. What is on trial is judged at its end,
+ * unless it is too much for any path. */
+static bool loses_too_much(const struct window *w) {
+    if (w->n_answered + w->n_lost < period(w) / 4)
+        return false;
+    double borne = w->trial_size > 0 ? WINDOW_BORNE_MOST : w->borne;
+    return w->n_lost > borne * period(w);
+}
+
+static void end_query(struct window *w) {
+    if (w->n_answered + w->n_lost >= period(w))
+        end_period(w);
+}
+
+/* ---- how queries end ---- */
+
+static void end_round(struct window *w) {
     int64_t mean_ns = w->round_ns / w->round;
     w->round = 0;
     w->round_ns = 0;
@@ -118,15 +158,39 @@ void window_answered(struct window *w, int64_t rtt_ns) {
         grow_by_one(w, mean_ns);
 }
 
+void window_answered(struct window *w, int64_t sent_ns, int64_t rtt_ns) {
+    assert(w->in_flight > 0);
+    /* A window that is not used proves nothing about a larger one. */
+    if (2.0 * w->in_flight >= w->size) {
+        w->round++;
+        w->round_ns += rtt_ns > 0 ? rtt_ns : 1;
+    }
+    w->in_flight--;
+    if (sent_ns >= w->cut_ns) {
+        w->n_answered++;
+        end_query(w);
+    }
+    if (w->round >= w->size)
+        end_round(w);
+}
+
 void window_lost(struct window *w, int64_t sent_ns, int64_t now_ns) {
     assert(w->in_flight > 0);
     w->in_flight--;
     if (sent_ns < w->cut_ns)
         return;
-    double minimum = w->maximum < WINDOW_MIN ? w->maximum : WINDOW_MIN;
-    w->cap = w->size > WINDOW_START ? w->size : WINDOW_START;
-    stop_doubling(w, w->size / 2 > minimum ? w->size / 2 : minimum);
-    w->cut_ns = now_ns;
+    w->n_lost++;
+    if (loses_too_much(w))
+        halve(w, now_ns);
+    else
+        end_query(w);
+}
+
+void window_found(struct window *w, int64_t sent_ns) {
+    if (sent_ns < w->cut_ns || w->n_lost == 0)
+        return;
+    w->n_lost--;
+    w->n_answered++;
 }
 
 void window_forgotten(struct window *w) {
