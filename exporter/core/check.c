@@ -237,7 +237,7 @@ static bool is_hopeless(const struct checker_list *l, int64_t blind_ns) {
 static uint32_t in_flight(const struct checker *c, uint32_t list) {
     uint32_t n = 0;
     for (uint32_t i = 0; i < c->n_slots; i++)
-        n += c->slots[i].list == list ? 1 : 0;
+        n += c->slots[i].list == list && !c->slots[i].moot ? 1 : 0;
     return n;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Birth, and when something is to be done. The way out is in checker_next.c, the way back in checker_reply.c,
- * self-tests in checker_test.c, ageing in checker_age.c, a reload in checker_carry.c.
+ * self-tests in checker_test.c, what is overdue in checker_overdue.c, ageing in checker_age.c, a reload in
+ * checker_carry.c.
  */
 #include "core/checker.h"
 
@@ -82,6 +83,7 @@ static enum status init_list(struct checker *c, uint32_t index, const struct end
     if (!list->enabled)
         return STATUS_OK;
     l->list = list;
+    l->again = (struct checker_row){CHECKER_NO_SLOT, CHECKER_NO_SLOT};
     enum status status = add_servers(c, l, system, n_system);
     if (status != STATUS_OK)
         return status;
@@ -91,6 +93,7 @@ static enum status init_list(struct checker *c, uint32_t index, const struct end
             health_init(&l->tracks[t].health[family], list->self_test.positive[family], now_ns);
             l->tracks[t].answered_ns[family] = INT64_MIN;
             l->tracks[t].heard_ns[family] = INT64_MIN;
+            l->tracks[t].pace[family].open = (struct checker_row){CHECKER_NO_SLOT, CHECKER_NO_SLOT};
         }
     }
     status = plan_init(&l->plan, c->targets, index, checker_quota(c, index), sweep_seed(list), now_ns);
@@ -197,9 +200,12 @@ int64_t checker_turn(struct checker *c, int64_t now_ns) {
             checker_update_state(c, i, NULL, now_ns);
         l->state_is_old = false;
         int64_t tests_ns = checker_begin_tests(c, i, now_ns);
+        int64_t overdue_ns = checker_overdue(c, i, now_ns);
         checker_age(c, i, now_ns);
         if (tests_ns < wake_ns)
             wake_ns = tests_ns;
+        if (overdue_ns < wake_ns)
+            wake_ns = overdue_ns;
         if (l->scan_ns < wake_ns)
             wake_ns = l->scan_ns;
     }

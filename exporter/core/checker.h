@@ -21,6 +21,7 @@
 #include "core/hist.h"
 #include "core/plan.h"
 #include "core/registry.h"
+#include "core/roundtrip.h"
 #include "core/senders.h"
 #include "core/window.h"
 
@@ -33,7 +34,9 @@ enum {
     CHECKER_IN_FLIGHT = 65536, /* questions open at once, over all nameservers */
     CHECKER_TXT_SIZE = 256,    /* bytes kept of a list's reason */
     CHECKER_STANDBY = 8,       /* a nameserver behind one that is right is tested that many times as rarely */
+    CHECKER_REPEATS = 5,       /* of one attempt, each because the one before is overdue */
 };
+#define CHECKER_NO_SLOT UINT32_MAX
 
 enum checker_channel { CHECKER_UDP, CHECKER_UDP_CONFIRM, CHECKER_UDP_TXT, CHECKER_TCP };
 
@@ -57,6 +60,19 @@ struct checker_counters {
     struct hist duration;
 };
 
+/* Slots in a row, by number. */
+struct checker_row {
+    uint32_t first, last; /* CHECKER_NO_SLOT: none */
+};
+
+/* How fast one nameserver answers for one list and family. */
+struct checker_pace {
+    struct roundtrip roundtrip;
+    struct checker_row open; /* questions that are not overdue, in the order in which they were sent */
+    uint64_t heard;          /* the latest question that was answered, by checker_slot.number; 0: none */
+    bool tried;              /* since the last answer one was repeated to see whether the others are lost */
+};
+
 /* One nameserver of one list. */
 struct checker_track {
     struct health health[IP_FAMILIES];
@@ -68,7 +84,8 @@ struct checker_track {
                                     believed */
     bool case_kept[IP_FAMILIES]; /* its last self-test came back as it was spelled: 0x20 may be demanded */
     bool case_lost[IP_FAMILIES]; /* of the running one: an answer came back in another spelling */
-    uint32_t in_flight;          /* questions open there */
+    uint32_t in_flight;          /* questions open there that are not overdue */
+    struct checker_pace pace[IP_FAMILIES];
 };
 
 struct checker_list {
@@ -83,8 +100,9 @@ struct checker_list {
     char kept_as[SETTINGS_NAME_MAX +
                  1]; /* under which name the store has what is known here; "": it has nothing */
     struct checker_counters counters;
-    int64_t wake_ns;  /* nothing to ask before */
-    uint32_t blocked; /* value of checker.answers when its nameservers had no room; 0: they had */
+    int64_t wake_ns;          /* nothing to ask before */
+    struct checker_row again; /* overdue questions that are to be repeated */
+    uint32_t blocked;         /* value of checker.answers when its nameservers had no room; 0: they had */
     bool sweep_was_running;
     bool sweep_ended;            /* ... and its closing self-test has not begun yet */
     bool state_is_old;           /* after a reload: to be looked at in the next turn */
@@ -117,6 +135,14 @@ struct checker_slot {
     uint32_t track; /* index into the list's servers */
     uint16_t id;
     bool exact_case;
+    bool overdue;    /* it counts as lost, and its answer is still waited for */
+    bool moot;       /* another of its ring was answered */
+    uint8_t family;  /* enum ip_family of the address */
+    uint8_t repeats; /* how often its question was repeated before, because it was overdue */
+    uint32_t ring;   /* the next slot with a query of the same attempt; its own number: there is no other */
+    struct checker_row *row; /* in which it stands; NULL: in none */
+    uint32_t next, prev;     /* in that row */
+    uint64_t number;         /* in the order of sending, from 1 on */
     int64_t sent_ns;
     struct qname name;
 };
@@ -148,7 +174,8 @@ struct checker {
     uint32_t n_servers;
     struct checker_slot *slots;
     uint32_t n_slots, slots_size, free_slot;
-    uint32_t in_flight;
+    uint64_t n_sent;          /* questions in all */
+    uint32_t in_flight;       /* questions open, overdue ones too */
     uint32_t answers;         /* replies so far, never 0: each may have made room */
     uint32_t turns[LIST_MAX]; /* lists, by index, in the order in which they have waited for a turn */
     uint32_t generation;

@@ -130,7 +130,7 @@ static enum status carry_looks(struct checker *c, uint32_t list, const struct ch
                 status = carry_look(c, list, old_set, q->items[(q->head + i) % q->size].index, now_ns);
     }
     for (uint32_t i = 0; status == STATUS_OK && i < old->n_slots; i++)
-        if (old->slots[i].list == old_list && is_look(&old->slots[i].item))
+        if (old->slots[i].list == old_list && !old->slots[i].moot && is_look(&old->slots[i].item))
             status = carry_look(c, list, old_set, old->slots[i].item.index, now_ns);
     const struct registry_list *r = &old->registry->lists[old_list];
     for (uint32_t i = 0; status == STATUS_OK && i < r->n_entries && r->n_pending > 0; i++)

@@ -64,5 +64,15 @@ enum status checker_take_spent(struct checker *c, const struct checker_spent *sp
 uint32_t checker_active_track(const struct checker_list *l, enum ip_family family);
 /* Gives a slot back. */
 void checker_slot_free(struct checker *c, struct checker_slot *slot);
+/* The query of `slot` is being sent, because that of `repeated` is overdue (NULL: for another reason). */
+void checker_await(struct checker *c, struct checker_slot *slot, struct checker_slot *repeated);
+/* ... has come to its end. Returns whether other queries of the same attempt are open; after an answer they
+ * are moot. */
+bool checker_await_end(struct checker *c, struct checker_slot *slot, enum checker_outcome outcome,
+                       int64_t took_ns);
+/* Takes what is overdue out of the window of its nameserver; returns when to look again. */
+int64_t checker_overdue(struct checker *c, uint32_t list, int64_t now_ns);
+/* The number of the slot whose question may be repeated now; CHECKER_NO_SLOT: none. */
+uint32_t checker_again(const struct checker *c, uint32_t list);
 
 #endif

@@ -150,34 +150,63 @@ static enum checker_channel channel_of(const struct plan_item *item) {
     return plan_is_txt(item) ? CHECKER_UDP_TXT : CHECKER_UDP;
 }
 
-static void send(struct checker *c, uint32_t list, uint32_t track, struct checker_slot *slot,
-                 const struct plan_item *item, const struct ip *ip, uint64_t random, int64_t now_ns,
-                 struct checker_ask *ask) {
+/* `slot` has its item, list, track, name and family; `repeated`: see checker_await(). */
+static void send(struct checker *c, struct checker_slot *slot, struct checker_slot *repeated, uint64_t random,
+                 int64_t now_ns, struct checker_ask *ask) {
+    struct checker_list *l = &c->lists[slot->list];
+    struct checker_track *track = &l->tracks[slot->track];
+    const struct plan_item *item = &slot->item;
+    qname_mix_case(&slot->name, random >> 16);
+    slot->id = (uint16_t)random;
+    slot->exact_case = item->purpose != PLAN_SELF_TEST && track->case_kept[slot->family];
+    slot->sent_ns = now_ns;
+    checker_await(c, slot, repeated);
+    window_sent(&c->servers[l->servers[slot->track]].window);
+    track->in_flight++;
+    c->in_flight++;
+    l->counters.queries++;
+    if (item->attempt > 0 || item->tcp || repeated != NULL)
+        l->counters.retries++;
+    ask->cookie = ((uint64_t)c->generation << 48) | ((uint64_t)(slot->generation & 0xffff) << 32) |
+                  (uint32_t)(slot - c->slots);
+    ask->server = l->servers[slot->track];
+    ask->channel = channel_of(item);
+    ask->timeout_ns = c->settings->resolver.timeout_ns;
+    ask->len = qname_query(&slot->name, plan_is_txt(item) ? QUERY_TXT : QUERY_A, slot->id, ask->message);
+}
+
+static void send_first(struct checker *c, uint32_t list, uint32_t track, struct checker_slot *slot,
+                       const struct plan_item *item, const struct ip *ip, uint64_t random, int64_t now_ns,
+                       struct checker_ask *ask) {
     struct checker_list *l = &c->lists[list];
     /* The configuration was refused if a name of this family did not fit. */
     enum status status = qname_for_ip(ip, &l->list->zone_name, &slot->name);
     assert(status == STATUS_OK);
-    qname_mix_case(&slot->name, random >> 16);
     slot->item = *item;
     slot->list = list;
     slot->track = track;
-    slot->id = (uint16_t)random;
-    slot->exact_case = item->purpose != PLAN_SELF_TEST && l->tracks[track].case_kept[ip->family];
-    slot->sent_ns = now_ns;
+    slot->family = (uint8_t)ip->family;
     plan_take(&l->plan, item, now_ns);
     checker_probe_in_flight(c, list, item, true, now_ns);
-    window_sent(&c->servers[l->servers[track]].window);
-    l->tracks[track].in_flight++;
-    c->in_flight++;
-    l->counters.queries++;
-    if (item->attempt > 0 || item->tcp)
-        l->counters.retries++;
-    ask->cookie = ((uint64_t)c->generation << 48) | ((uint64_t)(slot->generation & 0xffff) << 32) |
-                  (uint32_t)(slot - c->slots);
-    ask->server = l->servers[track];
-    ask->channel = channel_of(item);
-    ask->timeout_ns = c->settings->resolver.timeout_ns;
-    ask->len = qname_query(&slot->name, plan_is_txt(item) ? QUERY_TXT : QUERY_A, slot->id, ask->message);
+    send(c, slot, NULL, random, now_ns, ask);
+}
+
+/* The question of another slot once more, if one is overdue. */
+static bool send_again(struct checker *c, uint32_t list, uint64_t random, int64_t now_ns,
+                       struct checker_ask *ask) {
+    uint32_t number = checker_again(c, list);
+    struct checker_slot *slot = number != CHECKER_NO_SLOT ? slot_new(c) : NULL;
+    if (slot == NULL)
+        return false;
+    struct checker_slot *repeated = &c->slots[number];
+    slot->item = repeated->item;
+    slot->list = list;
+    slot->track = repeated->track;
+    slot->name = repeated->name;
+    slot->family = repeated->family;
+    plan_take_again(&c->lists[list].plan, &slot->item, now_ns);
+    send(c, slot, repeated, random, now_ns, ask);
+    return true;
 }
 
 static uint32_t full_servers(const struct checker *c, const struct checker_list *l) {
@@ -223,6 +252,10 @@ static bool next_of_list(struct checker *c, uint32_t list, uint64_t random, int6
         l->wake_ns = quota_exhausted(quota, now_ns) ? quota_reset_ns(quota, now_ns) : now_ns + SECOND_NS;
         return false;
     }
+    if (send_again(c, list, random, now_ns, ask)) {
+        l->wake_ns = now_ns;
+        return true;
+    }
     const struct plan_gate gate = {
         .checks = checker_is_believed(l),
         .sweep = r->n_journal < REGISTRY_JOURNAL_MAX && checker_sweep_proven(c, list, now_ns),
@@ -249,7 +282,7 @@ static bool next_of_list(struct checker *c, uint32_t list, uint64_t random, int6
             l->wake_ns = now_ns + SECOND_NS;
             return false;
         }
-        send(c, list, track, slot, &item, &ip, random, now_ns, ask);
+        send_first(c, list, track, slot, &item, &ip, random, now_ns, ask);
         l->wake_ns = now_ns;
         return true;
     }

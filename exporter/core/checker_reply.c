@@ -351,20 +351,25 @@ static void count(struct checker_list *l, const struct verdict *verdict, int64_t
     l->last_failure_ns = now_ns;
 }
 
+static struct verdict read_answer(const struct answered *a, const struct reply_question *question,
+                                  const uint8_t *message, size_t len) {
+    const struct list *list = a->l->list;
+    reply_read(message, len, question, list->cname_allowed ? &list->cname_suffix : NULL, a->c->reply);
+    bool is_test = a->item.purpose == PLAN_SELF_TEST;
+    return verdict_of_reply(list, a->c->reply, is_test ? NULL : health_lesson(a->health, a->now_ns));
+}
+
 static void a_answered(const struct answered *a, const struct reply_question *question,
                        enum checker_outcome outcome, const uint8_t *message, size_t len) {
     struct reply *reply = NULL;
     struct verdict verdict;
     if (outcome == CHECKER_ANSWER) {
+        verdict = read_answer(a, question, message, len);
         reply = a->c->reply;
-        reply_read(message, len, question, a->l->list->cname_allowed ? &a->l->list->cname_suffix : NULL,
-                   reply);
         if (reply->form == REPLY_TRUNCATED && retry_over_tcp(a)) {
             tell_probes(a, outcome, reply, NULL);
             return;
         }
-        bool is_test = a->item.purpose == PLAN_SELF_TEST;
-        verdict = verdict_of_reply(a->l->list, reply, is_test ? NULL : health_lesson(a->health, a->now_ns));
     } else {
         verdict = verdict_of_silence(outcome == CHECKER_TIMEOUT ? REASON_TIMEOUT : REASON_NETWORK);
     }
@@ -400,6 +405,48 @@ static void tell_window(const struct answered *a, enum checker_outcome outcome, 
     }
 }
 
+/* Its place at the nameserver becomes free, unless it did when it was overdue. */
+static void free_place(const struct answered *a, const struct checker_slot *slot,
+                       enum checker_outcome outcome, int64_t took_ns) {
+    struct checker_track *track = &a->l->tracks[a->track];
+    a->c->in_flight--;
+    if (++a->c->answers == 0)
+        a->c->answers = 1;
+    if (slot->overdue) {
+        if (outcome == CHECKER_ANSWER)
+            window_found(&a->c->servers[a->l->servers[a->track]].window, a->sent_ns);
+        return;
+    }
+    tell_window(a, outcome, took_ns);
+    assert(track->in_flight > 0);
+    track->in_flight--;
+}
+
+static void note_answer(const struct answered *a, enum query_type type, int64_t took_ns) {
+    struct checker_track *track = &a->l->tracks[a->track];
+    if (type == QUERY_A)
+        hist_add(&a->l->counters.duration, took_ns);
+    a->c->servers[a->l->servers[a->track]].answered_ns = a->now_ns;
+    track->answered_ns[a->family] = a->now_ns;
+    if (a->sent_ns > track->heard_ns[a->family])
+        track->heard_ns[a->family] = a->sent_ns;
+}
+
+/* A query of an attempt that another one decides, or has decided: it fails or not, and that is all. */
+static void other_answered(const struct answered *a, const struct reply_question *question,
+                           enum checker_outcome outcome, const uint8_t *message, size_t len) {
+    struct verdict verdict = verdict_of_silence(outcome == CHECKER_TIMEOUT ? REASON_TIMEOUT : REASON_NETWORK);
+    if (outcome == CHECKER_ANSWER) {
+        verdict = read_answer(a, question, message, len);
+        if (a->c->reply->form == REPLY_TRUNCATED) /* the first answer has seen to that */
+            return;
+    }
+    count(a->l, &verdict, a->now_ns);
+    if (a->item.purpose != PLAN_SELF_TEST && is_of_the_list(a, &verdict) &&
+        health_observe(a->health, &verdict, a->now_ns))
+        checker_update_state(a->c, a->list, &verdict, a->now_ns);
+}
+
 void checker_reply(struct checker *c, uint64_t cookie, enum checker_outcome outcome, const uint8_t *message,
                    size_t len, int64_t took_ns, int64_t now_ns) {
     uint32_t number = (uint32_t)cookie;
@@ -414,19 +461,14 @@ void checker_reply(struct checker *c, uint64_t cookie, enum checker_outcome outc
                          .l = l,
                          .item = slot->item,
                          .track = slot->track,
+                         .family = (enum ip_family)slot->family,
                          .sent_ns = slot->sent_ns,
                          .took_ns = outcome == CHECKER_ANSWER ? took_ns : -1,
                          .now_ns = now_ns};
-    a.family = plan_is_of_target(&slot->item)
-                   ? target_ip(c->registry->lists[slot->list].set, slot->item.index).family
-                   : (enum ip_family)slot->item.family;
     a.health = &l->tracks[slot->track].health[a.family];
-    tell_window(&a, outcome, took_ns);
-    assert(l->tracks[a.track].in_flight > 0);
-    l->tracks[a.track].in_flight--;
-    c->in_flight--;
-    if (++c->answers == 0)
-        c->answers = 1;
+    free_place(&a, slot, outcome, took_ns);
+    bool moot = slot->moot;
+    bool others = checker_await_end(c, slot, outcome, took_ns);
     struct qname name = slot->name;
     const struct reply_question question = {
         .name = &name,
@@ -435,16 +477,14 @@ void checker_reply(struct checker *c, uint64_t cookie, enum checker_outcome outc
         .exact_case = slot->exact_case,
     };
     checker_slot_free(c, slot);
-    checker_probe_in_flight(c, a.list, &a.item, false, now_ns);
     l->wake_ns = now_ns;
-    if (outcome == CHECKER_ANSWER) {
-        if (question.type == QUERY_A)
-            hist_add(&l->counters.duration, took_ns);
-        c->servers[l->servers[a.track]].answered_ns = now_ns;
-        l->tracks[a.track].answered_ns[a.family] = now_ns;
-        if (a.sent_ns > l->tracks[a.track].heard_ns[a.family])
-            l->tracks[a.track].heard_ns[a.family] = a.sent_ns;
+    if (outcome == CHECKER_ANSWER)
+        note_answer(&a, question.type, took_ns);
+    if (moot || (others && outcome != CHECKER_ANSWER)) {
+        other_answered(&a, &question, outcome, message, len);
+        return;
     }
+    checker_probe_in_flight(c, a.list, &a.item, false, now_ns);
     if (question.type == QUERY_TXT)
         txt_answered(&a, &question, outcome, message, len);
     else

@@ -235,8 +235,16 @@ static void sweep_start(struct plan_sweep *s, int64_t now_ns) {
     s->whole_ns = now_ns;
 }
 
+static bool is_asked(const struct plan_sweep *s) {
+    return s->running && s->position == s->n && !plan_laps_want(s);
+}
+
+bool plan_sweep_is_asked(const struct plan *p) {
+    return is_asked(&p->sweep);
+}
+
 static void sweep_check_end(struct plan_sweep *s, int64_t now_ns) {
-    if (!s->running || s->position < s->n || s->open > 0 || plan_laps_want(s))
+    if (!is_asked(s) || s->open > 0)
         return;
     s->running = false;
     s->completed_ns = now_ns;
@@ -275,6 +283,10 @@ void plan_take(struct plan *p, const struct plan_item *item, int64_t now_ns) {
         p->since_ranges++;
     if (item->class != BUDGET_URGENT)
         p->probed_last = item->class == BUDGET_PROBE;
+    plan_take_again(p, item, now_ns);
+}
+
+void plan_take_again(struct plan *p, const struct plan_item *item, int64_t now_ns) {
     rate_take(&p->rate, now_ns);
     quota_take(p->quota, (enum budget_class)item->class, now_ns);
 }

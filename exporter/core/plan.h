@@ -210,8 +210,12 @@ bool plan_next(struct plan *p, const struct plan_gate *gate, int64_t now_ns, str
                int64_t *wake_ns);
 /* The item that plan_next() just offered is being sent: it pays, and leaves the plan. */
 void plan_take(struct plan *p, const struct plan_item *item, int64_t now_ns);
+/* What has left the plan before is being sent once more: it pays. */
+void plan_take_again(struct plan *p, const struct plan_item *item, int64_t now_ns);
 /* ... needs no query: it leaves the plan without paying. */
 void plan_skip(struct plan *p, const struct plan_item *item, int64_t now_ns);
+/* A sweep runs, and each of its addresses has been asked about. */
+bool plan_sweep_is_asked(const struct plan *p);
 /* A sweep's question has got its final result, whatever it was. */
 void plan_sweep_answered(struct plan *p, int64_t now_ns);
 

@@ -59,7 +59,7 @@ const struct schema_key settings_schema[] = {
     {SECTION_RESOLVER, "timeout", DURATION(duration, 10 * MS, 60 * SECOND), .default_text = "2s",
      IN(resolver_settings, timeout_ns), .help = "How long one query waits for its answer."},
     {SECTION_RESOLVER, "attempts", COUNT(count, 1, 10), .default_text = "3", IN(resolver_settings, attempts),
-     .help = "Queries per check at most, the first included."},
+     .help = "How often a check is tried at most, the first time included; each waits for `timeout`."},
     {SECTION_RESOLVER, "max_in_flight", .type = "auto or a whole number", .default_text = "auto", .range = NULL,
      .read = settings_read_count_or_auto, .min = 1, .max = 65535, IN(resolver_settings, max_in_flight),
      .help = "Most queries at once to one nameserver; `auto` adapts to each, a number caps that."},
