@@ -2,14 +2,11 @@
 """No descriptors left in the middle of a sweep: what cannot be asked is counted as failed and asked later, nothing false
 is said, and the log says what to do."""
 
-import contextlib
-import http.client
 import resource
 import time
 
-import harness
-from exporter import Exporter, Metrics, config, dns_list
-from harness import equal, main, scene, wait
+from exporter import Exporter, config, dns_list
+from harness import equal, main, scene
 from hostile import n_descriptors
 from servers import Rbldnsd
 
@@ -22,21 +19,6 @@ FULL = (
     "DNS queries cannot be sent, and are counted as failed (network): no socket can be opened; "
     "if it goes on, allow more open files (LimitNOFILE= of a systemd service, ulimit -n)"
 )
-
-
-class Scraper:
-    """Keeps its connection, for nobody gets another; from an address of its own, or it were one of the idle ones."""
-
-    def __init__(self, exporter):
-        self.http = http.client.HTTPConnection(
-            exporter.host, exporter.port, timeout=harness.LIMIT_S, source_address=(harness.take_address(), 0)
-        )
-
-    def metrics(self):
-        self.http.request("GET", "/metrics")
-        response = self.http.getresponse()
-        equal(response.status, 200)
-        return Metrics(response.read().decode())
 
 
 def checked(metrics):
@@ -54,23 +36,6 @@ def demand_nothing_false(metrics):
         equal([value for _, value in metrics.all(name)], [0.0], name)
 
 
-def take_all(exporter, scraper, idle, n_before):
-    """Idle clients until questions fail for want of a socket; a few at a time, for what waits cuts others off."""
-
-    def look():
-        metrics = scraper.metrics()
-        demand_nothing_false(metrics)
-        if unreachable(metrics) >= n_before + 10:
-            return metrics
-        assert checked(metrics) < N_RANGE, "the sweep has ended: nothing was tested"
-        while n_descriptors(exporter) < exporter.most and len(idle) < 400:
-            with contextlib.suppress(OSError):
-                idle.append(exporter.connect())
-        return None
-
-    return wait(look, lambda: f"questions without a socket\n{exporter.log_tail()}", world=exporter.world, pause=0)
-
-
 @scene
 def in_mid_sweep(world):
     rbldnsd = Rbldnsd(world, {ZONE: [("ip4set", ["127.0.0.2", *LISTED])]})
@@ -78,42 +43,28 @@ def in_mid_sweep(world):
     budget = {"rate": f"{RATE}/s", "burst": RATE // 10}
     exporter = Exporter(world, config([dns_list("bl", ZONE, budget=budget)], groups, [rbldnsd.endpoint]))
     before = resource.prlimit(exporter.pid, resource.RLIMIT_NOFILE)
-    scraper, idle = Scraper(exporter), []
-    try:
-        wait(lambda: checked(scraper.metrics()) > 500, "the sweep", world=world)
-        with world.case("clients that hold all descriptors keep questions from being sent: they fail, nothing false is said"):
-            exporter.most = n_descriptors(exporter) + SPARE
-            resource.prlimit(exporter.pid, resource.RLIMIT_NOFILE, (exporter.most, before[1]))
-            take_all(exporter, scraper, idle, unreachable(scraper.metrics()))
-        with world.case("without any at all, too: the list is left alone, but for its self-test, and what is known stays"):
-            resource.prlimit(exporter.pid, resource.RLIMIT_NOFILE, (3, before[1]))
-            wait(lambda: scraper.metrics().state("bl") != "ok", "the breaker opens", world=world)
-            n_checked = checked(scraper.metrics())
-            n_failed = unreachable(scraper.metrics())
-            wait(lambda: unreachable(scraper.metrics()) >= n_failed + 2, "another self-test", world=world)
-            metrics = scraper.metrics()
-            demand_nothing_false(metrics)
-            equal(checked(metrics), n_checked)
-            assert n_checked < N_RANGE, "the sweep had ended: nothing was tested"
-        with world.case("the log says so once a minute at most, and what to do"):
-            lines = exporter.messages(FULL)
-            assert 1 <= len(lines) <= 1 + (time.monotonic() - began) // 60, lines
-            equal({(line["level"], line["error"]) for line in lines}, {("warn", "Too many open files")})
-        with world.case("when the clients have gone it goes on within the same limit, and no address is left out"):
-            for tcp in idle:
-                tcp.close()
-            resource.prlimit(exporter.pid, resource.RLIMIT_NOFILE, (exporter.most, before[1]))
-            wait(lambda: scraper.metrics().state("bl") == "ok", "the list is ok", world=world)
-            metrics = exporter.wait_for(
-                lambda m: checked(m) == N_RANGE and m.value("rbl_range_listed_addresses", list="bl") == len(LISTED),
-                "all of the range",
-            )
-            demand_nothing_false(metrics)
-            equal(exporter.get("/-/healthy").status, 200)
-    finally:
-        for tcp in idle:
-            tcp.close()
-        scraper.http.close()
+    exporter.wait_for(lambda m: checked(m) > 500, "the sweep")
+    most = n_descriptors(exporter) + SPARE
+    idle = [exporter.connect() for _ in range(SPARE)]
+    # Nobody can ask over HTTP meanwhile: the log is what there is.
+    resource.prlimit(exporter.pid, resource.RLIMIT_NOFILE, (3, before[1]))
+    with world.case("without descriptors in mid-sweep the list is left alone, and the log says why and what to do"):
+        exporter.wait_for_message(FULL, level="warn", error="Too many open files")
+        exporter.wait_for_message("list cannot be believed, its verdicts are frozen", list="bl", state="timeout")
+    for tcp in idle:
+        tcp.close()
+    resource.prlimit(exporter.pid, resource.RLIMIT_NOFILE, (most, before[1]))
+    with world.case("when there are some again it goes on, what failed was counted, and no address is left out"):
+        exporter.wait_for_state("ok", "bl")
+        metrics = exporter.wait_for(
+            lambda m: checked(m) == N_RANGE and m.value("rbl_range_listed_addresses", list="bl") == len(LISTED),
+            "all of the range",
+        )
+        demand_nothing_false(metrics)
+        assert unreachable(metrics) >= 10, unreachable(metrics)
+    with world.case("the log says so once a minute at most"):
+        lines = exporter.messages(FULL)
+        assert len(lines) <= 1 + (time.monotonic() - began) // 60, lines
 
 
 began = time.monotonic()
