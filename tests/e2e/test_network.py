@@ -140,6 +140,23 @@ def loss_50(world):
     play_loss(world, 50, 25, 20)
 
 
+@scene
+def a_time_out_that_is_long(world):
+    """What is lost is known by later answers, and not waited for."""
+    patience_s, n_addresses = 20, 32768
+    rbldnsd, text = start(world, "198.18.0.0/17", {"timeout": f"{patience_s}s", "attempts": 2})
+    lose(rbldnsd.endpoint, 2)
+    exporter = Exporter(world, text, ready=False)
+    with world.case("2 % loss: a sweep does not wait for the time-out of what is lost"):
+        metrics = demand_whole(exporter, n_addresses)
+        took_s = metrics.value("rbl_range_sweep_last_duration_seconds", list="bl")
+        print(f"# {retries(metrics):.0f} retries, {took_s:.1f} s", flush=True)
+        assert retries(metrics) > n_addresses / 100, "next to nothing was lost: nothing was tested"
+        # Once in a thousand sweeps the last question is lost and so is the one that was to tell; never hundreds of times.
+        assert took_s < 2 * patience_s, f"the sweep took {took_s} s, a time-out {patience_s} s"
+        assert retries(metrics) < n_addresses / 10, "many were asked twice that were not lost"
+
+
 # Its sweeps take minutes then, and what is late says nothing.
 reason = "a sanitizer is too slow for its sweeps" if is_sanitized() else why_not("nft")
 if reason is None:
