@@ -41,7 +41,7 @@ static const char before_reading[] = "PRAGMA locking_mode = EXCLUSIVE; PRAGMA ce
 static const char before_all[] = "PRAGMA page_size = 1024; PRAGMA auto_vacuum = INCREMENTAL;";
 static const char before_writing[] =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-    "PRAGMA wal_autocheckpoint = 2048; PRAGMA journal_size_limit = 4194304; PRAGMA cache_size = -4096;"
+    "PRAGMA wal_autocheckpoint = 2048; PRAGMA journal_size_limit = 4194304; PRAGMA cache_size = -512;"
     "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;";
 
 bool state_file_init(struct state_file *f, const char *folder) {
