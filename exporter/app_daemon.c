@@ -15,6 +15,7 @@
 #include "edge/clock.h"
 #include "edge/entropy.h"
 #include "edge/log.h"
+#include "edge/process.h"
 #include "edge/version.h"
 
 #include <errno.h>
@@ -25,6 +26,10 @@
 
 /* Within two seconds of SIGTERM all is over; the web server may take half a second. */
 #define CLOSE_NS (INT64_C(1200) * 1000000)
+/* How often free memory goes back to the kernel, and how long after a reload, when the store has written what
+ * it was told anew. */
+#define GIVE_BACK_NS (INT64_C(60) * 1000000000)
+#define SETTLED_NS (INT64_C(3) * 1000000000)
 
 /* The program's own events. */
 static void note_event(struct app *app, enum history_kind kind) {
@@ -48,6 +53,9 @@ static bool reload(void *context, struct problems *problems) {
         log_write(LOG_ERROR, "configuration not reloaded: the old one keeps running", "file", name, NULL);
     }
     app_web_reloaded(&app->web, ok, clock_wall_ns());
+    int64_t settled_ns = clock_now_ns() + SETTLED_NS;
+    if (settled_ns < app->give_back_ns)
+        app->give_back_ns = settled_ns;
     return ok;
 }
 
@@ -88,6 +96,14 @@ static int64_t turn_web_config(struct app *app, int64_t now_ns) {
     return wake_ns;
 }
 
+/* Nothing wakes the loop for it: something else does, once a minute at least. */
+static void turn_memory(struct app *app, int64_t now_ns) {
+    if (now_ns < app->give_back_ns)
+        return;
+    process_give_back();
+    app->give_back_ns = now_ns + GIVE_BACK_NS;
+}
+
 static int64_t on_turn(void *context, int64_t now_ns) {
     struct app *app = context;
     int64_t web_config_ns = turn_web_config(app, now_ns);
@@ -106,6 +122,7 @@ static int64_t on_turn(void *context, int64_t now_ns) {
     app_spf_turn(&app->spf, now_ns);
     int64_t senders_ns = app_senders_turn(&app->senders, now_ns);
     app_question_some(app->question, app->resolver, now_ns);
+    turn_memory(app, now_ns);
     int64_t resolver_ns = resolver_turn(app->resolver, now_ns);
     int64_t checker_ns = checker_wake_ns(app->now.checker);
     int64_t question_ns = app_question_wake_ns(app->question);
@@ -289,6 +306,7 @@ bool app_daemon_run(const struct cli *cli, const struct catalog *catalog) {
     struct app app = {.cli = cli, .catalog = catalog, .epoch_ns = registry_epoch(clock_now_ns())};
     struct problems *problems = malloc(sizeof *problems);
     bool ok = false;
+    process_share_memory();
     if (problems == NULL) {
         log_write(LOG_ERROR, "cannot start", "error", "out of memory", NULL);
         return false;

@@ -56,6 +56,7 @@ struct app {
     struct app_generation now;
     uint32_t generation; /* number of the current one */
     int64_t epoch_ns;
+    int64_t give_back_ns; /* when free memory goes back to the kernel */
     bool ready_logged;
     struct settings *embedded; /* the default configuration: it has the ranges that Microsoft publishes */
     struct app_web_config *web_config; /* NULL: plain HTTP, no passwords */

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,4 +94,12 @@ bool process_confine(uint64_t memory, unsigned cpu_seconds) {
         return false;
     return (memory == UINT64_MAX || limit(RLIMIT_AS, memory)) && limit(RLIMIT_CPU, cpu_seconds) &&
            limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_CORE, 0) && limit(RLIMIT_NPROC, 0);
+}
+
+void process_share_memory(void) {
+    (void)mallopt(M_ARENA_MAX, 1);
+}
+
+void process_give_back(void) {
+    (void)malloc_trim(0);
 }

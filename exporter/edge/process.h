@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * process: what the kernel knows about this process (/proc/self, getrlimit), for the process_* metrics, its
- * standard streams, and what it may take.
+ * standard streams, what it may take, and what it gives back.
  */
 #ifndef RBL_EDGE_PROCESS_H
 #define RBL_EDGE_PROCESS_H
@@ -30,5 +30,13 @@ bool process_keep_streams(void);
  * file, dumps no core, and steps back when processors are scarce. False: the kernel refuses.
  */
 bool process_confine(uint64_t memory, unsigned cpu_seconds);
+/* One heap for all threads. glibc gives each thread one of its own, and what one of them has freed is then of
+ * no use to the others: a program in which bodies are made by one thread and freed by another grows for days.
+ * Call it before any thread is begun. */
+void process_share_memory(void);
+/* Gives the kernel back all free pages of the heap. By itself glibc does so only with those at its end: what
+ * a configuration that has been replaced has left stays, in pieces. While it looks, no thread gets memory:
+ * 0.05 ms of a small configuration, up to 1 ms of 200,000 addresses. */
+void process_give_back(void);
 
 #endif
