@@ -14,6 +14,8 @@ CONFIG ?=
 SPEED ?= 1
 HOURS ?= 1
 SOAK ?=
+BENCH ?=
+BENCH_ROUNDS ?=
 DASHBOARDS ?= dashboards
 TEMPLATES ?= config/alertmanager/templates
 T ?=
@@ -37,6 +39,7 @@ DEMO_PACKAGES := rbldnsd unbound prometheus prometheus-alertmanager python3
 TEST_PACKAGES := libcmocka-dev $(DEMO_PACKAGES) python3-prometheus-client python3-yaml curl openssl strace \
                  faketime chromium chromium-driver slowhttptest systemd python3-seccomp \
                  iproute2 nftables
+BENCH_PACKAGES := rbldnsd unbound dnsperf nginx prometheus-node-exporter wrk util-linux python3
 FUZZ_PACKAGES := clang libclang-rt-14-dev python3
 LIBRARIES := libcares libmicrohttpd gnutls libcrypt yaml-0.1 zlib sqlite3 gmime-3.0
 
@@ -78,6 +81,7 @@ FUZZ_OBJECTS := $(call test_object,tests/fuzz/*.c)
 REPLAYS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/replay_%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZERS := $(REPLAYS:$(BUILD)/tests/replay_%=$(BUILD)/tests/fuzz_%)
 PRELOAD := $(BUILD)/tests/allocfail.so
+RAW_LOOP := $(BUILD)/tests/raw_loop
 EDGE_TESTS := $(filter $(BUILD)/tests/test_edge_%,$(TESTS))
 CORE_TESTS := $(filter-out $(EDGE_TESTS),$(TESTS))
 
@@ -218,13 +222,19 @@ valgrind: ## The unit tests and a few whole ones under valgrind's memcheck
 	$(Q)$(PYTHON) tests/run --build=$(BUILD) --match='$(T)' --valgrind --limit=3600 unit
 	$(Q)$(PYTHON) tests/run --build=$(BUILD) --match=$(VALGRIND_E2E) --valgrind --limit=3600 e2e
 
-bench: ## Measures scrapes of 100,000 series, and what a bad list costs the sweep of a good one; three or four minutes
-	$(Q)sh .ci/packages $(BUILD_PACKAGES) rbldnsd python3
-	$(Q)$(MAKE) all
-	$(Q)RBL_EXPORTER=$(BUILD)/rbl_exporter $(PYTHON) tests/bench/scrape.py
-	$(Q)RBL_EXPORTER=$(BUILD)/rbl_exporter exec $(PYTHON) tests/bench/isolation.py
+comma := ,
+bench: ## Measures sweeps, pacing, memory and scrapes beside others; ten minutes, BENCH_ROUNDS=1: three; BENCH=sweep,growth: only those
+	$(Q)sh .ci/packages $(BUILD_PACKAGES) $(BENCH_PACKAGES)
+	$(Q)$(MAKE) all $(RAW_LOOP)
+	$(Q)RBL_EXPORTER=$(BUILD)/rbl_exporter exec $(PYTHON) tests/bench/run.py \
+	    $(BENCH_ROUNDS:%=--rounds=%) $(subst $(comma), ,$(BENCH))
 
-programs: all $(TESTS) $(REPLAYS) $(PRELOAD) $(if $(DRIVER),$(BUILD)/tests/scenario_driver)
+$(RAW_LOOP): tests/bench/raw_loop.c Makefile
+	@echo "  CC    $@"
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LANGUAGE) $(CFLAGS) $(WARNINGS) -o $@ $<
+
+programs: all $(TESTS) $(REPLAYS) $(PRELOAD) $(RAW_LOOP) $(if $(DRIVER),$(BUILD)/tests/scenario_driver)
 
 # What /* LINK: -Wl,--wrap=malloc */ near the top of a test asks for.
 link_flags = $(shell sed -n '1,20s|.*/\* LINK: \(.*\) \*/.*|\1|p' tests/unit/$(@F).c)

@@ -12,17 +12,15 @@ which a busy machine changes least. Nothing is asserted about time; a failed che
 
 import argparse
 import multiprocessing
-import os
 import socket
 import statistics
 import struct
-import sys
 import threading
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
-import harness  # noqa: E402 (found by the line above)
-from exporter import Exporter, config, dns_list  # noqa: E402
-from servers import Rbldnsd, encode_name  # noqa: E402
+import bench
+import harness
+from exporter import Exporter, config, dns_list
+from servers import Rbldnsd, encode_name
 
 GOOD, BAD = "good.example.net", "bad.example.net"
 TESTS = (b"\x011\x010\x010\x03127", b"\x012\x010\x010\x03127")
@@ -32,7 +30,7 @@ TC, SERVFAIL = 0x0200, 2
 def parse_arguments():
     parser = argparse.ArgumentParser(allow_abbrev=False, description="What a bad list costs a good one.")
     parser.add_argument("--addresses", type=int, default=262144, metavar="N", help="a power of two (default 262144)")
-    parser.add_argument("--rounds", type=int, default=7, metavar="N", help="sweeps of each kind (default 7)")
+    bench.add_rounds(parser, 5)
     parser.add_argument("--rate", default="5000/s", metavar="N/s", help="of the second list (default 5000/s)")
     return parser.parse_args()
 
@@ -113,12 +111,6 @@ KINDS = {
 }
 
 
-def processor_seconds(pid):
-    with open(f"/proc/{pid}/stat") as file:
-        fields = file.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def sweep(world, rbldnsd, kind, arguments):
     """One sweep beside one kind of list: (seconds, processor seconds until its end was seen)."""
     lists = [dns_list("good", GOOD)]
@@ -133,7 +125,7 @@ def sweep(world, rbldnsd, kind, arguments):
     metrics = harness.wait(
         lambda: (m := exporter.metrics()).value(name, list="good") is not None and m, "the sweep", world=world, pause=0.2
     )
-    used = processor_seconds(exporter.pid)
+    used = bench.processor_seconds(exporter.pid)
     checked = metrics.value("rbl_range_checked_addresses", list="good")
     harness.equal(checked, arguments.addresses, f"{kind}: checked addresses of the good list")
     exporter.stop()
@@ -142,25 +134,22 @@ def sweep(world, rbldnsd, kind, arguments):
     return metrics.value(name, list="good"), used
 
 
-def main():
-    arguments = parse_arguments()
-    world = harness.World("isolation", prefix="rbl_exporter_bench_")
+def measure(world, arguments):
     figures = {kind: [] for kind in KINDS}
-    try:
-        rbldnsd = Rbldnsd(world, {GOOD: [("ip4set", ["127.0.0.2"])]})
-        for _ in range(arguments.rounds):
-            for kind in KINDS:
-                figures[kind].append(sweep(world, rbldnsd, kind, arguments))
-        rbldnsd.stop()
-    finally:
-        world.destroy()
+    rbldnsd = Rbldnsd(world, {GOOD: [("ip4set", ["127.0.0.2"])]})
+    for number in range(arguments.rounds):
+        for kind in KINDS:
+            bench.tell(f"round {number + 1} of {arguments.rounds}: beside {kind}")
+            figures[kind].append(sweep(world, rbldnsd, kind, arguments))
+    rbldnsd.stop()
     medians = {kind: [statistics.median(column) for column in zip(*rows)] for kind, rows in figures.items()}
-    print(f"A sweep of {arguments.addresses} addresses beside a list with {arguments.rate}, {arguments.rounds} rounds")
+    print(f"\nA sweep of {arguments.addresses} addresses beside a list with {arguments.rate}, {arguments.rounds} rounds")
     print(f"{'beside':<12} {'seconds':>8} {'to sound':>9} {'CPU s':>7} {'to sound':>9}")
     for kind, row in medians.items():
         against = [f"{100 * (value / base - 1):+.1f} %" for value, base in zip(row, medians["sound"])]
         print(f"{kind:<12} {row[0]:>8.2f} {against[0]:>9} {row[1]:>7.2f} {against[1]:>9}")
+    print(flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    bench.play_in("isolation", measure, parse_arguments())

@@ -15,10 +15,10 @@ import statistics
 import subprocess
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
-import harness  # noqa: E402 (found by the line above)
-from exporter import BINARY, Exporter, config, dns_list  # noqa: E402
-from servers import Rbldnsd, Unbound, find_program  # noqa: E402
+import bench
+import harness
+from exporter import BINARY, Exporter, config, dns_list
+from servers import Rbldnsd, Unbound, find_program
 
 ZONE = "bl.example.net"
 CLONE_NEWNET = 0x40000000
@@ -27,7 +27,7 @@ CLONE_NEWNET = 0x40000000
 def parse_arguments():
     parser = argparse.ArgumentParser(allow_abbrev=False, description="What lost packets cost a sweep.")
     parser.add_argument("--addresses", type=int, default=262144, metavar="N", help="a power of two (default 262144)")
-    parser.add_argument("--rounds", type=int, default=9, metavar="N", help="sweeps of each kind (default 9)")
+    bench.add_rounds(parser, 5)
     parser.add_argument("--loss", default="0,1,5", metavar="N,N", help="per cent of the questions (default 0,1,5)")
     parser.add_argument("--against", metavar="PROGRAM", help="another exporter to compare with")
     parser.add_argument("--timeout", default="2s", metavar="TIME", help="resolver.timeout (default 2s)")
@@ -99,19 +99,14 @@ def play_round(world, rbldnsd, arguments, programs, figures):
                 figures.setdefault(f"cold unbound, {window}{label}", []).append(row)
 
 
-def main():
-    arguments = parse_arguments()
-    enter_namespace()
+def measure(world, arguments):
     programs = {"": BINARY, **({", against": arguments.against} if arguments.against else {})}
-    world = harness.World("loss", prefix="rbl_exporter_bench_")
     figures = {}
-    try:
-        rbldnsd = Rbldnsd(world, {ZONE: [("ip4set", ["127.0.0.2"])]})
-        for _ in range(arguments.rounds):
-            play_round(world, rbldnsd, arguments, programs, figures)
-        rbldnsd.stop()
-    finally:
-        world.destroy()
+    rbldnsd = Rbldnsd(world, {ZONE: [("ip4set", ["127.0.0.2"])]})
+    for number in range(arguments.rounds):
+        bench.tell(f"round {number + 1} of {arguments.rounds}")
+        play_round(world, rbldnsd, arguments, programs, figures)
+    rbldnsd.stop()
     print(f"A sweep of {arguments.addresses} addresses, {arguments.rounds} rounds")
     print(f"{'':<28} {'seconds':>8} {'worst':>8} {'queries':>8} {'retries':>8} {'failed':>8} {'left out':>8}")
     for kind, rows in figures.items():
@@ -121,4 +116,6 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    given = parse_arguments()
+    enter_namespace()
+    bench.play_in("loss", measure, given)

@@ -16,13 +16,12 @@ import argparse
 import multiprocessing
 import os
 import socket
-import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
-import harness  # noqa: E402 (found by the line above)
-from exporter import Exporter, config, dns_list  # noqa: E402
-from servers import Rbldnsd  # noqa: E402
+import bench
+import harness
+from exporter import Exporter, config, dns_list
+from servers import Rbldnsd
 
 REST_S = 1.0  # a rendering is shared no longer
 FLOOD_S = 5.0
@@ -34,7 +33,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(allow_abbrev=False, description="What scrapes cost.")
     parser.add_argument("--addresses", type=int, default=10000, metavar="N", help="named one by one (default 10000)")
     parser.add_argument("--lists", type=int, default=5, metavar="N", help="each address is on 1 in 20 (default 5)")
-    parser.add_argument("--rounds", type=int, default=15, metavar="N", help="scrapes of each kind (default 15)")
+    bench.add_rounds(parser, 15)
     return parser.parse_args()
 
 
@@ -104,13 +103,7 @@ def row(what, times, n_bytes=None, cpu_ms=None):
 
 
 def cpu_ms(pid):
-    """What the threads of a process have used since they began."""
-    threads = f"/proc/{pid}/task"
-    used = 0
-    for thread in os.listdir(threads):
-        with open(f"{threads}/{thread}/schedstat", encoding="ascii") as file:
-            used += int(file.read().split()[0])
-    return used / 1e6
+    return 1000 * bench.thread_seconds(pid)
 
 
 def rendered(what, rounds, exporter, *arguments):
@@ -225,12 +218,7 @@ def measure(world, arguments):
 
 
 def main():
-    arguments = parse_arguments()
-    world = harness.World("bench", prefix="rbl_exporter_bench_")
-    try:
-        measure(world, arguments)
-    finally:
-        world.destroy()
+    bench.play_in("scrape", measure, parse_arguments())
 
 
 if __name__ == "__main__":

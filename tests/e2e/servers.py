@@ -110,9 +110,9 @@ class Rbldnsd(harness.Process):
 
 class Unbound(harness.Process):
     """A resolver in front of other servers: {zone: endpoint}, which it asks from the address that it is asked at.
-    `filters` turns rebinding protection on."""
+    `filters` turns rebinding protection on, `more` are more lines of its configuration."""
 
-    def __init__(self, world, zones, filters=False):
+    def __init__(self, world, zones, filters=False, more=""):
         self.address = harness.take_address()
         self.port = harness.free_port(self.address)
         folder = world.path(f"unbound_{self.address}")
@@ -139,6 +139,7 @@ class Unbound(harness.Process):
   do-ip6: no
   qname-minimisation: no
   {'private-address: 127.0.0.0/8' if filters else ''}
+  {more}
 remote-control:
   control-enable: no
 {stubs}""")
