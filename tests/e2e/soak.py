@@ -22,7 +22,7 @@ import harness
 from crowd import Crowd, Visitor
 from exporter import OPENMETRICS, Exporter, Metrics
 from harness import equal, wait
-from soak_lists import ALL, BOUNCED, FILED, LIMITS, QUOTA, QUOTA_S, RANGE, SINGLES, SWEPT, UNSEEN, Lists
+from soak_lists import ALL, BOUNCED, FILED, LIMITS, QUOTA, QUOTA_S, RANGE, SINGLES, SWEPT, Lists
 
 sys.path.append(os.path.join(harness.TOP, "tests", "lint"))
 import exposition  # noqa: E402 (found by the line above)
@@ -138,17 +138,16 @@ class Soak:
     def is_new(self, name, ip, value):
         """The first "not listed" about an address counts until the next self-test; those here come and go.
 
-        Where self-tests do not see the lie it counts for as long as that lasts.
+        Where self-tests do not see the lie it counts until one sees it, through whatever faults come after.
         """
         if value == 1 or ip not in (*FILED, *BOUNCED):
             return False
+        if name in self.lists.unseen:
+            return True
         now = time.monotonic()
         if ip not in self.shown_before.get(name, {}):
             self.new[name, ip] = now
-        is_new = now - self.new.get((name, ip), 0) < max(10, 10 * self.slowest)
-        if is_new and self.lists.modes.get(name) in UNSEEN:
-            self.new[name, ip] = now
-        return is_new
+        return now - self.new.get((name, ip), 0) < max(10, 10 * self.slowest)
 
     def demand_growth(self, metrics):
         for name, samples in metrics.samples.items():
