@@ -132,8 +132,13 @@ class Soak:
                     if right:
                         self.delays.append(time.monotonic() - self.pending.pop(ip))
                 elif not right and not self.is_new(name, ip, value):
-                    self.false.append(f"{name}: {ip} is {value}, {self.lists.modes.get(name)}, life {self.n_lives}")
+                    self.tell_false(f"{name}: {ip} is {value}, {self.lists.modes.get(name)}, life {self.n_lives}")
             self.shown_before[name] = now
+
+    def tell_false(self, what):
+        if what not in self.false:
+            print(f"# false: {what}", flush=True)
+        self.false.append(what)
 
     def is_new(self, name, ip, value):
         """The first "not listed" about an address counts until the next self-test; those here come and go.

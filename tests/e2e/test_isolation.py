@@ -32,7 +32,7 @@ class ClosesTcp(FakeDns):
 
     def serve_connection(self, connection, port):
         with self.lock:
-            self.seen.append(fakedns.Seen(0, None, 0, "tcp", port, ""))
+            self.seen.append(fakedns.Seen(0, None, 0, "tcp", port, "", 0))
         connection.close()
 
 
