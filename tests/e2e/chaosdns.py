@@ -9,7 +9,7 @@ The first line that it prints is where it serves, the last, after SIGTERM, how o
 
 Which fault it is follows from the seed, the address and how often it has been asked about, and stays for three questions:
 a confirmation meets the same fault as what it is to confirm. What a fault leaves of an answer is the contrary of the truth, but
-never a valid contrary: no parser could tell that from a lie of the list. So the faults in VALID are not played, and what a
+never a valid contrary: no parser could tell that from a lie of the list. So the faults in LIES are not played, and what a
 mutation changes always includes something that spoils the message.
 """
 
@@ -22,13 +22,11 @@ import threading
 import zlib
 
 import fakedns
-from dnsfaults import MODES, changed, lie
+from dnsfaults import LIES, MODES, changed, lie
 from fakedns import Query, address_record
 from hostiledns import HostileDns, HostileZone
 from servers import encode_name
 
-# Well-formed and false.
-VALID = {"wildcard", "filtered", "emptied", "n_then_silent", "flapping"}
 RUN = 3
 # One in so many faults, of those that cost a time-out or a connection, and of those that close the list.
 SELDOM, CLOSING = 20, 400
@@ -64,7 +62,7 @@ def faults(closing):
     """{name: behaviour}: the frequent ones, the seldom ones, and those that close the list."""
     frequent, seldom, closers = {"mutated": fakedns.mutated, "spoiled": spoiled}, {}, {}
     for name, mode in MODES.items():
-        if name in VALID:
+        if name in LIES:
             continue
         slow = mode.server == "tcp" or not ("invalid_answer" in mode.reasons or mode.whole)
         if "refused" in mode.states and not name.startswith("tc_"):

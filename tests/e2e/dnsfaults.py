@@ -26,6 +26,8 @@ NS, DNAME, OPT = 2, 39, 41
 GOOD = "127.0.0.2"
 POINTER = b"\xc0\x0c"
 MODES = {}
+# Well-formed and false: only self-tests can tell.
+LIES = {"wildcard", "filtered", "emptied", "n_then_silent", "flapping"}
 
 
 @dataclasses.dataclass

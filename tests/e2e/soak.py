@@ -143,11 +143,11 @@ class Soak:
     def is_new(self, name, ip, value):
         """The first "not listed" about an address counts until the next self-test; those here come and go.
 
-        Where self-tests do not see the lie it counts until one sees it, through whatever faults come after.
+        Of a list that lies it counts until a self-test sees that, through whatever faults come meanwhile.
         """
         if value == 1 or ip not in (*FILED, *BOUNCED):
             return False
-        if name in self.lists.unseen:
+        if name in self.lists.liars:
             return True
         now = time.monotonic()
         if ip not in self.shown_before.get(name, {}):
@@ -383,7 +383,7 @@ def demand_histories(soak):
         events = json.loads(response.text)["history"][::-1] if response.status == 200 else []
         changes = {}
         for event in events:
-            if event["event"] in ("listed", "delisted") and (ip in (*SINGLES, *SWEPT) or event["list"] not in soak.lists.unseen):
+            if event["event"] in ("listed", "delisted") and (ip in (*SINGLES, *SWEPT) or event["list"] not in soak.lists.liars):
                 changes.setdefault(event["list"], []).append(event["event"] == "listed")
         expected = {"good": soak.toggles[ip]} if ip in soak.toggles else {}
         if changes != expected:

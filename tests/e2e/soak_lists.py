@@ -5,7 +5,7 @@ one with a quota, and six with another fault of dnsfaults.py every minute."""
 import signal
 import time
 
-from dnsfaults import MODES
+from dnsfaults import LIES, MODES
 from exporter import config, dns_list
 from hostiledns import HostileDns, HostileZone
 from servers import Rbldnsd
@@ -20,9 +20,6 @@ CHAOS = [f"chaos{i}" for i in range(1, 7)]
 QUOTA, QUOTA_S = 60, 20
 LIMITS = {"metered": (10, 2), "good": (40, 4)}  # rate and burst; a sweep of "good" would be more at once
 MODE_NAMES = sorted(name for name, mode in MODES.items() if mode.server == "shared" and not mode.keys)
-# Faults that self-tests may not see: they are right while it lies by turns, or get no answer once it has lied. What such a
-# list says about an address that is new to it may be wrong until it is asked once more.
-UNSEEN = {"flapping", "n_then_silent"}
 ANSWER = ["127.0.0.2"]
 
 
@@ -39,7 +36,9 @@ class Lists:
         data = [("ip4set", ["127.0.0.2 :127.0.0.2:test entry", *[f"{ip} :127.0.0.2:listed" for ip in LISTED]])]
         self.weather = Rbldnsd(world, {"weather.example.net": data})
         self.modes = {}
-        self.unseen = set()  # lists that have had such a fault
+        # Lists that have lied. No self-test sees that if they get no answer from then on, or while a list lies by turns: what
+        # it has said about an address that was new to it is believed until one is seen, or it is asked once more.
+        self.liars = set()
         self.times = {name: [] for name in LIMITS}  # when queries came, and whether over UDP, of which the kernel says when
         self.tested = "127.0.0.1"  # what lists of chaos must not list
         self.weather_ends = None
@@ -75,7 +74,7 @@ class Lists:
             if mode is None:
                 self.zones[name].heal()
             else:
-                self.unseen |= {name} if mode in UNSEEN else set()
+                self.liars |= {name} if mode in LIES else set()
                 self.zones[name].sicken(MODES[mode].play, spares_tests=not MODES[mode].blind)
 
     def heal(self):
