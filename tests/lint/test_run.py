@@ -23,6 +23,7 @@ PROGRAMS = [
     ("ends early", "print('1..3\\nok - a')", "1 passed, 1 failed", "announced 3 cases and ran 1"),
     ("says nothing", "", "0 passed, 1 failed", "ran no test"),
     ("skips one", "print('ok - a\\nok - b # SKIP no kernel')", "1 passed, 0 failed", "1 skipped"),
+    ("skips one as cmocka does", "print('ok 1 - a\\nnot ok 2 # SKIP b')", "1 passed, 0 failed", "1 skipped"),
     ("skips all", "print('ok - b # SKIP no kernel')", "0 passed, 0 failed", "1 skipped"),
     ("hangs", "print('ok - a', flush=True); import time; time.sleep(60)", "1 passed, 1 failed", "still running"),
 ]
