@@ -58,12 +58,14 @@ def failures(metrics, name):
 
 
 def demand_good(exporter):
-    """The good list's sweep comes to its end with the truth, no query of it failed, and none was repeated."""
+    """The good list's sweep comes to its end with the truth, and no query of it failed.
+
+    Some may have been repeated: on a busy machine an answer comes late without anybody's fault.
+    """
     metrics = exporter.wait_for(
         lambda m: m.value("rbl_range_checked_addresses", list="good") == N_RANGE, "the good list's sweep"
     )
     equal(failures(metrics, "good"), {}, "failed checks of the good list")
-    equal(metrics.value("rbl_list_query_retries_total", list="good"), 0)
     metrics = exporter.wait_for_value(len(LISTED), "rbl_range_listed_addresses", list="good")
     equal({labels["ip"] for labels, _ in metrics.all("rbl_range_ip_listed", list="good")}, set(LISTED))
     equal(metrics.state("good"), "ok")
