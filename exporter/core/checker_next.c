@@ -217,8 +217,8 @@ static uint32_t full_servers(const struct checker *c, const struct checker_list 
     return full;
 }
 
-/* Whether another nameserver of the list's can be believed, but none of those has room. */
-static bool are_others_full(const struct checker *c, const struct checker_list *l, uint32_t track) {
+/* Whether another nameserver of the list's can be believed, but none of those has room: all are in `full`. */
+static bool are_others_full(const struct checker_list *l, uint32_t full, uint32_t track) {
     bool any = false;
     for (uint32_t t = 0; t < l->n_servers; t++) {
         bool right = false;
@@ -226,19 +226,19 @@ static bool are_others_full(const struct checker *c, const struct checker_list *
             right = right || (l->list->families[family] && l->tracks[t].health[family].state == HEALTH_OK);
         if (t == track || !right)
             continue;
-        if (window_room(&c->servers[l->servers[t]].window) > 0)
+        if ((full >> t & 1) == 0)
             return false;
         any = true;
     }
     return any;
 }
 
-static uint32_t others_full(const struct checker *c, const struct checker_list *l) {
-    uint32_t full = 0;
-    for (uint32_t t = 0; l->n_servers > 1 && t < l->n_servers; t++)
-        if (are_others_full(c, l, t))
-            full |= 1u << t;
-    return full;
+static uint32_t others_full(const struct checker_list *l, uint32_t full) {
+    uint32_t others = 0;
+    for (uint32_t t = 0; full != 0 && t < l->n_servers; t++)
+        if (are_others_full(l, full, t))
+            others |= 1u << t;
+    return others;
 }
 
 /* Offers of one list until one is sent, none is left, or its nameservers have no room. */
@@ -256,11 +256,12 @@ static bool next_of_list(struct checker *c, uint32_t list, uint64_t random, int6
         l->wake_ns = now_ns;
         return true;
     }
+    const uint32_t full = full_servers(c, l);
     const struct plan_gate gate = {
         .checks = checker_is_believed(l),
         .sweep = r->n_journal < REGISTRY_JOURNAL_MAX && checker_sweep_proven(c, list, now_ns),
-        .full = full_servers(c, l),
-        .others_full = others_full(c, l),
+        .full = full,
+        .others_full = others_full(l, full),
     };
     for (int skips = 0; skips < SKIPS_PER_CALL; skips++) {
         struct plan_item item;

@@ -321,19 +321,14 @@ static void forget_channel(struct resolver *r, const struct resolver_ares *chann
     }
 }
 
-static void give_up_oldest(struct resolver *r) {
-    unsigned n = 0;
-    for (struct resolver_ares *channel = r->channels; channel; channel = channel->next) /* the latest first */
-        channel->given_up = channel->retired && ++n > DRAINING_MOST;
-}
-
 /* Destroys the channels whose time has come; returns when the next one's comes. */
 static int64_t end_channels(struct resolver *r, int64_t now_ns) {
     int64_t next_ns = INT64_MAX;
-    give_up_oldest(r);
-    struct resolver_ares **link = &r->channels;
+    unsigned n_draining = 0;
+    struct resolver_ares **link = &r->channels; /* the latest first */
     while (*link) {
         struct resolver_ares *channel = *link;
+        channel->given_up = channel->retired && ++n_draining > DRAINING_MOST;
         int64_t end_ns = channel_end_ns(channel);
         if (end_ns <= now_ns) {
             *link = channel->next;

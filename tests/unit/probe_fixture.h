@@ -7,6 +7,7 @@
 #define RBL_TESTS_PROBE_FIXTURE_H
 
 #include "fixture.h"
+#include "ignore.h"
 #include "wire.h"
 
 #include "core/checker_probe.h"
@@ -32,27 +33,6 @@ void *__wrap_calloc(size_t n, size_t size) {
 
 void *__wrap_malloc(size_t size) {
     return fails_at > 0 && --fails_at == 0 ? NULL : __real_malloc(size);
-}
-
-static inline void ignore_change(void *context, const struct registry_event *event) {
-    (void)context;
-    (void)event;
-}
-
-static inline void ignore_state(void *context, uint32_t list, enum health_state from, enum health_state to,
-                                const struct verdict *because) {
-    (void)context;
-    (void)list;
-    (void)from;
-    (void)to;
-    (void)because;
-}
-
-static inline void ignore_txt(void *context, uint32_t list, uint32_t index, const char *txt) {
-    (void)context;
-    (void)list;
-    (void)index;
-    (void)txt;
 }
 
 struct world {
